@@ -1,0 +1,81 @@
+/**
+ * One row of the inventory: the allowlist of what may ever be touched, with who answers for it and who uses it.
+ * The YAML form and its strict schema stand in schema.ts; these are the parsed shapes. Durations are seconds.
+ */
+
+/** Where the current value officially lives: an entry inside a connection scope. */
+export interface RecordRef {
+  readonly connection: string;
+  readonly name: string;
+}
+
+interface ConsumerBase {
+  readonly name: string;
+  readonly environment: string;
+  /** Longest time until the consumer uses what its target says. */
+  readonly pickupSeconds: number;
+  /** How often it signs in at least; widens the quiet time of the retire gate. */
+  readonly cadenceSeconds: number;
+  /** Source addresses of its sign-ins; with them "used" can be shown per consumer. */
+  readonly callers: readonly string[];
+}
+
+/** Reads the record's newest version by itself: the store write is its update. */
+export interface LatestConsumer extends ConsumerBase {
+  readonly kind: "latest";
+}
+
+/** Holds a reference with a version in it, in a file inside a `files` connection. */
+export interface PinnedConsumer extends ConsumerBase {
+  readonly kind: "pinned";
+  readonly connection: string;
+  readonly path: string;
+}
+
+/** Holds a copy of the value, in an entry of another vault. */
+export interface CopiedConsumer extends ConsumerBase {
+  readonly kind: "copied";
+  readonly connection: string;
+  readonly entry: string;
+}
+
+/** Reads a connection file (host, database, user and password rendered together, written as one unit). */
+export interface ConnectionFileConsumer extends ConsumerBase {
+  readonly kind: "connection-file";
+  readonly connection: string;
+  readonly path: string;
+}
+
+export type Consumer = LatestConsumer | PinnedConsumer | CopiedConsumer | ConnectionFileConsumer;
+
+interface RowBase {
+  /** Unique name, used in URLs and on the command line. */
+  readonly name: string;
+  readonly environment: string;
+  /** Opaque person ids of the accountable owners; empty = nobody answers for it. */
+  readonly owners: readonly string[];
+  readonly record: RecordRef;
+  readonly consumers: readonly Consumer[];
+  /** Digest of this row's canonical form: what a plan is bound to. */
+  readonly rowDigest: string;
+}
+
+export interface EntraRow extends RowBase {
+  readonly procedure: "entra-client-secret";
+  /** Name of the tenant in the configuration. */
+  readonly tenant: string;
+  readonly objectId: string;
+  readonly appId: string;
+}
+
+export interface PostgresRow extends RowBase {
+  readonly procedure: "postgres-role-password";
+  /** Name of the tenant in whose name the run is governed. */
+  readonly tenant: string;
+  /** A `postgres` connection. */
+  readonly connection: string;
+  /** The two login roles that take turns. */
+  readonly roles: readonly [string, string];
+}
+
+export type InventoryRow = EntraRow | PostgresRow;

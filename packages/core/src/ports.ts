@@ -1,0 +1,230 @@
+/**
+ * What the domain asks of the outside, as interfaces only. Connectors offer verbs; the order of a rotation lives in the
+ * procedure (procedure/), never here.
+ */
+import type { Json } from "@countersign/evidence";
+import type { z } from "zod";
+import type { InventoryRow } from "./inventory/row.ts";
+import type { SecretValue } from "./secret-value.ts";
+
+/** Domain time: windows, overlap, expiry, entry times, backoff. Liveness never uses it. */
+export interface Clock {
+  /** Now, in milliseconds since the epoch. */
+  now(): number;
+  /** Resolves when domain time has passed `ms`; rejects with the signal's reason when it is aborted first. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** A JSON object without secrets; goes to the journal and into evidence. */
+export type Facts = { readonly [name: string]: Json };
+
+/** How far a consumer or a written entry was shown to hold the new credential; each level includes those before it. */
+export const verifyLevels = ["accepted", "metadata-changed", "value-matched", "used"] as const;
+export type VerifyLevel = (typeof verifyLevels)[number];
+
+/** How a call may be repeated: `safe` reads, `idempotent` writes, `once` = never without looking first. */
+export type RetryClass = "safe" | "idempotent" | "once";
+
+/** What a connector can honestly do. Shown to approvers; policy may refuse a plan for it. */
+export interface Capabilities {
+  /** Does `identify` return something that a name re-used by somebody else would not have? (I11) */
+  readonly identity: "immutable" | "name-only";
+  readonly readable: "value" | "fingerprint" | "metadata" | "none";
+  readonly writeScope: "entry" | "whole-container";
+  readonly concurrency: "token" | "timestamp" | "none";
+  readonly verify: readonly VerifyLevel[];
+  readonly valueBytesMax: number;
+}
+
+/** The answer of one outside act that is believed. */
+export interface Done {
+  /** Ids the outside gave to what was made or changed (keyId, version, request ids apart). */
+  readonly objectIds: Facts;
+  /** Other facts worth evidence: status, times, counts. No free text from the outside. */
+  readonly facts: Facts;
+  readonly requestIds: readonly string[];
+  /** Only from a verb that `yields` one. */
+  readonly value?: SecretValue;
+}
+
+/** What reading the outside says of an attempt whose outcome is not known. */
+export type Reconciled =
+  | { readonly kind: "done"; readonly done: Done }
+  /** It did not happen, or what it left behind has been taken away: the verb may be tried again with a new attempt. */
+  | { readonly kind: "not-done"; readonly facts: Facts }
+  /** Not believed either way yet; `lookAgainMs` of domain time from now. */
+  | { readonly kind: "unknown"; readonly lookAgainMs: number; readonly facts: Facts };
+
+export type Verified =
+  | { readonly kind: "verified"; readonly level: VerifyLevel; readonly facts: Facts }
+  /** Not yet: look again after `lookAgainMs` of domain time, until the step's deadline. */
+  | { readonly kind: "not-yet"; readonly lookAgainMs: number; readonly facts: Facts }
+  /** Shown to be wrong (another writer, another value): never retried. */
+  | { readonly kind: "refuted"; readonly code: string; readonly facts: Facts };
+
+/** A journaled attempt as its verb sees it after a crash. */
+export interface PastAttempt {
+  readonly attempt: number;
+  readonly direction: "do" | "undo" | "discard";
+  readonly intent: Facts;
+  readonly outcome: "done" | "failed" | "unknown" | null;
+  readonly objectIds: Facts;
+  readonly facts: Facts;
+  /** Domain time at which the intent was committed, ms. */
+  readonly intentAt: number;
+}
+
+/**
+ * The way out for a verb. Every call passes the lease check and a deadline (design: lease and self-fencing).
+ * `act` is used at most once per attempt and only after the executor has committed the intent.
+ */
+export interface VerbContext {
+  readonly run: string;
+  readonly tenantId: string;
+  readonly step: string;
+  readonly attempt: number;
+  readonly direction: "do" | "undo" | "discard";
+  readonly clock: Clock;
+  /** This attempt's committed 128-bit nonce (hex): goes into the marker of whatever is created. */
+  readonly nonce: string;
+  /** `cs:<run>:<attempt>:<nonce>`: the marker that everything we create carries for ever (I3). */
+  readonly marker: string;
+  readonly signal: AbortSignal;
+  /** All attempts of this step, oldest first. */
+  readonly past: readonly PastAttempt[];
+  /** What another step of this run made; undefined when it is not done. */
+  outcomeOf(step: string): Done | undefined;
+  /** The value held in memory for this run (from the verb that yields it); throws VALUE_NOT_HELD when there is none. */
+  value(): SecretValue;
+  /** Throws LEASE_LOST unless the last accepted beat is fresh. Verbs call it right before a request leaves; the HTTP kit does so by itself. */
+  assertAlive(): void;
+  /** Says that a request is an effect (not a read), just before it leaves; test probes hang on it. */
+  readonly effectSent: () => Promise<void>;
+}
+
+/**
+ * One verb of a connector, `name@major`. Parameters and identity come from the plan and nowhere else.
+ * A verb never decides order, retries no `once` call and swallows no error.
+ */
+export interface Verb<P = unknown> {
+  readonly id: string;
+  /** The connector that offers it, with its exact version (goes into evidence per step). */
+  readonly connector: { readonly id: string; readonly version: string };
+  readonly params: z.ZodType<P>;
+  /** `create` leaves a value in memory only; `publish` makes the value durable in the system of record. */
+  readonly value: "yields" | "stores" | "uses" | "none";
+  /** `look` verbs change nothing outside (prove, confirm): no effect is journaled as intent of change. */
+  readonly effect: "change" | "look";
+  readonly retry: RetryClass;
+  /** The call's name in journal and evidence, e.g. `application.addPassword`. */
+  readonly call: string;
+  /** Reads back the target's immutable identity; the executor compares it with the plan's before do, undo and discard. */
+  identify(ctx: VerbContext, params: P): Promise<Facts>;
+  /** Facts committed with the intent (no secrets), before anything leaves. */
+  intent?(ctx: VerbContext, params: P): Facts;
+  do(ctx: VerbContext, params: P): Promise<Done>;
+  /** Asked after `unknown` or after a crash between intent and outcome. Required for `once`. Must not change anything except what this attempt itself made. */
+  reconcile?(ctx: VerbContext, params: P): Promise<Reconciled>;
+  verify?(ctx: VerbContext, params: P, done: Done): Promise<Verified>;
+  /** Reverses the step; twice is once. */
+  undo?(ctx: VerbContext, params: P, done: Done): Promise<Done>;
+  /** For steps that cannot be undone: may it be done now? A shut gate never retires. */
+  gate?(ctx: VerbContext, params: P): Promise<GateReading>;
+  /** Takes away what an attempt made whose value was lost before it was stored; twice is once. For `yields` verbs. */
+  discard?(ctx: VerbContext, params: P, objectIds: Facts): Promise<Done>;
+}
+
+/** How sure we are that nobody uses the old credential any more. */
+export type Grade = "strong" | "weak" | "none";
+
+/** What the retire gate saw. `open: false` never retires. */
+export interface GateReading {
+  readonly grade: Grade;
+  readonly open: boolean;
+  /** Closed codes, e.g. `old-key-used`, `report-unavailable`, `quiet-too-short`. */
+  readonly reasons: readonly string[];
+  readonly facts: Facts;
+}
+
+/** Only reads leave through it; used while planning, by drift checks and by scans. */
+export interface ReadContext {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** One live credential of the target as the outside lists it. */
+export interface WorldCredential {
+  /** keyId, or the role's name. */
+  readonly id: string;
+  readonly kind: "client-secret" | "certificate" | "role";
+  readonly startsAt: number | null;
+  readonly expiresAt: number | null;
+  /** Our marker, when it carries one; foreign otherwise. */
+  readonly marker: { readonly run: string; readonly attempt: number; readonly nonce: string } | null;
+}
+
+/** A picture of everything a plan depends on, read from the outside without changing it. */
+export interface World {
+  readonly readAt: number;
+  /** The target's immutable identity (I11), e.g. `{tenantId, objectId, appId}`. */
+  readonly target: Facts;
+  readonly credentials: readonly WorldCredential[];
+  readonly record: {
+    /** Identity of the system of record's entry, e.g. `{vault, name}`. */
+    readonly identity: Facts;
+    /** Version that is `latest` now; null when the entry is empty or missing. */
+    readonly version: string | null;
+    /** Does the store still return that version's value? Rollback depends on it. */
+    readonly readable: boolean;
+  };
+  /** Which credential the stored value is, by evidence: our ledger and tag, first characters, or not shown. */
+  readonly binding: { readonly id: string | null; readonly by: "ours" | "hint" | "unproven" };
+  /** Does the stored value sign in now? Rollback and I1 depend on it. */
+  readonly recordSignsIn: boolean | null;
+  readonly consumers: readonly {
+    readonly name: string;
+    readonly exists: boolean;
+    readonly identity: Facts;
+    readonly identityKind: Capabilities["identity"];
+    /** What it points at or holds, as a reference or version; never a value. */
+    readonly holds: string | null;
+    /** Is it what the record holds? null when that cannot be read. */
+    readonly matchesRecord: boolean | null;
+  }[];
+  /** Directory owners by id: shown to approvers; eligibility never comes from them. */
+  readonly directoryOwners: readonly string[];
+  readonly limits: { readonly credentialsMax: number | null; readonly lifetimeSecondsMax: number | null };
+}
+
+/** Reads the world for one inventory row; one per credential kind. */
+export interface WorldReader {
+  readonly procedure: string;
+  read(ctx: ReadContext, row: InventoryRow, oldCredentialTag: (id: string) => boolean): Promise<World>;
+}
+
+/** One line of a listing scan. */
+export interface ScannedCredential {
+  readonly objectId: string;
+  readonly appId: string;
+  readonly application: string;
+  readonly id: string;
+  readonly kind: WorldCredential["kind"];
+  readonly startsAt: number | null;
+  readonly expiresAt: number | null;
+  readonly marker: WorldCredential["marker"];
+}
+
+/** Lists credentials of one tenant or server, page by page. */
+export interface Scanner {
+  readonly tenant: string;
+  /** The query as sent, for evidence. */
+  readonly query: string;
+  list(ctx: ReadContext): AsyncIterable<readonly ScannedCredential[]>;
+}
+
+/** The verbs and readers a build has; composed once, in server/main.ts. */
+export interface Connectors {
+  readonly verbs: ReadonlyMap<string, Verb<never>>;
+  readonly worlds: ReadonlyMap<string, WorldReader>;
+  readonly scanners: readonly Scanner[];
+}
