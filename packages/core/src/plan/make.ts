@@ -1,0 +1,68 @@
+import { procedureDigest, planConsumers, type Settings } from "../procedure/procedure.ts";
+import { procedureNamed } from "../procedure/index.ts";
+import type { InventoryRow } from "../inventory/row.ts";
+import type { World } from "../ports.ts";
+import { type FrozenPlan, freezePlan, type Plan } from "./plan.ts";
+
+/** All a plan is made of. Nothing else goes in: no clock, no randomness, no advice. */
+export interface PlanInput {
+  readonly run: string;
+  readonly tenant: { readonly name: string; readonly id: string };
+  readonly trigger: string;
+  readonly requester: string;
+  readonly row: InventoryRow;
+  readonly world: World;
+  readonly settings: Settings;
+  /** Earliest start, ms since the epoch. */
+  readonly notBefore: number;
+  readonly rules: Plan["rules"];
+  readonly risks: Plan["risks"];
+  readonly policyDigest: string;
+  readonly inventoryDigest: string;
+}
+
+/** From inventory, world and policy to the frozen plan. Same input, same bytes. */
+export function makePlan(input: PlanInput): FrozenPlan {
+  const procedure = procedureNamed(input.row.procedure);
+  const { settings, row, world } = input;
+  const output = procedure.plan({ row, world, settings });
+  return freezePlan({
+    v: 1,
+    run: input.run,
+    tenant: { ...input.tenant },
+    environment: row.environment,
+    prod: settings.prod,
+    procedure: { name: procedure.name, major: procedure.major, digest: procedureDigest(procedure) },
+    trigger: input.trigger,
+    requester: input.requester,
+    target: output.target,
+    old: output.old,
+    baseline: {
+      credentialIds: world.credentials.map((credential) => credential.id).sort(),
+      owners: [...row.owners],
+      recordVersion: world.record.version,
+      rowDigest: row.rowDigest,
+    },
+    record: { kind: "keyvault-secret", connection: row.record.connection, name: row.record.name, identity: world.record.identity as Plan["record"]["identity"] },
+    consumers: planConsumers({ row, world, settings }),
+    steps: [...output.steps],
+    timing: {
+      overlapSeconds: settings.overlapSeconds,
+      lifetimeSeconds: settings.lifetimeSeconds,
+      proofTimes: settings.proofTimes,
+      proofSpacingSeconds: settings.proofSpacingSeconds,
+      proofDeadlineSeconds: settings.proofDeadlineSeconds,
+      rollbackMinRemainingSeconds: settings.rollbackMinRemainingSeconds,
+      notBefore: new Date(input.notBefore).toISOString(),
+      quietSeconds: settings.quietSeconds,
+    },
+    retire: { ...settings.retire },
+    lockKeys: [...output.lockKeys],
+    approvals: settings.approvals,
+    rules: [...input.rules],
+    risks: [...input.risks],
+    irreversible: [...output.irreversible],
+    policyDigest: input.policyDigest,
+    inventoryDigest: input.inventoryDigest,
+  });
+}

@@ -1,0 +1,150 @@
+/**
+ * A plan: exact, ordered, immutable steps with their targets. People approve the digest of its canonical bytes.
+ * Everything the executor will do or compare stands here; nothing is computed again after planning.
+ * Times are RFC 3339 UTC with milliseconds, durations are seconds.
+ */
+import { canonicalize, digestOf, type Json, parseCanonical } from "@countersign/evidence";
+import { z } from "zod";
+import { CountersignError } from "../errors.ts";
+import { verifyLevels } from "../ports.ts";
+
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
+const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+const seconds = z.int().min(0).max(400 * 86_400);
+const text = z.string().min(1).max(600);
+const name = z.string().min(1).max(200);
+const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
+const facts = z.record(z.string(), json);
+
+export const Undo = z.union([z.strictObject({ describe: text }), z.strictObject({ none: text })]);
+
+export const PlanStep = z.strictObject({
+  /** Unique within the plan, e.g. `create`, `store`, `update:batch`. */
+  id: z.string().regex(/^[a-z][a-z0-9:._-]{0,99}$/),
+  verb: z.string().regex(/^[a-z-]+\.[a-z-]+@\d+$/),
+  phase: z.enum(["execute", "overlap", "retire"]),
+  params: facts,
+  /** The target's immutable identity, read back before each write (I11). */
+  identity: facts,
+  describe: text,
+  undo: Undo,
+  undoable: z.boolean(),
+});
+export type PlanStep = z.infer<typeof PlanStep>;
+
+export const PlanConsumer = z.strictObject({
+  name,
+  kind: z.enum(["latest", "pinned", "copied", "connection-file"]),
+  environment: name,
+  pickupSeconds: seconds,
+  cadenceSeconds: seconds,
+  level: z.enum(verifyLevels),
+  callers: z.array(z.string().max(64)).max(20),
+  target: facts,
+  identity: facts,
+});
+export type PlanConsumer = z.infer<typeof PlanConsumer>;
+
+export const PlanRule = z.strictObject({
+  rule: z.string().max(80),
+  observed: z.string().max(600),
+  required: z.string().max(600),
+  result: z.enum(["pass", "warn"]),
+});
+
+export const Requirement = z.strictObject({
+  role: z.string().max(40),
+  count: z.int().min(1).max(10),
+  /** Opaque ids of the people who may give it, as enrolled when the plan was made. */
+  people: z.array(z.string().max(40)).max(100),
+});
+
+const EntraTarget = z.strictObject({
+  kind: z.literal("entra-application"),
+  name,
+  objectId: z.string().max(64),
+  appId: z.string().max(64),
+});
+const PostgresTarget = z.strictObject({
+  kind: z.literal("postgres-database"),
+  name,
+  systemIdentifier: z.string().max(40),
+  database: name,
+  roles: z.array(name).length(2),
+});
+
+export const Plan = z.strictObject({
+  v: z.literal(1),
+  run: z.string().regex(/^run_[0-9a-z]{26}$/),
+  tenant: z.strictObject({ name, id: z.string().max(64) }),
+  environment: name,
+  prod: z.boolean(),
+  procedure: z.strictObject({ name, major: z.int().min(1), digest }),
+  trigger: z.string().max(40),
+  requester: z.string().max(40),
+  target: z.discriminatedUnion("kind", [EntraTarget, PostgresTarget]),
+  old: z.strictObject({
+    id: name,
+    expiresAt: time.nullable(),
+    binding: z.enum(["ours", "hint", "unproven"]),
+  }),
+  baseline: z.strictObject({
+    credentialIds: z.array(name).max(1_200),
+    owners: z.array(z.string().max(40)).max(50),
+    recordVersion: z.string().max(200).nullable(),
+    rowDigest: digest,
+  }),
+  record: z.strictObject({ kind: z.literal("keyvault-secret"), connection: name, name, identity: facts }),
+  consumers: z.array(PlanConsumer).max(100),
+  steps: z.array(PlanStep).min(1).max(300),
+  timing: z.strictObject({
+    overlapSeconds: seconds,
+    lifetimeSeconds: seconds,
+    proofTimes: z.int().min(1).max(20),
+    proofSpacingSeconds: seconds,
+    proofDeadlineSeconds: seconds,
+    rollbackMinRemainingSeconds: seconds,
+    notBefore: time,
+    quietSeconds: seconds,
+  }),
+  retire: z.strictObject({ minGrade: z.enum(["strong", "weak", "none"]), consumerLevel: z.enum(verifyLevels) }),
+  lockKeys: z.array(z.strictObject({ key: z.string().max(300), held: z.enum(["run", "effects"]) })).min(1).max(110),
+  approvals: z.strictObject({
+    expiresAfterSeconds: seconds,
+    minLevel: z.enum(["session", "idp", "passkey"]),
+    require: z.array(Requirement).min(1).max(10),
+    separation: z.array(z.enum(["requester-cannot-approve", "one-person-one-role"])),
+  }),
+  rules: z.array(PlanRule).max(300),
+  risks: z.array(z.strictObject({ code: z.string().max(80), sentence: text })).max(100),
+  irreversible: z.array(text).max(50),
+  policyDigest: digest,
+  inventoryDigest: digest,
+});
+export type Plan = z.infer<typeof Plan>;
+
+/** A plan frozen: the bytes people approve and their digest. */
+export interface FrozenPlan {
+  readonly plan: Plan;
+  readonly bytes: Uint8Array;
+  readonly digest: string;
+}
+
+/** Checks a plan and fixes its bytes. */
+export function freezePlan(plan: Plan): FrozenPlan {
+  const checked = Plan.safeParse(plan);
+  if (!checked.success) throw new CountersignError("PLAN_BLOCKED", `expected a well-formed plan, got ${z.prettifyError(checked.error)}`);
+  const ids = new Set(checked.data.steps.map((step) => step.id));
+  if (ids.size !== checked.data.steps.length) throw new CountersignError("PLAN_BLOCKED", "expected step ids to be unique, got a duplicate");
+  const bytes = new TextEncoder().encode(canonicalize(checked.data as unknown as Json));
+  return { plan: checked.data, bytes, digest: digestOf(bytes) };
+}
+
+/** Reads stored plan bytes as if a stranger had written them; refuses bytes whose digest is not `expected`. */
+export function thawPlan(bytes: Uint8Array, expected: string): FrozenPlan {
+  const digest = digestOf(bytes);
+  if (digest !== expected) throw new CountersignError("AUTHORISATION_INVALID", `expected plan ${expected}, got ${digest}`);
+  const parsed = Plan.safeParse(parseCanonical(bytes));
+  if (!parsed.success) throw new CountersignError("AUTHORISATION_INVALID", "expected a well-formed plan, got other content under its digest");
+  return { plan: parsed.data, bytes, digest };
+}

@@ -1,0 +1,79 @@
+import { consumerSteps, type Procedure, type ProcedureInput, type StepShape, stepOf, targetLocks } from "./procedure.ts";
+
+const removeByKeyId = "Remove the created secret by its keyId, once no consumer can hold it any more";
+const lookOnly = "Nothing to undo: it only looks";
+
+const shape = [
+  { id: "create", verb: "entra.add-password@1", phase: "execute", undo: removeByKeyId, undoable: true },
+  { id: "prove", verb: "entra.prove@1", phase: "execute", undo: lookOnly, undoable: false },
+  { id: "store", verb: "keyvault.write@1", phase: "execute", undo: "Write the previous value as the newest version again", undoable: true },
+  { id: "update", verb: "reference-file.point@1", phase: "execute", each: ["pinned"], undo: "Point the reference back to the previous version", undoable: true },
+  { id: "update", verb: "keyvault.copy@1", phase: "execute", each: ["copied"], undo: "Write the previous value into the copy again", undoable: true },
+  { id: "confirm", verb: "consumer.confirm@1", phase: "overlap", each: ["latest", "pinned", "copied"], undo: lookOnly, undoable: false },
+  {
+    id: "retire",
+    verb: "entra.remove-password@1",
+    phase: "retire",
+    undo: "A removed client secret cannot be brought back: Entra never shows its value again",
+    undoable: false,
+  },
+] as const satisfies readonly StepShape[];
+
+/** Rotates one client secret of an Entra application: create, prove, store, update consumers, overlap, retire. */
+export const entraClientSecret: Procedure = {
+  name: "entra-client-secret",
+  major: 1,
+  shape,
+  plan(input: ProcedureInput) {
+    const { row, world, settings } = input;
+    if (row.procedure !== "entra-client-secret") throw new TypeError(`expected an entra-client-secret row, got ${row.procedure}`);
+    const [create, prove, store, , , , retire] = shape;
+    const app = { tenant: row.tenant, objectId: row.objectId, appId: row.appId };
+    const oldId = world.binding.id ?? "";
+    const old = world.credentials.find((credential) => credential.id === oldId);
+    const expiresAt = old?.expiresAt ?? null;
+    const { updates, confirms } = consumerSteps(input, shape, { tenant: row.tenant, appId: row.appId, old: oldId });
+    const steps = [
+      stepOf(create, "create", `Create a client secret on ${row.name}, valid for ${days(settings.lifetimeSeconds)}`, world.target, {
+        ...app,
+        lifetimeSeconds: settings.lifetimeSeconds,
+      }),
+      stepOf(prove, "prove", `Sign in with it ${settings.proofTimes} times in a row`, world.target, {
+        ...app,
+        times: settings.proofTimes,
+        spacingSeconds: settings.proofSpacingSeconds,
+        deadlineSeconds: settings.proofDeadlineSeconds,
+      }),
+      stepOf(store, "store", `Store it in ${row.record.connection} as the newest version of ${row.record.name}; whoever reads "latest" gets it from now on`, world.record.identity, {
+        connection: row.record.connection,
+        name: row.record.name,
+        previous: world.record.version,
+        created: "create",
+        lifetimeSeconds: settings.lifetimeSeconds,
+      }),
+      ...updates,
+      ...confirms,
+      stepOf(retire, "retire", `Remove the old secret ${oldId} from ${row.name}`, world.target, {
+        ...app,
+        keyId: oldId,
+        created: "create",
+        store: "store",
+        record: { connection: row.record.connection, name: row.record.name },
+        quietSeconds: settings.quietSeconds,
+        consumers: row.consumers.map((consumer) => ({ name: consumer.name, callers: [...consumer.callers] })),
+      }),
+    ];
+    return {
+      target: { kind: "entra-application", name: row.name, objectId: row.objectId, appId: row.appId },
+      old: { id: oldId, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(), binding: world.binding.by },
+      steps,
+      lockKeys: [{ key: `application:${String(world.target.tenantId)}/${row.objectId}`, held: "run" }, ...targetLocks(input)],
+      irreversible: [`After retirement the old secret ${oldId} cannot be used or restored.`],
+    };
+  },
+};
+
+/** Seconds as days or hours for a sentence. */
+function days(seconds: number): string {
+  return seconds % 86_400 === 0 ? `${seconds / 86_400} days` : `${Math.round(seconds / 3_600)} hours`;
+}
