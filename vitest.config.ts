@@ -1,17 +1,45 @@
 import { defineConfig } from "vitest/config";
 
-// One process per file only where a test needs it; the pure packages share one.
+const pure = ["evidence", "core", "contract"];
+
 export default defineConfig({
   test: {
-    include: [
-      "packages/*/test/**/*.test.ts",
-      "packages/*/src/**/*.test.ts",
-      "tests/**/*.test.ts",
-      "tools/**/*.test.ts",
-    ],
     exclude: ["**/node_modules/**", "**/dist/**"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      {
+        // Pure packages hold no state that one file could leave for the next, so their files share a process.
+        extends: true,
+        test: {
+          name: "pure",
+          include: pure.map((name) => `packages/${name}/test/**/*.test.ts`),
+          isolate: false,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        // What opens ports, databases and processes gets a process per file.
+        extends: true,
+        test: {
+          name: "parts",
+          include: ["packages/*/test/**/*.test.{ts,tsx}", "tools/**/*.test.ts"],
+          exclude: pure.map((name) => `packages/${name}/**`),
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // The whole system: leases and deadlines are real time there, so one file at a time, after all others.
+        extends: true,
+        test: {
+          name: "whole",
+          include: ["tests/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
