@@ -1,0 +1,158 @@
+import {
+  actorId,
+  because,
+  checkpoint,
+  code,
+  count,
+  digest,
+  fact,
+  facts,
+  id,
+  ids,
+  origin,
+  personId,
+  procedureName,
+  query,
+  role,
+  runId,
+  stepId,
+  verb,
+} from "./fields.ts";
+import { boolean, distinct, either, integer, list, nothing, nullable, object, oneOf, type Shaped } from "./shape.ts";
+import { RUN_STATES } from "./states.ts";
+
+const separation = oneOf("none", "roles");
+const processRole = oneOf("api", "scanner", "executor", "notifier", "all");
+const direction = oneOf("do", "undo", "discard");
+const outcome = oneOf("done", "failed", "unknown");
+const state = oneOf(...RUN_STATES);
+
+const finding = object({ code, observed: fact, required: fact, result: oneOf("pass", "warn", "block") });
+const reason = object({ code, observed: fact, required: fact });
+/** `status` is the outside system's own number and may be absent. */
+const stepError = either(
+  object({ code, status: integer(0, 999) }),
+  object({ code }),
+  (value) => typeof value === "object" && value !== null && "status" in value,
+);
+
+/** `data` of every entry type. An entry whose type is not here is refused. */
+export const ENTRY_DATA = {
+  "log.genesis": object({
+    build: id,
+    clock: oneOf("system", "virtual"),
+    founders: distinct(list(personId, 0, 16)),
+    origin,
+    profile: oneOf("demo", "test", "production"),
+    separation,
+    trustDigest: digest,
+  }),
+  "policy.activated": object({ policyDigest: digest, previous: nullable(digest) }),
+  "inventory.accepted": object({ inventoryDigest: digest }),
+  "service.started": object({ build: id, role: processRole, separation, worker: id }),
+  "service.stopped": object({ role: processRole, worker: id }),
+  "scan.completed": object({
+    applications: count,
+    findings: count,
+    kind: oneOf("listing"),
+    query,
+    queryDigest: digest,
+    tenant: id,
+  }),
+  "run.requested": object({
+    procedure: procedureName,
+    reasonDigest: nullable(digest),
+    replaces: nullable(runId),
+    requester: actorId,
+    target: ids,
+    trigger: oneOf("due", "event", "compromise", "leaver", "policy", "manual"),
+  }),
+  "run.validated": object({ findings: list(finding, 0, 256), inventoryDigest: digest, policyDigest: digest }),
+  "plan.frozen": object({
+    planDigest: digest,
+    policyDigest: digest,
+    procedure: procedureName,
+    procedureDigest: digest,
+  }),
+  "approval.given": object({
+    decision: oneOf("approve", "reject"),
+    evidenceDigest: digest,
+    level: oneOf("session", "idp", "passkey"),
+    person: personId,
+    role,
+    statementDigest: digest,
+  }),
+  "approval.voided": object({ reasons: list(reason, 1, 64) }),
+  "run.authorised": object({
+    checkpoint,
+    kind: oneOf("quorum"),
+    planDigest: digest,
+    statements: distinct(list(digest, 1, 64)),
+  }),
+  "run.moved": object({ because: nullable(because), fence: count, from: state, to: state }),
+  "step.intent": object({ attempt: integer(1), call: code, direction, facts, step: stepId, target: ids, verb }),
+  "step.outcome": object({
+    attempt: integer(1),
+    build: id,
+    call: code,
+    connector: object({ id, version: id }),
+    direction,
+    error: nullable(stepError),
+    facts,
+    objectIds: ids,
+    outcome,
+    requestIds: list(id, 0, 32),
+    step: stepId,
+    verb,
+    verified: nullable(oneOf("accepted", "metadata-changed", "value-matched", "used")),
+  }),
+  "recovery.started": object({ deadAfterMs: count, holder: id, provenDead: boolean, settleMs: count, worker: id }),
+  "gate.checked": object({
+    evidence: facts,
+    grade: oneOf("strong", "weak", "none"),
+    open: boolean,
+    reasons: list(code, 0, 64),
+  }),
+  "notice.sent": object({
+    attempt: integer(1),
+    channel: code,
+    kind: code,
+    outcome,
+    status: nullable(integer(0, 999)),
+  }),
+  "attachment.erased": object({ attachment: digest, by: actorId, reasonDigest: nullable(digest) }),
+  "run.closed": object({ entries: integer(1), state }),
+} as const;
+
+/** A type of log entry. */
+export type EntryType = keyof typeof ENTRY_DATA;
+
+/** `data` of one entry type. */
+export type EntryData<T extends EntryType> = Shaped<(typeof ENTRY_DATA)[T]>;
+
+/** Whether an entry belongs to a run: always, never, or as the case may be. */
+export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" } = {
+  "log.genesis": "log",
+  "policy.activated": "log",
+  "inventory.accepted": "log",
+  "service.started": "log",
+  "service.stopped": "log",
+  "scan.completed": "log",
+  "run.requested": "run",
+  "run.validated": "run",
+  "plan.frozen": "run",
+  "approval.given": "run",
+  "approval.voided": "run",
+  "run.authorised": "run",
+  "run.moved": "run",
+  "step.intent": "run",
+  "step.outcome": "run",
+  "recovery.started": "either",
+  "gate.checked": "run",
+  "notice.sent": "either",
+  "attachment.erased": "log",
+  "run.closed": "run",
+};
+
+/** Used where a key must be present and null. */
+export const absent = nothing;

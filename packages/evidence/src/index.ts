@@ -1,0 +1,14 @@
+export * from "./base64.ts";
+export * from "./canonical.ts";
+export * from "./checkpoint.ts";
+export * from "./digest.ts";
+export * from "./dsse.ts";
+export * from "./ed25519.ts";
+export * from "./entry.ts";
+export { ENTRY_DATA, ENTRY_SCOPE, type EntryData, type EntryType } from "./entry-types.ts";
+export * from "./errors.ts";
+export * from "./keys.ts";
+export * from "./limits.ts";
+export * from "./merkle.ts";
+export * from "./note.ts";
+export * from "./states.ts";

@@ -1,0 +1,54 @@
+/** Every state a run can be in. */
+export const RUN_STATES = [
+  "requested",
+  "blocked",
+  "planned",
+  "awaiting_approval",
+  "approved",
+  "scheduled",
+  "executing",
+  "overlapping",
+  "retiring",
+  "completed",
+  "held",
+  "rolling_back",
+  "rolled_back",
+  "rejected",
+  "expired",
+  "withdrawn",
+  "superseded",
+] as const;
+
+/** One of {@link RUN_STATES}. */
+export type RunState = (typeof RUN_STATES)[number];
+
+/**
+ * The legal moves: from each state, the states a run may go to. A run begins in `requested`; a state without moves
+ * is final, and only a final state may be closed. The verifier refuses any other move, so this table is part of the
+ * evidence format.
+ */
+export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
+  requested: ["blocked", "planned", "withdrawn", "superseded"],
+  planned: ["awaiting_approval", "withdrawn", "superseded"],
+  awaiting_approval: ["approved", "rejected", "expired", "withdrawn", "superseded"],
+  approved: ["scheduled", "executing", "held", "expired", "withdrawn", "superseded"],
+  scheduled: ["executing", "held", "expired", "withdrawn", "superseded"],
+  executing: ["overlapping", "rolling_back", "held"],
+  overlapping: ["retiring", "rolling_back", "held", "superseded"],
+  // Back to overlapping: the gate shut again before the old credential was removed.
+  retiring: ["completed", "overlapping", "rolling_back", "held"],
+  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded"],
+  rolling_back: ["rolled_back", "held"],
+  blocked: [],
+  completed: [],
+  rolled_back: [],
+  rejected: [],
+  expired: [],
+  withdrawn: [],
+  superseded: [],
+};
+
+/** True for a state that no move leaves. */
+export function isFinal(state: RunState): boolean {
+  return LEGAL_MOVES[state].length === 0;
+}
