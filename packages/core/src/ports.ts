@@ -65,6 +65,8 @@ export type Verified =
 /** A journaled attempt as its verb sees it after a crash. */
 export interface PastAttempt {
   readonly attempt: number;
+  /** The attempt's committed nonce, as in its marker. */
+  readonly nonce: string;
   readonly direction: "do" | "undo" | "discard";
   readonly intent: Facts;
   readonly outcome: "done" | "failed" | "unknown" | null;
