@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "./lock.mjs";
+import { strangers } from "./lockfile.mjs";
 
 /** The checkout's top folder. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -77,12 +78,16 @@ function installed() {
   return stampIs("install", installDigest());
 }
 
+/**
+ * Not `npm ci`: that refuses a lockfile which lacks a package of another platform, and no lockfile of ours can have
+ * them all, as npm writes down only those it could reach. So npm installs, and what it installed is compared.
+ */
 function install() {
   say("installing dependencies from package-lock.json (once; about a minute)");
-  // Optional and development packages by name: NODE_ENV=production or an npm setting must not leave out Node 24 or tsc.
-  const args = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  // Development and optional packages by name: NODE_ENV=production or an npm setting must not leave out Node 24 or tsc.
+  const args = ["install", "--no-save", "--ignore-scripts", "--include=dev", "--include=optional", "--no-audit"];
   const npm = npmCommand();
-  const done = spawnSync(npm.file, [...npm.args, ...args, "--loglevel=error", ...cacheArgs()], {
+  const done = spawnSync(npm.file, [...npm.args, ...args, "--no-fund", "--loglevel=error", ...cacheArgs()], {
     cwd: root,
     encoding: "utf8",
     shell: npm.shell,
@@ -90,7 +95,11 @@ function install() {
   });
   if (done.status !== 0) {
     const why = done.error ? done.error.message : `${done.stdout}${done.stderr}`.trim();
-    throw new SetUpError(`\`npm ci\` failed, so nothing was started.\n${why}`);
+    throw new SetUpError(`\`npm install\` failed, so nothing was started.\n${why}`);
+  }
+  const wrong = strangers(root);
+  if (wrong.length > 0) {
+    throw new SetUpError(`what was installed is not what package-lock.json names:\n${wrong.join("\n")}`);
   }
   stamp("install", installDigest());
 }
