@@ -48,6 +48,7 @@ export const errorCodes = {
   DATABASE_UNAVAILABLE: "The database cannot be reached. No outside effect happens while it is away.",
   LIMIT_EXCEEDED: "A limit was exceeded. The message names the limit.",
   READ_ONLY: "The installation is in read-only mode until two people are enrolled and a policy is active.",
+  UNEXPECTED: "Something failed that nobody foresaw. The service's log holds it under the request's id.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
