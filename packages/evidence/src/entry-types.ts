@@ -90,9 +90,9 @@ export const ENTRY_DATA = {
     statements: distinct(list(digest, 1, 64)),
   }),
   "run.moved": object({ because: nullable(because), fence: count, from: state, to: state }),
-  "step.intent": object({ attempt: integer(1), call: code, direction, facts, step: stepId, target: ids, verb }),
+  "step.intent": object({ attempt: count, call: code, direction, facts, step: stepId, target: ids, verb }),
   "step.outcome": object({
-    attempt: integer(1),
+    attempt: count,
     build: id,
     call: code,
     connector: object({ id, version: id }),
@@ -114,7 +114,7 @@ export const ENTRY_DATA = {
     reasons: list(code, 0, 64),
   }),
   "notice.sent": object({
-    attempt: integer(1),
+    attempt: count,
     channel: code,
     kind: code,
     outcome,

@@ -9,7 +9,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 /** A printable-ASCII token without spaces: long enough for a cloud resource path, too narrow for prose. */
 const ID = /^[\x21-\x7e]+$/;
 const CODE = /^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$/;
-const FACT_KEY = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+const FACT_KEY = /^[A-Za-z][A-Za-z0-9_.:-]{0,63}$/;
 const TIME = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$/;
 
 /** `run_` and 26 characters of lower-case Crockford base32. */
@@ -25,11 +25,11 @@ export const actorId: Shape<string> = text(
 /** An outside or inside identifier: printable ASCII, no spaces, at most 256 characters. */
 export const id: Shape<string> = text(ID, "an id of printable ASCII without spaces", 256);
 /** A short code out of a closed list somewhere in the product. */
-export const code: Shape<string> = text(CODE, "a short code", 64);
+export const code: Shape<string> = text(CODE, "a short code", 96);
 /** A role people hold towards an application. */
 export const role: Shape<string> = text(/^[a-z][a-z0-9-]{0,31}$/, "a role", 32);
 /** A step's id in its plan. */
-export const stepId: Shape<string> = text(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}$/, "a step id", 64);
+export const stepId: Shape<string> = text(/^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,99}$/, "a step id", 100);
 /** `system.act@major`. */
 export const verb: Shape<string> = text(/^[a-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+@[1-9][0-9]{0,3}$/, "verb@major", 96);
 /** `name@major`. */
@@ -95,10 +95,19 @@ export const leafHex: Shape<string> = text(/^[0-9a-f]{64}$/, "a leaf hash in hex
 /** A reference to a checkpoint. */
 export const checkpoint = object({ origin, root, size: integer(1) });
 
-/** One fact: null, true, false, an integer, or at most 200 printable ASCII characters. */
+/** One fact: null, true, false, an integer, or at most 600 characters without control characters. */
 export type Fact = null | boolean | number | string;
+/** A fact, or a list or map of facts, at most four levels deep. */
+export type FactTree = Fact | readonly FactTree[] | { readonly [key: string]: FactTree };
+/** A map of facts. */
+export type FactMap = { readonly [key: string]: FactTree };
 
-const factText = text(/^[\x20-\x7e]*$/, "at most 200 characters of printable ASCII", 200);
+/** No C0, DEL, C1, line and paragraph separators, nor bidirectional overrides: nothing that could repaint a terminal. */
+const factText = text(
+  /^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]{0,600}$/u,
+  "at most 600 characters without control characters",
+  1_200,
+);
 
 /** A single fact. */
 export const fact: Shape<Fact> = (value, path) => {
@@ -108,21 +117,29 @@ export const fact: Shape<Fact> = (value, path) => {
   return factText(value, path);
 };
 
-/** A flat map of facts; a value may also be a list of up to 64 facts. */
-export const facts: Shape<{ readonly [key: string]: Fact | readonly Fact[] }> = map(
+const FACT_LEVELS_MAX = 4;
+
+function factTree(level: number): Shape<FactTree> {
+  return (value, path) => {
+    if (typeof value !== "object" || value === null) return fact(value, path);
+    assertThat(level < FACT_LEVELS_MAX, "bad-shape", `expected ${path} with at most ${FACT_LEVELS_MAX} levels`);
+    const item = factTree(level + 1);
+    return Array.isArray(value) ? list(item, 0, 256)(value, path) : map(FACT_KEY, item, 64)(value, path);
+  };
+}
+
+/** A map of up to 64 facts; lists (up to 256) and maps nest to four levels, this map being the first. */
+export const facts: Shape<FactMap> = map(FACT_KEY, factTree(1), 64);
+
+/** A flat map of up to 32 ids of outside things. */
+export const ids: Shape<{ readonly [key: string]: Fact | readonly Fact[] }> = map(
   FACT_KEY,
-  either(list(fact, 0, 64), fact, Array.isArray),
-  64,
+  either(list(fact, 0, 256), fact, Array.isArray),
+  32,
 );
 
-/** A flat map of ids. */
-export const ids: Shape<{ readonly [key: string]: string }> = map(FACT_KEY, id, 32);
-
 /** Facts with a `code` that says why. */
-export const because: Shape<{ readonly code: string; readonly [key: string]: Fact | readonly Fact[] }> = (
-  value,
-  path,
-) => {
+export const because: Shape<FactMap & { readonly code: string }> = (value, path) => {
   const all = facts(value, path);
   assertThat(isRecord(value), "bad-shape", `expected ${path} to be an object`);
   return { ...all, code: code(value["code"], `${path}.code`) };

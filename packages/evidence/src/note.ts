@@ -83,7 +83,6 @@ export function parseNote(bytes: Uint8Array): Note {
   } catch {
     assertThat(false, "bad-note", "expected a note in UTF-8");
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
   assertThat(!/[\x00-\x09\x0b-\x1f\x7f]/.test(whole), "bad-note", "expected a note without control characters");
   const split = whole.lastIndexOf("\n\n");
   assertThat(split >= 0 && whole.endsWith("\n"), "bad-note", "expected text, a blank line, then signatures");

@@ -28,16 +28,17 @@ export type RunState = (typeof RUN_STATES)[number];
  * evidence format.
  */
 export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
-  requested: ["blocked", "planned", "withdrawn", "superseded"],
-  planned: ["awaiting_approval", "withdrawn", "superseded"],
+  requested: ["planned", "blocked", "withdrawn"],
+  planned: ["awaiting_approval", "withdrawn"],
   awaiting_approval: ["approved", "rejected", "expired", "withdrawn", "superseded"],
-  approved: ["scheduled", "executing", "held", "expired", "withdrawn", "superseded"],
-  scheduled: ["executing", "held", "expired", "withdrawn", "superseded"],
+  approved: ["scheduled", "executing", "superseded", "withdrawn", "expired"],
+  scheduled: ["executing", "superseded", "withdrawn", "expired"],
   executing: ["overlapping", "rolling_back", "held"],
+  // A run that overlaps may be taken over by an emergency run, which inherits its obligations.
   overlapping: ["retiring", "rolling_back", "held", "superseded"],
   // Back to overlapping: the gate shut again before the old credential was removed.
-  retiring: ["completed", "overlapping", "rolling_back", "held"],
-  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded"],
+  retiring: ["completed", "overlapping", "held"],
+  held: ["executing", "overlapping", "retiring", "rolling_back"],
   rolling_back: ["rolled_back", "held"],
   blocked: [],
   completed: [],
