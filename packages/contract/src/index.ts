@@ -1,0 +1,14 @@
+export type { Plan } from "@countersign/core";
+export * from "./client.ts";
+export * from "./markdown.ts";
+export * from "./openapi.ts";
+export * from "./route.ts";
+export * from "./routes.ts";
+export * from "./schemas/applications.ts";
+export * from "./schemas/common.ts";
+export * from "./schemas/decisions.ts";
+export * from "./schemas/log.ts";
+export * from "./schemas/problem.ts";
+export * from "./schemas/runs.ts";
+export * from "./schemas/session.ts";
+export * from "./schemas/status.ts";

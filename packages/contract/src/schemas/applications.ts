@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { Cursor, FacetCount, Facts, JsonValue, PersonId, RowName, RunId, RunState, Time } from "./common.ts";
+
+/** Who a credential belongs to, by evidence. */
+export const LedgerState = z.enum([
+  "ours-active",
+  "ours-retiring",
+  "ours-unpublished",
+  "foreign",
+  "orphan",
+  "unknown",
+  "retired",
+]);
+
+export const Credential = z
+  .object({
+    application: RowName.nullable(),
+    tenant: z.string(),
+    /** keyId, or the role's name. Never a value: no route of this API returns one. */
+    id: z.string(),
+    kind: z.enum(["client-secret", "certificate", "role"]),
+    state: LedgerState,
+    startsAt: Time.nullable(),
+    expiresAt: Time.nullable(),
+    run: RunId.nullable(),
+    seenAt: Time.nullable(),
+  })
+  .meta({ id: "Credential" });
+export type Credential = z.infer<typeof Credential>;
+
+/** `ready`: nothing to do. `due`: expires soon, no run yet. `in-progress`: a run is open. `blocked`: the last validation blocked it. `unowned`: nobody answers for it. */
+export const Readiness = z.enum(["ready", "due", "expired", "in-progress", "held", "blocked", "unowned", "unknown"]);
+export type Readiness = z.infer<typeof Readiness>;
+
+export const Application = z
+  .object({
+    name: RowName,
+    procedure: z.string(),
+    tenant: z.string(),
+    environment: z.string(),
+    prod: z.boolean(),
+    owners: z.array(PersonId),
+    target: Facts,
+    record: z.object({ connection: z.string(), name: z.string() }),
+    consumers: z.int().nonnegative(),
+    expiresAt: Time.nullable(),
+    credentials: z.int().nonnegative(),
+    readiness: Readiness,
+    openRun: z.object({ id: RunId, state: RunState }).nullable(),
+    findings: z.int().nonnegative(),
+  })
+  .meta({ id: "Application" });
+export type Application = z.infer<typeof Application>;
+
+export const Consumer = z.object({
+  name: z.string(),
+  kind: z.enum(["latest", "pinned", "copied", "connection-file"]),
+  environment: z.string(),
+  pickupSeconds: z.number(),
+  cadenceSeconds: z.number(),
+  callers: z.array(z.string()),
+});
+
+export const Finding = z
+  .object({
+    code: z.string(),
+    result: z.enum(["pass", "warn", "block"]),
+    sentence: z.string(),
+    observed: JsonValue,
+    required: JsonValue,
+    application: RowName.nullable(),
+    run: RunId.nullable(),
+    at: Time.nullable(),
+  })
+  .meta({ id: "Finding" });
+export type Finding = z.infer<typeof Finding>;
+
+/** Lines of an overlap timeline: when each credential lived and when each consumer switched. */
+export const ApplicationDetail = z
+  .object({
+    application: Application,
+    consumers: z.array(Consumer),
+    credentials: z.array(Credential),
+    switches: z.array(z.object({ consumer: z.string(), at: Time, run: RunId })),
+    runs: z.array(z.object({ id: RunId, state: RunState, requestedAt: Time })),
+    findings: z.array(Finding),
+  })
+  .meta({ id: "ApplicationDetail" });
+
+const paging = {
+  cursor: Cursor.optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+};
+
+export const ApplicationQuery = z.strictObject({
+  q: z.string().max(200).optional(),
+  environment: z.string().max(100).optional(),
+  tenant: z.string().max(100).optional(),
+  owner: PersonId.optional(),
+  readiness: Readiness.optional(),
+  sort: z.enum(["expires", "name"]).default("expires"),
+  order: z.enum(["asc", "desc"]).default("asc"),
+  ...paging,
+});
+export const CredentialQuery = z.strictObject({
+  application: RowName.optional(),
+  state: LedgerState.optional(),
+  ...paging,
+});
+export const FindingQuery = z.strictObject({
+  application: RowName.optional(),
+  result: z.enum(["warn", "block"]).optional(),
+  code: z.string().max(100).optional(),
+  ...paging,
+});
+
+/** A page of a list; `nextCursor` null = the end. */
+export function page<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    nextCursor: Cursor.nullable(),
+    total: z.int().nonnegative(),
+    facets: z.record(z.string(), z.array(FacetCount)),
+  });
+}
+export const pagingQuery = paging;

@@ -1,0 +1,188 @@
+import { z } from "zod";
+import { pagingQuery } from "./applications.ts";
+import {
+  Because,
+  Digest,
+  Facts,
+  JsonValue,
+  PersonId,
+  Reason,
+  RowName,
+  RunId,
+  RunState,
+  Time,
+  Trigger,
+} from "./common.ts";
+import { RoleName } from "./session.ts";
+
+/** Who asked: a person, or one of our own services (`system:scanner`). */
+export const Requester = z.string().regex(/^(p_[0-9a-f]{16}|system:[a-z-]{1,32})$/);
+
+export const RunRequest = z.strictObject({
+  row: RowName,
+  reason: Reason,
+  trigger: z.literal("manual").default("manual"),
+  /** Earliest start; as soon as approved when not given. */
+  notBefore: Time.optional(),
+  /** Rotate although nothing is due. */
+  force: z.boolean().default(false),
+});
+export const RunFiled = z.object({ run: RunId });
+
+/** A role that must still sign, how often, and who may do it. */
+export const MissingApproval = z.object({ role: z.string(), count: z.int(), people: z.array(z.string()) });
+
+export const RunSummary = z
+  .object({
+    id: RunId,
+    application: RowName,
+    procedure: z.string(),
+    tenant: z.string(),
+    environment: z.string(),
+    state: RunState,
+    trigger: Trigger,
+    requester: Requester,
+    requestedAt: Time,
+    changedAt: Time,
+    /** The run does nothing before this moment. */
+    notBefore: Time.nullable(),
+    because: Because.nullable(),
+    planDigest: Digest.nullable(),
+    /** May the person who asks approve this run now? */
+    waitsForYou: z.boolean(),
+  })
+  .meta({ id: "RunSummary" });
+export type RunSummary = z.infer<typeof RunSummary>;
+
+export const RunQuery = z.strictObject({
+  state: RunState.optional(),
+  /** Only runs that have not ended, or only those that have. */
+  open: z.enum(["true", "false"]).optional(),
+  row: RowName.optional(),
+  /** Only runs that wait for the person who asks. */
+  waiting: z.literal("me").optional(),
+  ...pagingQuery,
+});
+
+export const GivenApproval = z.object({
+  person: PersonId,
+  role: z.string(),
+  decision: z.enum(["approve", "reject"]),
+  at: Time,
+  level: z.enum(["session", "idp", "passkey"]),
+  statementDigest: Digest,
+  /** Text of the reason; null when none was given or when it has been erased. */
+  reason: z.string().nullable(),
+  /** Null = it counts; else why it does not. */
+  refused: z.string().nullable(),
+});
+
+/** May the person who asks do something, and if not, why. */
+export const Permission = z.object({ allowed: z.boolean(), why: z.string().nullable() });
+
+export const RunFinding = z.object({
+  code: z.string(),
+  result: z.enum(["pass", "warn", "block"]),
+  observed: JsonValue,
+  required: JsonValue,
+});
+
+export const Attempt = z.object({
+  attempt: z.int(),
+  direction: z.enum(["do", "undo", "discard"]),
+  call: z.string(),
+  intentAt: Time,
+  outcomeAt: Time.nullable(),
+  outcome: z.enum(["done", "failed", "unknown"]).nullable(),
+  verified: z.string().nullable(),
+  error: z.looseObject({ code: z.string() }).nullable(),
+  objectIds: Facts,
+  facts: Facts,
+  requestIds: z.array(z.string()),
+  connector: z.object({ id: z.string(), version: z.string() }).nullable(),
+  build: z.string().nullable(),
+  /** Numbers of the run's entries that record it. */
+  intentSeq: z.int(),
+  outcomeSeq: z.int().nullable(),
+});
+
+export const StepView = z.object({
+  id: z.string(),
+  verb: z.string(),
+  phase: z.enum(["execute", "overlap", "retire"]),
+  describe: z.string(),
+  state: z.enum(["waiting", "started", "done", "failed", "unknown", "undone"]),
+  attempts: z.array(Attempt),
+});
+
+export const Gate = z.object({
+  at: Time,
+  grade: z.enum(["strong", "weak", "none"]),
+  open: z.boolean(),
+  reasons: z.array(z.string()),
+  evidence: Facts,
+});
+
+/** One line of the story, made from one entry of the run's chain. */
+export const StoryLine = z.object({
+  at: Time,
+  runSeq: z.int(),
+  type: z.string(),
+  /** Only `run.moved`. */
+  from: RunState.nullable(),
+  to: RunState.nullable(),
+  because: Because.nullable(),
+  /** Only entries about a step. */
+  step: z.string().nullable(),
+  outcome: z.string().nullable(),
+  person: PersonId.nullable(),
+});
+
+export const Wait = z.object({
+  kind: z.enum(["approval-expires", "not-before", "overlap-ends", "look-again"]),
+  until: Time,
+});
+
+export const Notice = z.object({
+  at: Time,
+  kind: z.string(),
+  channel: z.string(),
+  outcome: z.string(),
+  attempt: z.int(),
+});
+
+export const RunDetail = z
+  .object({
+    run: RunSummary,
+    reason: z.string().nullable(),
+    replaces: RunId.nullable(),
+    replacedBy: RunId.nullable(),
+    /** Canonical plan text: its SHA-256 is the digest. Readers show what they recomputed, not what they were told. */
+    plan: z.object({ digest: Digest, text: z.string() }).nullable(),
+    approvals: z.object({
+      /** Approvals may be given until then. */
+      expiresAt: Time.nullable(),
+      given: z.array(GivenApproval),
+      missing: z.array(MissingApproval),
+      /** Roles under which the person who asks may decide now. */
+      yourRoles: z.array(RoleName),
+      you: Permission,
+    }),
+    findings: z.array(RunFinding),
+    steps: z.array(StepView),
+    gate: Gate.nullable(),
+    story: z.array(StoryLine),
+    waits: z.array(Wait),
+    notices: z.array(Notice),
+    actions: z.object({ withdraw: Permission, rollBack: Permission, holdDecision: Permission }),
+    entries: z.int().nonnegative(),
+  })
+  .meta({ id: "RunDetail" });
+export type RunDetail = z.infer<typeof RunDetail>;
+
+export const WithReason = z.strictObject({ reason: Reason });
+export const HoldDecision = z.strictObject({
+  choice: z.enum(["retry", "roll-forward", "roll-back"]),
+  reason: Reason,
+});
+export const RunAnswer = z.object({ run: RunId, state: RunState });
