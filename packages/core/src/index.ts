@@ -9,3 +9,4 @@ export * from "./plan/plan.ts";
 export { procedureNamed, procedures } from "./procedure/index.ts";
 export { type Procedure, procedureDigest, type Settings } from "./procedure/procedure.ts";
 export * from "./run/states.ts";
+export * from "./approval/authorise.ts";
