@@ -63,15 +63,17 @@ export const plants: readonly Plant[] = [
     "import(no-cycle)",
   ),
 
-  // Purity: no I/O, clock or chance in core, contract and evidence.
+  // Purity: no I/O, clock or chance in core and evidence; what runs in the browser too knows nothing of Node.
   at("packages/core/src/fetch.ts", 'export const f = () => fetch("https://localhost");', globals),
   at("packages/core/src/process.ts", "export const e = () => process.env;", globals),
   at("packages/core/src/performance.ts", "export const p = () => performance.now();", globals),
   at("packages/core/src/timer.ts", "export const t = (f: () => void) => setTimeout(f, 1);", globals),
   at("packages/core/src/random.ts", "export const r = () => Math.random();", properties),
   at("packages/core/src/uuid.ts", "export const u = () => crypto.randomUUID();", globals),
-  at("packages/contract/src/fetch.ts", 'export const f = () => fetch("https://localhost");', globals),
-  at("packages/evidence/src/process.ts", "export const e = () => process.env;", globals),
+  at("packages/contract/src/fetch.ts", 'export const f = () => fetch("https://localhost");', null),
+  at("packages/contract/src/process.ts", "export const e = () => process.env;", globals),
+  at("packages/console/src/process.ts", "export const e = () => process.env;", globals),
+  at("packages/evidence/src/fetch.ts", 'export const f = () => fetch("https://localhost");', globals),
   at("packages/evidence/src/random.ts", "export const r = () => Math.random();", properties),
 
   // Domain time comes through the Clock port.
