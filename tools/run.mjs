@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { root, SetUpError, say, setUp } from "./setup.mjs";
+import { forwardSignals } from "./signals.mjs";
 
 /**
  * What each verb runs, always with Node 24; further arguments are passed on.
@@ -17,6 +18,9 @@ const verbs = {
   crash: { file: "tests/crash/main.ts", args: [], console: false },
   bench: { file: "tests/bench/main.ts", args: [], console: false },
 };
+
+/** How often we look whether npm is still there, in milliseconds. */
+const lookEveryMs = 500;
 
 /** @param {string | undefined} name @param {string[]} args @returns {Promise<number>} exit code */
 async function main(name, args) {
@@ -32,16 +36,24 @@ async function main(name, args) {
 /** @param {string} node @param {string[]} args @param {NodeJS.ProcessEnv} env @returns {Promise<number>} */
 function run(node, args, env) {
   const child = spawn(node, args, { env, stdio: "inherit" });
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-    process.on(signal, () => {
-      // A terminal sends Ctrl-C to the whole group; a second one would mean "at once" to the child.
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
-    });
-  }
+  forwardSignals(child);
+  endWithNpm(child);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
+}
+
+/** An npm that was killed outright cannot tell us; without it nobody is left to press Ctrl-C, so the child ends too. */
+function endWithNpm(/** @type {import("node:child_process").ChildProcess} */ child) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const npm = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(look);
+    child.kill("SIGTERM");
+  }, lookEveryMs);
+  look.unref();
 }
 
 try {

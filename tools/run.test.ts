@@ -1,7 +1,8 @@
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { checkout, ended, start } from "./tree.ts";
 
 const folders: string[] = [];
@@ -58,6 +59,41 @@ describe("a verb", () => {
     expect((await ended(child)).code).toBe(7);
   });
 });
+
+describe("through npm", () => {
+  const ready = 'setInterval(() => {}, 1000); console.log("ready", process.pid);';
+  const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
+
+  async function started(program: string): Promise<{ npm: ChildProcess; pid: number }> {
+    const folder = tree({ [crash]: program, "package.json": JSON.stringify({ scripts }) });
+    const npm = start(folder, ["run", "crash"], {}, "npm");
+    for await (const text of npm.stdout ?? []) {
+      const pid = /ready (\d+)/.exec(String(text))?.[1];
+      if (pid !== undefined) return { npm, pid: Number(pid) };
+    }
+    throw new Error("it ended before it was ready");
+  }
+
+  test("a signal that npm alone gets reaches the command, whose exit code npm answers with", async () => {
+    const { npm } = await started(`process.on("SIGINT", () => process.exit(7)); ${ready}`);
+    npm.kill("SIGINT");
+    expect((await ended(npm)).code).toBe(7);
+  });
+
+  test("npm killed outright takes the command with it", async () => {
+    const { npm, pid } = await started(ready);
+    npm.kill("SIGKILL");
+    await vi.waitUntil(() => !alive(pid), { timeout: 10_000 });
+  });
+});
+
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 describe("set-up", () => {
   test("installs once, silent on stdout, also when two start at the same time", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { provideNeeds } from "./needs.mjs";
 import { root } from "./setup.mjs";
+import { forwardSignals } from "./signals.mjs";
 
 provideNeeds();
 const folder = mkdtempSync(join(tmpdir(), "countersign-test-"));
@@ -23,9 +24,7 @@ function vitest(args) {
     env: { ...process.env, COUNTERSIGN_TEST_REPORT: reportFile },
     stdio: "inherit",
   });
-  for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-    process.on(signal, () => child.kill(signal));
-  }
+  forwardSignals(child);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("exit", (code) => resolve(code ?? 1));

@@ -26,14 +26,15 @@ export function checkout(files: Readonly<Record<string, string>>, options: { ins
   return folder;
 }
 
-/** Starts a script there with this Node and a bare environment, so that nothing of the outer test run leaks in. */
+/** Starts a program there, this Node by default, in a bare environment: nothing of the outer test run leaks in. */
 export function start(
   folder: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  program: string = process.execPath,
 ): ChildProcess {
   const bare = { PATH: process.env["PATH"] ?? "", HOME: folder, ...env };
-  return spawn(process.execPath, args, { cwd: folder, env: bare, stdio: ["ignore", "pipe", "pipe"] });
+  return spawn(program, args, { cwd: folder, env: bare, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** Waits for its end. */
