@@ -1,0 +1,113 @@
+import type { ClientView, ClockClients } from "./clients.ts";
+import type { SimClock } from "./sim-clock.ts";
+
+const TICK_MS = 250;
+
+/** Things that happen by the clock and ask nobody: the workloads. */
+export interface Schedule {
+  /** Time of the next event, Infinity if there is none. */
+  nextMs(): number;
+  /** Runs every event up to and including `untilMs`, in order, moving the clock to each. Returns their number. */
+  runUntil(untilMs: number): Promise<number>;
+}
+
+/** The clock could not move: somebody did not report idle within the real-time limit. */
+export class ClockBusyError extends Error {
+  readonly busy: ClientView[];
+  readonly nowMs: number;
+
+  constructor(busy: ClientView[], nowMs: number, limitMs: number) {
+    const names = busy.map((view) => `${view.client} (tick ${view.seq}, idleUntil ${view.idleUntil})`).join(", ");
+    super(`clock: expected every client idle within ${limitMs} ms, got busy: ${names}`);
+    this.name = "ClockBusyError";
+    this.busy = busy;
+    this.nowMs = nowMs;
+  }
+}
+
+/** Result of one advance. */
+export interface Advanced {
+  nowMs: number;
+  /** Stretches walked: each ended in one broadcast. */
+  steps: number;
+  /** Workload events on the way. */
+  events: number;
+}
+
+/** Moves the clock event by event; one mover at a time. */
+export class ClockDriver {
+  readonly #clock: SimClock;
+  readonly #clients: ClockClients;
+  readonly #schedule: Schedule;
+  #queue: Promise<unknown> = Promise.resolve();
+  #rate = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #ticking = false;
+
+  constructor(clock: SimClock, clients: ClockClients, schedule: Schedule) {
+    this.#clock = clock;
+    this.#clients = clients;
+    this.#schedule = schedule;
+  }
+
+  /** Virtual seconds per real second; 0 = the clock moves only by `advance`. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  setRate(rate: number): void {
+    this.#rate = rate;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = rate > 0 ? setInterval(() => this.#tick(), TICK_MS) : null;
+  }
+
+  /**
+   * Walks to `targetMs`. Begins with a broadcast that moves nothing, so that a client which got work since its last
+   * report (an approval, a request) says so. Throws ClockBusyError after `limitMs` of real time without progress.
+   */
+  advance(targetMs: number, limitMs: number): Promise<Advanced> {
+    const turn = this.#queue.then(() => this.#walk(targetMs, limitMs));
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Advances by a span; the start is the time at which this mover gets its turn. */
+  advanceBy(spanMs: number, limitMs: number): Promise<Advanced> {
+    const turn = this.#queue.then(() => this.#walk(this.#clock.nowMs + spanMs, limitMs));
+    this.#queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Stops the rate and waits for a walk under way. */
+  async close(): Promise<void> {
+    this.setRate(0);
+    await this.#queue;
+  }
+
+  async #walk(targetMs: number, limitMs: number): Promise<Advanced> {
+    let steps = 0;
+    let events = 0;
+    this.#clock.broadcast();
+    for (;;) {
+      const busy = await this.#clients.idle(limitMs);
+      if (busy.length > 0) throw new ClockBusyError(busy, this.#clock.nowMs, limitMs);
+      if (this.#clock.nowMs >= targetMs) return { nowMs: this.#clock.nowMs, steps, events };
+      const stopMs = Math.min(targetMs, this.#clients.nextWakeMs());
+      events += await this.#schedule.runUntil(stopMs);
+      this.#clock.moveTo(Math.max(stopMs, this.#clock.nowMs));
+      this.#clock.broadcast();
+      steps += 1;
+    }
+  }
+
+  /** A tick that finds the last one unfinished is dropped: a busy client holds the clock, as in `advance`. */
+  #tick(): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.advanceBy(TICK_MS * this.#rate, TICK_MS * 40)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#ticking = false;
+      });
+  }
+}

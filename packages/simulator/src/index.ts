@@ -1,0 +1,4 @@
+export { defaultKnobs, type KnobChange, type Knobs, quietKnobs } from "./faults/knobs.ts";
+export { type Simulator, type SimulatorOptions, startSimulator } from "./simulator.ts";
+export type { ScenarioInput } from "./tenant/scenario.ts";
+export type { Addresses } from "./world.ts";

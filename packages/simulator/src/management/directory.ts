@@ -1,0 +1,66 @@
+import { listedCredentials, presentCredentials } from "../tenant/credentials.ts";
+import { isoTime } from "../time.ts";
+import type { World } from "../world.ts";
+
+/**
+ * Body of `GET /directory`: ids of everything, and the credentials of the callers made for whoever drives the tenant.
+ * The only answer on this port that holds secret values.
+ */
+export function directory(world: World): Record<string, unknown> {
+  const { tenant, addresses } = world;
+  return {
+    seed: world.seed,
+    tenant: { id: tenant.id, name: tenant.name, domain: tenant.domain },
+    urls: addresses,
+    callers: Object.fromEntries(
+      tenant.callers.map(({ name, ...caller }) => [
+        name,
+        {
+          clientId: caller.appId,
+          clientSecret: caller.secret,
+          objectId: caller.objectId,
+          servicePrincipalId: caller.servicePrincipalId,
+          keyId: caller.keyId,
+        },
+      ]),
+    ),
+    users: tenant.users,
+    applications: tenant.applications.map((app) => ({
+      name: Object.entries(tenant.names).find(([, known]) => known.objectId === app.id)?.[0] ?? app.displayName,
+      displayName: app.displayName,
+      objectId: app.id,
+      appId: app.appId,
+      servicePrincipalId: tenant.servicePrincipals.find((sp) => sp.appId === app.appId)?.id ?? null,
+      owners: app.owners,
+      credentials: presentCredentials(app).map((credential) => ({
+        keyId: credential.keyId,
+        displayName: credential.displayName,
+        end: isoTime(credential.endMs),
+        createdBy: credential.createdBy,
+        // Listed by every replica: from then on nobody can say that it was not to be seen.
+        visible: [0, 1, 2].every((replica) => listedCredentials(app, replica, world.clock.nowMs).includes(credential)),
+      })),
+    })),
+    vaults: tenant.vaults.map((vault) => ({
+      name: vault.name,
+      url: addresses.vaults[vault.name],
+      secrets: Object.values(vault.secrets).map((secret) => ({
+        name: secret.name,
+        deleted: secret.deleted !== null,
+        versions: secret.versions.map(({ version, enabled, created, tags, writer }) => ({
+          version,
+          enabled,
+          created,
+          tags,
+          writer,
+        })),
+      })),
+    })),
+    postgres: tenant.postgres.map((database) => ({ ...database, url: addresses.postgres[database.name] })),
+    workloads: tenant.workloads.map(({ held, nextMs, ...workload }) => ({
+      ...workload,
+      next: isoTime(nextMs),
+      lastRead: held === null ? null : isoTime(held.readMs),
+    })),
+  };
+}

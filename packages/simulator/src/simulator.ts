@@ -1,0 +1,200 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { createPrivateAuthority } from "./certificate/authority.ts";
+import { ClockClients } from "./clock/clients.ts";
+import { ClockDriver } from "./clock/driver.ts";
+import { SimClock } from "./clock/sim-clock.ts";
+import { figures } from "./effects/figures.ts";
+import { type Effect, EffectLog } from "./effects/log.ts";
+import { createEntraSurface } from "./entra/surface.ts";
+import { TokenKeys } from "./entra/token-keys.ts";
+import { Holds } from "./faults/holds.ts";
+import { applyKnobs, defaultKnobs, type KnobChange } from "./faults/knobs.ts";
+import { Rules } from "./faults/rules.ts";
+import { createGraphSurface } from "./graph/surface.ts";
+import type { Surface } from "./http/exchange.ts";
+import { type Listener, listen, serve, type TlsPair } from "./http/listener.ts";
+import { EventHub } from "./management/events.ts";
+import { createManagement } from "./management/server.ts";
+import { createRandom, type Random } from "./random.ts";
+import { createTenant } from "./tenant/create.ts";
+import { parseScenario, type ScenarioInput } from "./tenant/scenario.ts";
+import { seedScenario } from "./tenant/seed.ts";
+import { createVaultSurface } from "./vault/surface.ts";
+import { act } from "./workloads/act.ts";
+import { WorkloadSchedule } from "./workloads/schedule.ts";
+import type { Addresses, World } from "./world.ts";
+
+/** How to start a simulated tenant. */
+export interface SimulatorOptions {
+  /** Picks names, ids, order and faults; default 1. */
+  seed?: number;
+  /** Port of token endpoint and Graph; 0 (default) = a free one. */
+  port?: number;
+  managementPort?: number;
+  /** https with a CA of its own for everything but the management port. */
+  tls?: boolean;
+  /** Where to write the CA certificate; only with `tls`. */
+  caFile?: string;
+  /** Virtual seconds per real second; 0 (default) = the clock moves only by `POST /clock/advance`. */
+  rate?: number;
+  /** Virtual time at the start, RFC 3339; default: real time. */
+  start?: string;
+  /** How it misbehaves; default: as it comes. */
+  knobs?: KnobChange;
+  /** What is in the tenant at the start, besides the three standard callers. */
+  scenario?: ScenarioInput;
+  /** Keeps tenant and clock over restarts. Demo only. */
+  stateFile?: string;
+  /** Called when the management port is asked to stop; default: closes this simulator. */
+  onStop?: () => void;
+}
+
+/** A running simulated tenant. */
+export interface Simulator {
+  urls: Addresses;
+  tenantId: string;
+  /** PEM of the CA certificate, null without `tls`. */
+  caPem: string | null;
+  world: World;
+  driver: ClockDriver;
+  close(): Promise<void>;
+}
+
+/** Callers every tenant has: a reader, a writer limited to what it owns, and one that works on vaults. */
+const standardCallers: ScenarioInput["callers"] = [
+  { name: "reader", roles: ["Application.Read.All", "AuditLog.Read.All", "Policy.Read.All"] },
+  {
+    name: "writer",
+    roles: ["Application.ReadWrite.OwnedBy", "Application.Read.All", "AuditLog.Read.All", "Policy.Read.All"],
+  },
+  { name: "vault", vaults: { "*": "officer" } },
+];
+
+/** Starts a tenant on loopback. */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const seed = options.seed ?? 1;
+  const authority = options.tls === true ? createPrivateAuthority(new Date()) : null;
+  const clock = new SimClock(options.start === undefined ? Date.now() : Date.parse(options.start));
+  const world = createWorld(seed, clock, applyKnobs(defaultKnobs, options.knobs ?? {}));
+  const host = new Host(world, authority?.server ?? null);
+  const clients = new ClockClients(clock);
+  const driver = new ClockDriver(clock, clients, new WorkloadSchedule(world, act));
+  const close = async (): Promise<void> => {
+    world.holds.decideAll("drop");
+    await driver.close();
+    await host.close();
+  };
+  const seedAndOpen = async (value: unknown): Promise<unknown> => {
+    const seeded = seedScenario(world, parseScenario(value));
+    await host.openNew();
+    world.persist();
+    return { ...seeded, urls: world.addresses };
+  };
+
+  await host.openTenant(options.port ?? 0);
+  seedScenario(world, parseScenario({ callers: standardCallers }));
+  if (options.scenario !== undefined) await seedAndOpen(options.scenario);
+  const management = createManagement({
+    world,
+    clock,
+    clients,
+    driver,
+    seed: seedAndOpen,
+    figures: () => figures(world),
+    control: async () => ({}),
+    stop: options.onStop ?? (() => void close()),
+  });
+  await host.openManagement(management, options.managementPort ?? 0);
+  if (options.caFile !== undefined && authority !== null) writeFileSync(options.caFile, authority.caPem);
+  driver.setRate(options.rate ?? 0);
+  return { urls: world.addresses, tenantId: world.tenant.id, caPem: authority?.caPem ?? null, world, driver, close };
+}
+
+function createWorld(seed: number, clock: SimClock, knobs: World["knobs"]): World {
+  const streams = new Map<string, Random>();
+  const events = new EventHub();
+  const effects = new EffectLog(
+    () => clock.nowMs,
+    (_effect: Effect) => undefined,
+  );
+  return {
+    seed,
+    clock,
+    knobs,
+    tenant: createTenant(seed),
+    effects,
+    events,
+    holds: new Holds(events),
+    rules: new Rules(),
+    keys: new TokenKeys(null),
+    addresses: { authority: "", graph: "", management: "", vaults: {}, postgres: {} },
+    random(stream) {
+      const known = streams.get(stream) ?? createRandom(seed, stream);
+      streams.set(stream, known);
+      return known;
+    },
+    persist: () => undefined,
+  };
+}
+
+/** The listening servers of a tenant. */
+class Host {
+  readonly #world: World;
+  readonly #tls: TlsPair | null;
+  readonly #listeners: Listener[] = [];
+
+  constructor(world: World, tls: TlsPair | null) {
+    this.#world = world;
+    this.#tls = tls;
+  }
+
+  get #scheme(): "http" | "https" {
+    return this.#tls === null ? "http" : "https";
+  }
+
+  /** Token endpoint and Graph share a port: their paths do not meet. */
+  async openTenant(port: number): Promise<void> {
+    const entra = createEntraSurface(this.#world);
+    const graph = createGraphSurface(this.#world);
+    const surface: Surface = {
+      name: "tenant",
+      resolve: (incoming) => entra.resolve(incoming) ?? graph.resolve(incoming),
+      fail: (request, incoming) => (entra.resolve(incoming) === null ? graph : entra).fail(request, incoming),
+    };
+    const url = `${this.#scheme}://localhost:${(await this.#open(surface, port)).port}`;
+    this.#world.addresses.authority = url;
+    this.#world.addresses.graph = url;
+  }
+
+  /** Opens what the tenant has and what does not listen yet. */
+  async openNew(): Promise<void> {
+    const { tenant, addresses } = this.#world;
+    for (const vault of tenant.vaults) {
+      if (addresses.vaults[vault.name] !== undefined) continue;
+      const { port } = await this.#open(createVaultSurface(this.#world, vault), vault.port);
+      vault.port = port;
+      addresses.vaults[vault.name] = `${this.#scheme}://localhost:${port}`;
+    }
+  }
+
+  async openManagement(handler: Parameters<typeof listen>[0], port: number): Promise<void> {
+    const listener = await listen(handler, port, null);
+    this.#listeners.push(listener);
+    this.#world.addresses.management = `http://localhost:${listener.port}`;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+  }
+
+  async #open(surface: Surface, port: number): Promise<Listener> {
+    const listener = await listen(serve(this.#world, surface, this.#scheme), port, this.#tls);
+    this.#listeners.push(listener);
+    return listener;
+  }
+}
+
+/** Reads a scenario file. */
+export function readScenarioFile(path: string): ScenarioInput {
+  return JSON.parse(readFileSync(path, "utf8")) as ScenarioInput;
+}

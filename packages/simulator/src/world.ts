@@ -1,0 +1,36 @@
+import type { SimClock } from "./clock/sim-clock.ts";
+import type { EffectLog } from "./effects/log.ts";
+import type { TokenKeys } from "./entra/token-keys.ts";
+import type { Holds } from "./faults/holds.ts";
+import type { Knobs } from "./faults/knobs.ts";
+import type { Rules } from "./faults/rules.ts";
+import type { EventHub } from "./management/events.ts";
+import type { Random } from "./random.ts";
+import type { Tenant } from "./tenant/model.ts";
+
+/** Where the tenant can be reached. */
+export interface Addresses {
+  authority: string;
+  graph: string;
+  management: string;
+  vaults: Record<string, string>;
+  postgres: Record<string, string>;
+}
+
+/** Everything the faces of the tenant share. */
+export interface World {
+  readonly seed: number;
+  readonly clock: SimClock;
+  readonly tenant: Tenant;
+  knobs: Knobs;
+  readonly effects: EffectLog;
+  readonly events: EventHub;
+  readonly holds: Holds;
+  readonly rules: Rules;
+  readonly keys: TokenKeys;
+  readonly addresses: Addresses;
+  /** The stream of that name; the same object each time. */
+  random(stream: string): Random;
+  /** Called after each effect, before its reply: writes the state file where there is one. */
+  persist(): void;
+}
