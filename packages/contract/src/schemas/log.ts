@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Time } from "./common.ts";
 import { Checkpoint } from "./status.ts";
 
 /** One entry as stored: the canonical bytes as text, and its place in the log. */
@@ -17,5 +18,5 @@ export const LogPage = z.object({ entries: z.array(LogEntry), next: z.int().null
 export const CheckpointView = z.object({ checkpoint: Checkpoint.nullable(), note: z.string().nullable() });
 
 /** Data of one server-sent event: the log grew, and which runs it is about. Readers fetch again; it carries no content. */
-export const ChangeEvent = z.object({ size: z.int(), runs: z.array(z.string()), all: z.boolean() });
+export const ChangeEvent = z.object({ size: z.int(), runs: z.array(z.string()), all: z.boolean(), now: Time });
 export type ChangeEvent = z.infer<typeof ChangeEvent>;

@@ -1,0 +1,45 @@
+import type { InventoryRow } from "@countersign/core";
+import type { Signer } from "@countersign/evidence";
+import type { LocalSignIn } from "../signin/local.ts";
+import type { Sessions } from "../signin/sessions.ts";
+import type { IdempotencyStore } from "./idempotency.ts";
+import type { ApiStore, Installation, KnownPerson, Readiness } from "./ports.ts";
+
+/** Everything the API is composed from; server/main.ts gives it. */
+export interface ApiDependencies {
+  readonly installation: Installation;
+  readonly store: ApiStore;
+  readonly sessions: Sessions;
+  readonly idempotency: IdempotencyStore;
+  /** Null: no local sign-in here (profile production). */
+  readonly local: LocalSignIn | null;
+  readonly people: readonly KnownPerson[];
+  /** Rows of the accepted inventory, and what policy calls production. */
+  readonly inventory: () => {
+    readonly rows: readonly InventoryRow[];
+    readonly digest: string | null;
+    readonly policyDigest: string | null;
+    readonly isProd: (environment: string) => boolean;
+  };
+  /** The session-attestation key: signs what a signed-in person decided, at level `session`. */
+  readonly sessionKey: Signer;
+  /** Domain time, ms. */
+  readonly now: () => number;
+  /** Advances the virtual clock by seconds of domain time; null when there is none. Resolves with the new time, ms. */
+  readonly advance: ((seconds: number) => Promise<number>) | null;
+  readonly readiness: () => Promise<Readiness>;
+  /** The sentence of a finding's code. */
+  readonly sentenceOf: (code: string) => string;
+  /** Deterministic zip of a run's bundle; null when there is no such run. */
+  readonly bundle: (run: string) => Promise<Uint8Array | null>;
+  readonly newRunId: (atMs: number) => string;
+  readonly log: (event: {
+    readonly level: "info" | "warn" | "error";
+    readonly message: string;
+    readonly [key: string]: unknown;
+  }) => void;
+  /** Sign-ins one address may try per minute. */
+  readonly signInsPerMinuteMax: number;
+  /** Folder of the built console; null serves the API alone. */
+  readonly consoleDir: string | null;
+}

@@ -1,0 +1,43 @@
+import { CountersignError } from "@countersign/core";
+import type { Handler } from "../handler.ts";
+import { actionsFor } from "../views/permissions.ts";
+import { newReason } from "../views/reason.ts";
+import { runOf } from "./runs.ts";
+
+function demand(permission: { readonly allowed: boolean; readonly why: string | null }): void {
+  if (!permission.allowed)
+    throw new CountersignError("STATE_CONFLICT", permission.why ?? "expected another state of the run");
+}
+
+export const withdraw: Handler<"withdraw"> = async ({ api, params, body, person }) => {
+  const run = await runOf(api, params.id);
+  demand(actionsFor(run, person).withdraw);
+  await api.store.withdraw({ run: run.id, person: person.person, reason: newReason(body.reason), at: api.now() });
+  return { run: run.id, state: "withdrawn" };
+};
+
+export const rollBack: Handler<"rollBack"> = async ({ api, params, body, person }) => {
+  const run = await runOf(api, params.id);
+  demand(actionsFor(run, person).rollBack);
+  await api.store.ask({
+    run: run.id,
+    what: "roll-back",
+    person: person.person,
+    reason: newReason(body.reason),
+    at: api.now(),
+  });
+  return { run: run.id, state: run.state };
+};
+
+export const decideHold: Handler<"decideHold"> = async ({ api, params, body, person }) => {
+  const run = await runOf(api, params.id);
+  demand(actionsFor(run, person).holdDecision);
+  await api.store.ask({
+    run: run.id,
+    what: `hold-${body.choice}`,
+    person: person.person,
+    reason: newReason(body.reason),
+    at: api.now(),
+  });
+  return { run: run.id, state: run.state };
+};

@@ -1,0 +1,39 @@
+import type { Handlers } from "../handler.ts";
+import * as actions from "./actions.ts";
+import * as applications from "./applications.ts";
+import * as decisions from "./decisions.ts";
+import { events } from "./events.ts";
+import * as log from "./log.ts";
+import * as runs from "./runs.ts";
+import * as session from "./session.ts";
+import * as status from "./status.ts";
+
+/** Every route's handler: parse is done, access is checked; they call the store and render. */
+export const handlers: Handlers = {
+  signIn: session.signIn,
+  getSession: session.getSession,
+  signOut: session.signOut,
+  listPeople: session.listPeople,
+  getStatus: status.getStatus,
+  freeze: status.freeze,
+  liftFreeze: status.liftFreeze,
+  scan: status.scan,
+  advanceClock: status.advanceClock,
+  listApplications: applications.listApplications,
+  getApplication: applications.getApplication,
+  listCredentials: applications.listCredentials,
+  listFindings: applications.listFindings,
+  requestRun: runs.requestRun,
+  listRuns: runs.listRuns,
+  getRun: runs.getRun,
+  getRunEntries: runs.getRunEntries,
+  getBundle: runs.getBundle,
+  makeStatement: decisions.makeStatement,
+  decide: decisions.decide,
+  withdraw: actions.withdraw,
+  rollBack: actions.rollBack,
+  decideHold: actions.decideHold,
+  events,
+  getCheckpoint: log.getCheckpoint,
+  getLogEntries: log.getLogEntries,
+};

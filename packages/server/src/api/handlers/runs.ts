@@ -1,0 +1,78 @@
+import { CountersignError } from "@countersign/core";
+import type { ApiDependencies } from "../dependencies.ts";
+import type { Handler } from "../handler.ts";
+import type { RunFilter, RunRecord } from "../ports.ts";
+import { decodeCursor, encodeCursor, facetOf } from "../views/page.ts";
+import { newReason } from "../views/reason.ts";
+import { detailOf, summaryOf, waitsFor } from "../views/run.ts";
+
+/** The run, or NOT_FOUND. */
+export async function runOf(api: ApiDependencies, id: string): Promise<RunRecord> {
+  const run = await api.store.run(id);
+  if (run === null) throw new CountersignError("NOT_FOUND", `expected a run of this installation, got ${id}`);
+  return run;
+}
+
+export const requestRun: Handler<"requestRun"> = async ({ api, body, person }) => {
+  const row = api.inventory().rows.find((candidate) => candidate.name === body.row);
+  if (row === undefined) throw new CountersignError("NOT_FOUND", `expected a row of the inventory, got ${body.row}`);
+  const at = api.now();
+  const id = api.newRunId(at);
+  await api.store.request({
+    id,
+    row,
+    person: person.person,
+    reason: newReason(body.reason),
+    notBefore: body.notBefore === undefined ? null : Date.parse(body.notBefore),
+    force: body.force,
+    at,
+  });
+  return { run: id };
+};
+
+export const listRuns: Handler<"listRuns"> = async ({ api, query, person }) => {
+  const filter: Omit<RunFilter, "limit" | "before"> = {
+    ...(query.state === undefined ? {} : { state: query.state }),
+    ...(query.waiting === "me" ? { state: "awaiting_approval" as const } : {}),
+    ...(query.open === undefined ? {} : { open: query.open === "true" }),
+    ...(query.row === undefined ? {} : { row: query.row }),
+  };
+  const before = query.cursor === undefined ? {} : { before: decodeCursor(query.cursor) };
+  const now = api.now();
+  const found = await api.store.runs({ ...filter, ...before, limit: query.limit + 1 });
+  const items = await Promise.all(
+    found.slice(0, query.limit).map(async (run) => summaryOf(run, await waitsFor(api.store, run, person, now))),
+  );
+  const last = items.at(-1);
+  return {
+    items: query.waiting === "me" ? items.filter((run) => run.waitsForYou) : items,
+    nextCursor: found.length > query.limit && last !== undefined ? encodeCursor(last.id) : null,
+    total: await api.store.countRuns(filter),
+    facets: { state: facetOf(found.map((run) => run.state)) },
+  };
+};
+
+export const getRun: Handler<"getRun"> = async ({ api, params, person, reply }) => {
+  const run = await runOf(api, params.id);
+  if (run.planDigest !== null) reply.header("etag", `"${run.planDigest}"`);
+  return detailOf(api.store, run, person, api.now());
+};
+
+export const getRunEntries: Handler<"getRunEntries"> = async ({ api, params, query }) => {
+  await runOf(api, params.id);
+  const entries = await api.store.runEntries(params.id, query.from, query.limit);
+  const size = await api.store.logSize();
+  const next = entries.length === query.limit ? query.from + entries.length : null;
+  return { entries: entries.map(({ index, text }) => ({ index, text })), next, size };
+};
+
+export const getBundle: Handler<"getBundle"> = async ({ api, params, reply }) => {
+  await runOf(api, params.id);
+  const bytes = await api.bundle(params.id);
+  if (bytes === null) throw new CountersignError("NOT_FOUND", `expected a run with entries, got ${params.id}`);
+  reply
+    .header("content-type", "application/zip")
+    .header("content-disposition", `attachment; filename="${params.id}.zip"`);
+  await reply.send(Buffer.from(bytes));
+  return null;
+};

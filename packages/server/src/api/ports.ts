@@ -1,0 +1,168 @@
+/**
+ * What the API needs from the rest: data by functions of the database user `cs_api`, and a few facts of the
+ * installation. The API holds no provider, store or log credential; it cannot move a run except by these functions.
+ * Times are milliseconds of domain time unless a name says otherwise.
+ */
+
+import type { Credential, Role, Status } from "@countersign/contract";
+import type { InventoryRow, RunState } from "@countersign/core";
+
+/** A run as its row has it. */
+export interface RunRecord {
+  readonly id: string;
+  /** Name of the inventory row. */
+  readonly row: string;
+  readonly procedure: string;
+  readonly tenant: string;
+  readonly environment: string;
+  readonly state: RunState;
+  readonly trigger: string;
+  /** Person id, or `system:<service>`. */
+  readonly requester: string;
+  readonly requestedAt: number;
+  readonly changedAt: number;
+  readonly notBefore: number | null;
+  readonly because: { readonly code: string; readonly [key: string]: unknown } | null;
+  readonly planDigest: string | null;
+  /** Approvals may be given until then; null before there is a plan. */
+  readonly approvalExpiresAt: number | null;
+  /** What a person has asked of the executor and it has not yet done. */
+  readonly asked: string | null;
+  readonly replaces: string | null;
+  readonly replacedBy: string | null;
+}
+
+export interface RunFilter {
+  readonly state?: RunState;
+  readonly open?: boolean;
+  readonly row?: string;
+  /** Only runs before this id (ids begin with their time; newest first). */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** An approval as stored. */
+export interface StoredApproval {
+  readonly person: string;
+  readonly role: string;
+  readonly decision: "approve" | "reject";
+  readonly statementDigest: string;
+  readonly level: "session" | "idp" | "passkey";
+  readonly at: number;
+  readonly reasonDigest: string | null;
+}
+
+/** One log entry as stored. */
+export interface StoredEntry {
+  readonly index: number;
+  readonly run: string | null;
+  readonly text: string;
+}
+
+/** Bytes kept by their digest, erasable: reasons, statements, envelopes. */
+export interface NewAttachment {
+  readonly digest: string;
+  readonly kind: "reason" | "statement" | "envelope";
+  readonly bytes: Uint8Array;
+}
+
+export interface Decision {
+  readonly run: string;
+  readonly planDigest: string;
+  readonly person: string;
+  readonly role: string;
+  readonly decision: "approve" | "reject";
+  readonly level: "session";
+  readonly statementDigest: string;
+  readonly evidenceDigest: string;
+  readonly reasonDigest: string | null;
+  readonly attachments: readonly NewAttachment[];
+  /** Where the run goes with this decision; null = it goes on waiting. */
+  readonly to: "approved" | "rejected" | null;
+  readonly notBefore: number | null;
+  readonly at: number;
+}
+
+/** What a person asks of a run; the executor does it, never the API. */
+export interface Ask {
+  readonly run: string;
+  readonly what: "roll-back" | "hold-retry" | "hold-roll-forward" | "hold-roll-back";
+  readonly person: string;
+  readonly reason: NewAttachment;
+  readonly at: number;
+}
+
+/** All reads and writes of the API. Every write refuses with CONFLICT or STATE_CONFLICT when its ground has moved. */
+export interface ApiStore {
+  run(id: string): Promise<RunRecord | null>;
+  runs(filter: RunFilter): Promise<readonly RunRecord[]>;
+  countRuns(filter: Omit<RunFilter, "limit" | "before">): Promise<number>;
+  /** Canonical plan text by its digest. */
+  plan(digest: string): Promise<string | null>;
+  approvals(run: string, planDigest: string): Promise<readonly StoredApproval[]>;
+  attachment(digest: string): Promise<Uint8Array | null>;
+  entries(from: number, limit: number): Promise<readonly StoredEntry[]>;
+  runEntries(run: string, fromSeq: number, limit: number): Promise<readonly StoredEntry[]>;
+  logSize(): Promise<number>;
+  checkpoint(): Promise<{
+    readonly origin: string;
+    readonly size: number;
+    readonly root: string;
+    readonly note: string;
+  } | null>;
+  credentials(): Promise<readonly Credential[]>;
+  freeze(): Promise<{ readonly since: number; readonly by: string | null; readonly reason: string | null } | null>;
+  undeliveredNotices(): Promise<number>;
+  /** The next domain instant at which a row is due. */
+  nextDue(): Promise<number | null>;
+  lastScanAt(): Promise<number | null>;
+
+  /** Files a request; a second call with the same `id` changes nothing. */
+  request(input: {
+    readonly id: string;
+    readonly row: InventoryRow;
+    readonly person: string;
+    readonly reason: NewAttachment;
+    readonly notBefore: number | null;
+    readonly force: boolean;
+    readonly at: number;
+  }): Promise<void>;
+  decide(decision: Decision): Promise<void>;
+  withdraw(input: {
+    readonly run: string;
+    readonly person: string;
+    readonly reason: NewAttachment;
+    readonly at: number;
+  }): Promise<void>;
+  ask(ask: Ask): Promise<void>;
+  setFreeze(input: { readonly person: string; readonly reason: NewAttachment; readonly at: number }): Promise<void>;
+  liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
+  askScan(input: { readonly person: string; readonly at: number }): Promise<void>;
+}
+
+/** A person of the installation as the API knows him. */
+export interface KnownPerson {
+  readonly person: string;
+  readonly name: string;
+  readonly iss: string;
+  readonly sub: string;
+  readonly roles: readonly Role[];
+}
+
+/** Facts of the installation, and the few acts that are not the database's. */
+export interface Installation {
+  readonly profile: "demo" | "test" | "production";
+  readonly clock: "system" | "virtual";
+  readonly separation: "none" | "roles";
+  readonly build: string;
+  /** Log origin; also the statement's `rpId` host until passkeys exist. */
+  readonly origin: string;
+  /** Address that browsers use: its origin is the only one allowed to send changes. */
+  readonly url: string;
+  readonly rpId: string;
+}
+
+export interface Readiness {
+  readonly mode: Status["readiness"]["mode"];
+  readonly reasons: readonly { readonly code: string; readonly sentence: string }[];
+}

@@ -1,0 +1,72 @@
+import { type Application, type Credential, closedStates, type Finding, type Readiness } from "@countersign/contract";
+import type { InventoryRow } from "@countersign/core";
+import type { RunRecord } from "../ports.ts";
+
+const dueWithinMs = 30 * 86_400_000;
+
+/** Environments and their classification come from policy, never from the row. */
+export interface RowContext {
+  readonly isProd: (environment: string) => boolean;
+  readonly now: number;
+}
+
+/** One line of the application list: the row, its newest credential's expiry, its open run, what stands in the way. */
+export function applicationOf(
+  row: InventoryRow,
+  credentials: readonly Credential[],
+  runs: readonly RunRecord[],
+  findings: readonly Finding[],
+  context: RowContext,
+): Application {
+  const open = runs.find((run) => !closedStates.has(run.state));
+  const expiresAt = expiryOf(credentials);
+  return {
+    name: row.name,
+    procedure: row.procedure,
+    tenant: row.tenant,
+    environment: row.environment,
+    prod: context.isProd(row.environment),
+    owners: [...row.owners],
+    target: targetOf(row),
+    record: { connection: row.record.connection, name: row.record.name },
+    consumers: row.consumers.length,
+    expiresAt,
+    credentials: credentials.length,
+    readiness: readinessOf(row, expiresAt, open, runs[0], context.now),
+    openRun: open === undefined ? null : { id: open.id, state: open.state },
+    findings: findings.length,
+  };
+}
+
+function targetOf(row: InventoryRow): Application["target"] {
+  return row.procedure === "entra-client-secret"
+    ? { appId: row.appId, objectId: row.objectId }
+    : { connection: row.connection, roles: [...row.roles] };
+}
+
+/** The latest expiry among live credentials: until then something signs in. Null: never, or nothing seen. */
+function expiryOf(credentials: readonly Credential[]): string | null {
+  const live = credentials.filter((credential) => credential.state !== "retired" && credential.kind !== "certificate");
+  if (live.some((credential) => credential.expiresAt === null)) return null;
+  return (
+    live
+      .map((credential) => credential.expiresAt as string)
+      .sort()
+      .at(-1) ?? null
+  );
+}
+
+function readinessOf(
+  row: InventoryRow,
+  expiresAt: string | null,
+  open: RunRecord | undefined,
+  newest: RunRecord | undefined,
+  now: number,
+): Readiness {
+  if (open !== undefined) return open.state === "held" ? "held" : "in-progress";
+  if (row.owners.length === 0) return "unowned";
+  if (newest?.state === "blocked") return "blocked";
+  if (expiresAt === null) return "ready";
+  if (Date.parse(expiresAt) <= now) return "expired";
+  return Date.parse(expiresAt) - now <= dueWithinMs ? "due" : "ready";
+}

@@ -1,0 +1,129 @@
+import type { Plan, RunDetail, RunSummary } from "@countersign/contract";
+import { evaluateQuorum } from "@countersign/core";
+import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
+import { lastOf, readEntries } from "./entries.ts";
+import { actionsFor, mayDecide } from "./permissions.ts";
+import { reasonText } from "./reason.ts";
+import { stepViews } from "./steps.ts";
+import { gateOf, noticesOf, storyOf } from "./story.ts";
+import { iso } from "./time.ts";
+
+/** Entries of one run that a page shows; a run with more is read with `/entries`. */
+const entriesMax = 2_000;
+
+/** Reads a stored plan for display. Its digest is recomputed by whoever shows it; the executor verifies it by itself. */
+export function planOf(text: string | null): Plan | null {
+  return text === null ? null : (JSON.parse(text) as Plan);
+}
+
+export function summaryOf(run: RunRecord, waitsForYou: boolean): RunSummary {
+  return {
+    id: run.id,
+    application: run.row,
+    procedure: run.procedure,
+    tenant: run.tenant,
+    environment: run.environment,
+    state: run.state,
+    trigger: run.trigger as RunSummary["trigger"],
+    requester: run.requester,
+    requestedAt: iso(run.requestedAt),
+    changedAt: iso(run.changedAt),
+    notBefore: iso(run.notBefore),
+    because: run.because,
+    planDigest: run.planDigest,
+    waitsForYou,
+  };
+}
+
+/** Whether this person may decide on the run now. */
+export async function waitsFor(store: ApiStore, run: RunRecord, person: KnownPerson, now: number): Promise<boolean> {
+  if (run.state !== "awaiting_approval" || run.planDigest === null) return false;
+  const plan = planOf(await store.plan(run.planDigest));
+  return mayDecide(run, plan, await store.approvals(run.id, run.planDigest), person, now).permission.allowed;
+}
+
+/** Everything a page about one run shows, folded from the run's own entries. */
+export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPerson, now: number): Promise<RunDetail> {
+  const [stored, text, approvals] = await Promise.all([
+    store.runEntries(run.id, 0, entriesMax),
+    run.planDigest === null ? null : store.plan(run.planDigest),
+    run.planDigest === null ? [] : store.approvals(run.id, run.planDigest),
+  ]);
+  const entries = readEntries(stored);
+  const plan = planOf(text);
+  const requested = entries.find((entry) => entry.type === "run.requested");
+  const decide = mayDecide(run, plan, approvals, person, now);
+  return {
+    run: summaryOf(run, decide.permission.allowed),
+    reason: await reasonText(store, requested?.data.reasonDigest ?? null),
+    replaces: run.replaces,
+    replacedBy: run.replacedBy,
+    plan: text === null || run.planDigest === null ? null : { digest: run.planDigest, text },
+    approvals: {
+      expiresAt: iso(run.approvalExpiresAt),
+      given: await givenApprovals(store, run, plan, approvals),
+      missing: plan === null ? [] : missingOf(plan, approvals),
+      yourRoles: decide.roles,
+      you: decide.permission,
+    },
+    findings: (lastOf(entries, "run.validated")?.data.findings ?? []) as RunDetail["findings"],
+    steps: stepViews(plan, entries),
+    gate: gateOf(entries),
+    story: storyOf(entries),
+    waits: waitsOf(run, plan, entries),
+    notices: noticesOf(entries),
+    actions: actionsFor(run, person),
+    entries: entries.length,
+  };
+}
+
+/** Roles that must still sign. */
+export function missingOf(plan: Plan, approvals: readonly StoredApproval[]): RunDetail["approvals"]["missing"] {
+  return evaluateQuorum(plan.approvals, plan.requester, approvals).missing.map((item) => ({
+    ...item,
+    people: [...item.people],
+  }));
+}
+
+async function givenApprovals(
+  store: ApiStore,
+  run: RunRecord,
+  plan: Plan | null,
+  approvals: readonly StoredApproval[],
+): Promise<RunDetail["approvals"]["given"]> {
+  const refused = plan === null ? [] : evaluateQuorum(plan.approvals, run.requester, approvals).refused;
+  return Promise.all(
+    approvals.map(async (approval) => ({
+      person: approval.person,
+      role: approval.role,
+      decision: approval.decision,
+      at: iso(approval.at),
+      level: approval.level,
+      statementDigest: approval.statementDigest as `sha256:${string}`,
+      reason: await reasonText(store, approval.reasonDigest),
+      refused: refused.find((item) => item.person === approval.person && item.role === approval.role)?.because ?? null,
+    })),
+  );
+}
+
+function waitsOf(run: RunRecord, plan: Plan | null, entries: ReturnType<typeof readEntries>): RunDetail["waits"] {
+  const waits: RunDetail["waits"] = [];
+  if (run.state === "awaiting_approval" && run.approvalExpiresAt !== null) {
+    waits.push({ kind: "approval-expires", until: iso(run.approvalExpiresAt) });
+  }
+  if ((run.state === "approved" || run.state === "scheduled") && run.notBefore !== null) {
+    waits.push({ kind: "not-before", until: iso(run.notBefore) });
+  }
+  if (run.state === "overlapping" && plan !== null) {
+    const since = entries.find((entry) => entry.type === "run.moved" && entry.data.to === "overlapping");
+    if (since !== undefined)
+      waits.push({ kind: "overlap-ends", until: iso(Date.parse(since.at) + plan.timing.overlapSeconds * 1_000) });
+  }
+  if (
+    (run.state === "overlapping" || run.state === "rolling_back" || run.state === "retiring") &&
+    run.notBefore !== null
+  ) {
+    waits.push({ kind: "look-again", until: iso(run.notBefore) });
+  }
+  return waits;
+}

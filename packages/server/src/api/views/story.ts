@@ -1,0 +1,38 @@
+import type { RunDetail } from "@countersign/contract";
+import { lastOf, type RunEntry } from "./entries.ts";
+
+/** One line per entry: what happened, when, and which entry proves it. */
+export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
+  return entries.map(({ at, runSeq, type, data }) => ({
+    at,
+    runSeq,
+    type,
+    from: type === "run.moved" ? data.from : null,
+    to: type === "run.moved" ? data.to : type === "run.closed" ? data.state : null,
+    because: type === "run.moved" ? data.because : null,
+    step: data.step ?? null,
+    outcome: data.outcome ?? data.decision ?? null,
+    person: data.person ?? (/^p_/.test(data.requester ?? "") ? data.requester : null),
+  }));
+}
+
+/** What the retire gate last saw. */
+export function gateOf(entries: readonly RunEntry[]): RunDetail["gate"] {
+  const entry = lastOf(entries, "gate.checked");
+  if (entry === undefined) return null;
+  const { grade, open, reasons, evidence } = entry.data;
+  return { at: entry.at, grade, open, reasons, evidence };
+}
+
+/** Who was told what, and whether it arrived. */
+export function noticesOf(entries: readonly RunEntry[]): RunDetail["notices"] {
+  return entries
+    .filter((entry) => entry.type === "notice.sent")
+    .map(({ at, data }) => ({
+      at,
+      kind: data.kind,
+      channel: data.channel,
+      outcome: data.outcome,
+      attempt: data.attempt,
+    }));
+}
