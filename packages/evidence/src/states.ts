@@ -31,8 +31,8 @@ export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
   requested: ["planned", "blocked", "withdrawn"],
   planned: ["awaiting_approval", "withdrawn"],
   awaiting_approval: ["approved", "rejected", "expired", "withdrawn", "superseded"],
-  approved: ["scheduled", "executing", "superseded", "withdrawn", "expired"],
-  scheduled: ["executing", "superseded", "withdrawn", "expired"],
+  approved: ["scheduled", "executing", "superseded", "withdrawn", "expired", "blocked"],
+  scheduled: ["executing", "superseded", "withdrawn", "expired", "blocked"],
   executing: ["overlapping", "rolling_back", "held"],
   // A run that overlaps may be taken over by an emergency run, which inherits its obligations.
   overlapping: ["retiring", "rolling_back", "held", "superseded"],
