@@ -74,6 +74,13 @@ describe("through npm", () => {
     throw new Error("it ended before it was ready");
   }
 
+  test("stdout is the command's alone", async () => {
+    const npmrc = readFileSync(join(import.meta.dirname, "../.npmrc"), "utf8");
+    const files = { [crash]: 'console.log("{}");', "package.json": JSON.stringify({ scripts }), ".npmrc": npmrc };
+    const { code, stdout } = await ended(start(tree(files), ["run", "crash", "--", "--json"], {}, "npm"));
+    expect([code, stdout]).toEqual([0, "{}\n"]);
+  });
+
   test("a signal that npm alone gets reaches the command, whose exit code npm answers with", async () => {
     const { npm } = await started(`process.on("SIGINT", () => process.exit(7)); ${ready}`);
     npm.kill("SIGINT");
