@@ -1,4 +1,12 @@
 export * from "./base64.ts";
+export * from "./bundle/layout.ts";
+export { type BundleNeeds, bundleNeeds } from "./bundle/needs.ts";
+export * from "./bundle/proof-file.ts";
+export * from "./bundle/read.ts";
+export { IN_TOTO_PAYLOAD_TYPE, RUN_PREDICATE_TYPE } from "./bundle/run-record.ts";
+export { formatSums } from "./bundle/sums.ts";
+export { type BundleInput, type LoggedEntry, makeBundle, writeBundle } from "./bundle/write.ts";
+export * from "./bundle/zip.ts";
 export * from "./canonical.ts";
 export * from "./checkpoint.ts";
 export * from "./digest.ts";
@@ -16,3 +24,6 @@ export { type PlanFacts, type PlanStepFacts, parsePlan, REMOVED_ID_KEY } from ".
 export * from "./statement.ts";
 export * from "./states.ts";
 export * from "./trust.ts";
+export { renderReport } from "./verify/render.ts";
+export { CHECK_CODES, type Check, type CheckCode, type Report, type ReportFact } from "./verify/report.ts";
+export { verifyBundle } from "./verify/verify-bundle.ts";

@@ -56,12 +56,15 @@ const approvals = object({
 const plan = part({
   approvals,
   inventoryDigest: digest,
-  old: part({ expiresAt: nullable(time), id: name }),
+  old: part({ binding: oneOf("ours", "hint", "unproven"), expiresAt: nullable(time), id: name }),
   policyDigest: digest,
   procedure,
   prod: boolean,
   requester: actorId,
-  retire: part({ minGrade: oneOf("strong", "weak", "none") }),
+  retire: part({
+    consumerLevel: oneOf("accepted", "metadata-changed", "value-matched", "used"),
+    minGrade: oneOf("strong", "weak", "none"),
+  }),
   run: runId,
   steps: list(step, 1, LIMITS.planStepsMax),
   target,

@@ -1,0 +1,133 @@
+import { show } from "../errors.ts";
+import { type PlanFacts, REMOVED_ID_KEY } from "../plan.ts";
+import { ofType, type PlacedEntry, type RunView } from "../run-view.ts";
+import type { RunState } from "../states.ts";
+import { prove } from "./report.ts";
+import type { ProvenCall } from "./steps.ts";
+import { stepStateAt } from "./steps.ts";
+
+const GRADE_RANK = { none: 0, weak: 1, strong: 2 } as const;
+const VERIFIED_RANK = { accepted: 0, "metadata-changed": 1, "value-matched": 2, used: 3 } as const;
+
+/** The intents that end the old credential, in order. */
+export function retireCalls(calls: readonly ProvenCall[]): ProvenCall[] {
+  return calls.filter((c) => c.step.phase === "retire" && c.intent.entry.data.direction === "do");
+}
+
+/** The move from which the overlap counts: the first into `overlapping` after the last into `executing`. */
+export function overlapStart(run: RunView, before: number): PlacedEntry<"run.moved"> | undefined {
+  let start: PlacedEntry<"run.moved"> | undefined;
+  for (const move of ofType(run, "run.moved").filter((m) => m.index < before)) {
+    if (move.entry.data.to === "executing") start = undefined;
+    if (move.entry.data.to === "overlapping") start ??= move;
+  }
+  return start;
+}
+
+/** Before anything was retired, old and new were both valid for the time named in the plan. Returns the shortest, in ms. */
+export function checkOverlap(run: RunView, plan: PlanFacts, calls: readonly ProvenCall[]): number | undefined {
+  let shortest: number | undefined;
+  for (const { intent } of retireCalls(calls)) {
+    const start = overlapStart(run, intent.index);
+    prove(start !== undefined, "expected the run to overlap before it retires anything");
+    const ms = Date.parse(intent.entry.at) - Date.parse(start.entry.at);
+    const needed = plan.timing.overlapSeconds * 1000;
+    prove(ms >= needed, `expected an overlap of ${plan.timing.overlapSeconds} s before retirement, got ${ms / 1000} s`);
+    shortest = Math.min(shortest ?? ms, ms);
+  }
+  return shortest;
+}
+
+/** Before anything was retired, the gate's last word was open at the grade of the plan, and every consumer was confirmed. */
+export function checkGate(
+  run: RunView,
+  plan: PlanFacts,
+  calls: readonly ProvenCall[],
+): PlacedEntry<"gate.checked"> | undefined {
+  let last: PlacedEntry<"gate.checked"> | undefined;
+  for (const { intent } of retireCalls(calls)) {
+    const gate = ofType(run, "gate.checked")
+      .filter((g) => g.index < intent.index)
+      .at(-1);
+    prove(gate !== undefined, "expected the retire gate to be checked before retirement");
+    const { open, grade } = gate.entry.data;
+    prove(open, "expected the retire gate to be open before retirement");
+    const enough = GRADE_RANK[grade] >= GRADE_RANK[plan.retire.minGrade];
+    prove(enough, `expected grade ${plan.retire.minGrade} or above before retirement, got ${grade}`);
+    prove(
+      plan.old.binding !== "unproven",
+      "expected no retirement of a credential that was never shown to be the stored one",
+    );
+    for (const step of plan.steps.filter((s) => s.phase === "overlap")) {
+      const level = calls
+        .filter((c) => c.step === step && c.intent.entry.data.direction === "do")
+        .flatMap((c) => c.outcomes)
+        .filter((o) => o.index < intent.index && o.entry.data.outcome === "done")
+        .at(-1)?.entry.data.verified;
+      const shown =
+        level !== undefined && level !== null && VERIFIED_RANK[level] >= VERIFIED_RANK[plan.retire.consumerLevel];
+      prove(shown, `expected ${step.id} at level ${plan.retire.consumerLevel} or above, got ${level ?? "none"}`);
+    }
+    last = gate;
+  }
+  return last;
+}
+
+/** What was retired is the one credential the plan names, and nothing discarded was that one. */
+export function checkRemoved(run: RunView, plan: PlanFacts, calls: readonly ProvenCall[]): void {
+  const key = REMOVED_ID_KEY[plan.target.kind];
+  const named = (call: ProvenCall): unknown[] => {
+    const { target, facts } = call.intent.entry.data;
+    const objects = call.outcomes.map((o) => o.entry.data.objectIds);
+    return [target, facts, ...objects].map((m) => m[key]).filter((v) => v !== undefined);
+  };
+  const steps = plan.steps.filter((s) => s.phase === "retire");
+  for (const step of steps) {
+    const planned = step.params[key];
+    prove(
+      planned === undefined || planned === plan.old.id,
+      `expected step ${step.id} to be for ${show(plan.old.id)}, got ${show(planned)}`,
+    );
+  }
+  for (const call of retireCalls(calls)) {
+    for (const value of named(call))
+      prove(value === plan.old.id, `expected to retire ${show(plan.old.id)}, got ${show(value)}`);
+    for (const [name, value] of Object.entries(targetIds(plan))) {
+      const seen = call.intent.entry.data.target[name];
+      prove(seen === undefined || seen === value, `expected retirement at ${name} ${show(value)}, got ${show(seen)}`);
+    }
+  }
+  for (const call of calls.filter((c) => c.intent.entry.data.direction === "discard")) {
+    for (const value of named(call)) prove(value !== plan.old.id, "expected never to discard the old credential");
+  }
+  const gone = retireCalls(calls).filter((c) => c.outcomes.at(-1)?.entry.data.outcome === "done");
+  if (gone.length > 0)
+    prove(
+      gone.some((c) => named(c).length > 0),
+      `expected the retirement to name ${key}, got nothing`,
+    );
+}
+
+function targetIds(plan: PlanFacts): Record<string, string> {
+  return plan.target.kind === "entra-application"
+    ? { objectId: plan.target.objectId, appId: plan.target.appId }
+    : { systemIdentifier: plan.target.systemIdentifier };
+}
+
+/** What a final state promises holds: completed = every step done; rolled back = every effect taken back, none retired. */
+export function checkResult(plan: PlanFacts | undefined, calls: readonly ProvenCall[], state: RunState): void {
+  if (state !== "completed" && state !== "rolled_back") return;
+  prove(plan !== undefined, `expected a plan behind state ${state}`);
+  for (const step of plan.steps) {
+    const { done, takenBack } = stepStateAt(calls, step, Number.POSITIVE_INFINITY);
+    if (state === "completed")
+      prove(done === "done" && !takenBack, `expected step ${step.id} of a completed run to be done`);
+    else {
+      const mayStand = done !== undefined && done !== "failed" && !takenBack;
+      prove(
+        !mayStand || (!step.undoable && step.phase !== "retire"),
+        `expected step ${step.id} of a rolled back run to be taken back`,
+      );
+    }
+  }
+}

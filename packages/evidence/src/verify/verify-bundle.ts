@@ -1,0 +1,209 @@
+import { type BundleFiles, FILES, fileOf } from "../bundle/layout.ts";
+import { formatReadme } from "../bundle/readme.ts";
+import { IN_TOTO_PAYLOAD_TYPE, runRecord } from "../bundle/run-record.ts";
+import { parseCanonical } from "../canonical.ts";
+import { checkpointRef, verifyCheckpoint } from "../checkpoint.ts";
+import { verifyEnvelope } from "../dsse.ts";
+import { id as idShape } from "../fields.ts";
+import { LIMITS } from "../limits.ts";
+import { isClosed, ofType, type RunView } from "../run-view.ts";
+import { isRecord } from "../shape.ts";
+import type { Trust } from "../trust.ts";
+import { checkApprovals, checkAuthorisation, checkQuorum, type ProvenApproval } from "./approvals.ts";
+import {
+  checkAnchors,
+  checkAttachments,
+  checkContext,
+  checkExact,
+  checkFileSet,
+  checkInventory,
+  checkPlan,
+  checkPolicy,
+  erasedIn,
+  needsGiven,
+} from "./documents.ts";
+import { factsOf, type ProvenRun } from "./facts.ts";
+import { checkGenesis, checkInclusion, checkMoves, checkRunChain, checkSums, checkTimes, readEntries } from "./log.ts";
+import { CheckList, type Report } from "./report.ts";
+import { checkGate, checkOverlap, checkRemoved, checkResult } from "./retire.ts";
+import { checkCalls, checkOrder } from "./steps.ts";
+
+/** What was learned before a refusal ended the verification. */
+interface Seen {
+  run: string | null;
+  state: string | null;
+  open: boolean | null;
+  clock: Report["clock"];
+  profile: Report["profile"];
+  separation: Report["separation"];
+}
+
+/**
+ * Judges a bundle by a trust file. Everything in the bundle is taken as written by an attacker; nothing in it is
+ * believed that the trust file does not lead to. Never throws: whatever cannot be checked is refused.
+ */
+export function verifyBundle(files: BundleFiles, trust: Trust | null): Report {
+  const seen: Seen = { run: null, state: null, open: null, clock: null, profile: null, separation: null };
+  if (trust === null) {
+    const sentence =
+      "No trust file was given: nothing in a bundle can vouch for the bundle. Get trust.json from someone you trust.";
+    return { verdict: "no-trust", ...seen, checks: [], facts: [{ code: "no-trust", sentence }] };
+  }
+  const list = new CheckList();
+  try {
+    const proven = proveRun(files, trust, list, seen);
+    return { verdict: "proven", ...seen, checks: list.checks, facts: factsOf(proven) };
+  } catch {
+    return { verdict: "refused", ...seen, checks: list.checks, facts: [] };
+  }
+}
+
+/** The claim, sentence by sentence. The first that does not hold ends it. */
+function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen): ProvenRun {
+  list.make("files", "SHA256SUMS lists exactly the files of the bundle.", () => checkSums(files));
+  const note = list.make("checkpoint", "The state of the log is signed by a log key you trust.", () => {
+    const bytes = fileOf(files, FILES.checkpoint);
+    return { bytes, log: verifyCheckpoint(bytes, trust.origin, trust.logKeys) };
+  });
+  const { log } = note;
+  const entries = list.make("entries", "Every entry is canonical, of a known type and within limits.", () =>
+    readEntries(files, note.bytes),
+  );
+  list.make("inclusion", `Every entry stands in the log of ${log.size} entries.`, () => checkInclusion(entries, log));
+  const run = list.make(
+    "run-chain",
+    (r: RunView) => chainSentence(r),
+    () => checkRunChain(entries.run),
+  );
+  seen.run = run.id;
+  seen.open = !isClosed(run);
+  const genesis = list.make("genesis", "The log is the one the trust file names, from its first entry on.", () =>
+    checkGenesis(entries, trust),
+  ).data;
+  seen.clock = genesis.clock;
+  seen.profile = genesis.profile;
+  seen.separation = genesis.separation;
+  list.make("time-order", "Times follow the order of the log.", () => checkTimes(run));
+  const state = list.make(
+    "state-moves",
+    (s: string) => `Every move was legal; the run is ${s}.`,
+    () => checkMoves(run),
+  );
+  seen.state = state;
+
+  list.make(
+    "policy",
+    (d: string | undefined) =>
+      d === undefined ? "The run ended before any policy was applied." : "The policy is one you trust.",
+    () => checkPolicy(files, run, trust),
+  );
+  list.make(
+    "inventory",
+    (d: string | undefined) =>
+      d === undefined ? "The run ended before any inventory was read." : "The inventory is one you trust.",
+    () => checkInventory(run, trust),
+  );
+  const plan = list.make(
+    "plan",
+    (p: unknown) => (p === undefined ? "There was no plan." : "The plan is the one that was frozen for this run."),
+    () => checkPlan(files, run),
+  );
+  const erased = erasedIn(entries);
+  const approvals = list.make(
+    "approvals",
+    (a: ProvenApproval[]) => `${a.length} decision(s) are what enrolled people signed, about exactly this plan.`,
+    () => checkApprovals(files, run, plan, erased, trust),
+  );
+  const needs = needsGiven(run, approvals);
+  const named = new Set<string>([...needs.attachments, ...needs.statements]);
+  const gone = new Set([...erased.keys()].filter((digest) => named.has(digest)));
+  list.make("attachments", "Every text named by digest is here or was erased by an entry in the log.", () =>
+    checkAttachments(files, needs, erased),
+  );
+  list.make("context", "The entries of no run are exactly those the check needs.", () =>
+    checkContext(entries, run, needs, gone),
+  );
+  list.make(
+    "anchors",
+    `The log still holds everything that ${needs.anchors.size} signed checkpoint(s) saw of it.`,
+    () => {
+      const seenByLog = [
+        ...approvals.map((a) => a.statement.checkpoint),
+        ...ofType(run, "run.authorised").map(({ entry }) => entry.data.checkpoint),
+      ];
+      checkAnchors(files, seenByLog, log, trust);
+    },
+  );
+  list.make("file-set", "The bundle has exactly the files its entries ask for.", () =>
+    checkFileSet(files, entries, needs, gone, log.size),
+  );
+
+  const authorisation = list.make(
+    "authorisation",
+    (a: unknown) =>
+      a === undefined
+        ? "The run was never authorised."
+        : "The run began on decisions that stood in the log, unexpired, none against.",
+    () => checkAuthorisation(run, plan, approvals, erased),
+  );
+  list.make(
+    "quorum",
+    authorisation === undefined
+      ? "No quorum was needed."
+      : "The quorum of the plan was met by different people, none of them the requester.",
+    () => {
+      if (plan !== undefined && authorisation !== undefined) checkQuorum(plan, authorisation, trust);
+    },
+  );
+  const calls = list.make(
+    "steps",
+    "Every effect was intended first, after the authorisation, and is a step of the plan.",
+    () => checkCalls(run, plan),
+  );
+  if (plan !== undefined) {
+    list.make("step-order", "Steps were done in the plan's order.", () => checkOrder(plan, calls));
+  }
+  const overlapMs = list.make(
+    "overlap",
+    (ms: number | undefined) => (ms === undefined ? "Nothing was retired." : `The overlap was ${ms / 1000} s.`),
+    () => (plan === undefined ? undefined : checkOverlap(run, plan, calls)),
+  );
+  list.make(
+    "retire-gate",
+    overlapMs === undefined
+      ? "Nothing was retired."
+      : "The retire gate was open at the plan's grade and every consumer confirmed.",
+    () => {
+      if (plan !== undefined) checkGate(run, plan, calls);
+    },
+  );
+  list.make(
+    "removed-credential",
+    overlapMs === undefined ? "Nothing was retired." : "What was retired is the one credential the plan names.",
+    () => {
+      if (plan !== undefined) checkRemoved(run, plan, calls);
+    },
+  );
+  list.make("result", `What state ${state} promises holds.`, () => checkResult(plan, calls, state));
+  list.make("run-record", "The signed summary says what the entries say.", () =>
+    checkRunRecord(files, run, trust, checkpointRef(log)),
+  );
+  list.make("readme", "README.txt says what the entries say.", () =>
+    checkExact(files, FILES.readme, formatReadme(run, checkpointRef(log))),
+  );
+  return { run, genesis, log, trust, plan, approvals, authorisation, calls, overlapMs, erased };
+}
+
+function chainSentence(run: RunView): string {
+  const end = isClosed(run) ? "to its end" : "up to now (the run is open)";
+  return `The run's ${run.entries.length} entries are complete from its request ${end}.`;
+}
+
+/** The summary is signed by a trusted run key and is, byte for byte, what the entries give. */
+function checkRunRecord(files: BundleFiles, run: RunView, trust: Trust, log: Parameters<typeof runRecord>[1]): void {
+  const { payload } = verifyEnvelope(fileOf(files, FILES.runRecord), IN_TOTO_PAYLOAD_TYPE, trust.runKeys);
+  const statement = parseCanonical(payload, LIMITS.envelopeBytesMax);
+  const predicate = isRecord(statement) ? statement["predicate"] : undefined;
+  const build = idShape(isRecord(predicate) ? predicate["build"] : undefined, "predicate.build");
+  checkExact(new Map([[FILES.runRecord, payload]]), FILES.runRecord, runRecord(run, log, build));
+}
