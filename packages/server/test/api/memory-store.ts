@@ -1,0 +1,260 @@
+import { type Credential, closedStates } from "@countersign/contract";
+import { CountersignError, canMove, type RunState } from "@countersign/core";
+import { canonicalize, digestOf, type Json } from "@countersign/evidence";
+import type {
+  ApiStore,
+  IdempotencyStore,
+  NewAttachment,
+  RunRecord,
+  StoredApproval,
+  StoredEntry,
+} from "../../src/api/index.ts";
+import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
+
+/** What {@link ApiStore} promises, in memory: the reference that tests of the API run against without a database. */
+export class MemoryStore implements ApiStore {
+  readonly log: StoredEntry[] = [];
+  readonly records = new Map<string, RunRecord>();
+  readonly plans = new Map<string, string>();
+  readonly attachments = new Map<string, Uint8Array>();
+  readonly given = new Map<string, StoredApproval[]>();
+  readonly ledger: Credential[] = [];
+  frozen: { since: number; by: string | null; reason: string | null } | null = null;
+  asks: unknown[] = [];
+
+  append(at: number, type: string, data: Json, run: string | null = null): void {
+    const runSeq = run === null ? null : this.log.filter((entry) => entry.run === run).length;
+    const text = canonicalize({
+      at: new Date(at).toISOString(),
+      data,
+      prevRunLeaf: null,
+      run,
+      runSeq,
+      salt: "AAAAAAAAAAAAAAAAAAAAAA",
+      type,
+      v: 1,
+    });
+    this.log.push({ index: this.log.length, run, text });
+  }
+
+  move(
+    id: string,
+    to: RunState,
+    at: number,
+    change: Partial<RunRecord> = {},
+    because: RunRecord["because"] = null,
+  ): void {
+    const run = this.records.get(id);
+    if (run === undefined || !canMove(run.state, to))
+      throw new CountersignError("STATE_CONFLICT", `expected a run that can become ${to}`);
+    this.append(at, "run.moved", { because: because as Json, fence: 1, from: run.state, to }, id);
+    this.records.set(id, { ...run, state: to, changedAt: at, because, ...change });
+    if (closedStates.has(to)) this.append(at, "run.closed", { entries: 0, state: to }, id);
+  }
+
+  keep(attachments: readonly NewAttachment[]): void {
+    for (const { digest, bytes } of attachments) this.attachments.set(digest, bytes);
+  }
+
+  async run(id: string) {
+    return this.records.get(id) ?? null;
+  }
+  async runs({ state, open, row, before, limit }: Parameters<ApiStore["runs"]>[0]) {
+    return [...this.records.values()]
+      .filter((run) => (state === undefined || run.state === state) && (row === undefined || run.row === row))
+      .filter(
+        (run) =>
+          (open === undefined || open !== closedStates.has(run.state)) && (before === undefined || run.id < before),
+      )
+      .sort((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit);
+  }
+  async countRuns(filter: Parameters<ApiStore["countRuns"]>[0]) {
+    return (await this.runs({ ...filter, limit: 1_000_000 })).length;
+  }
+  async plan(digest: string) {
+    return this.plans.get(digest) ?? null;
+  }
+  async approvals(run: string) {
+    return this.given.get(run) ?? [];
+  }
+  async attachment(digest: string) {
+    return this.attachments.get(digest) ?? null;
+  }
+  async entries(from: number, limit: number) {
+    return this.log.slice(from, from + limit);
+  }
+  async runEntries(run: string, fromSeq: number, limit: number) {
+    return this.log.filter((entry) => entry.run === run).slice(fromSeq, fromSeq + limit);
+  }
+  async logSize() {
+    return this.log.length;
+  }
+  async checkpoint() {
+    return {
+      origin: "demo.countersign.invalid/log",
+      size: 1,
+      root: "ab".repeat(32),
+      note: "demo.countersign.invalid/log\n1\n…\n",
+    };
+  }
+  async credentials() {
+    return this.ledger;
+  }
+  async freeze() {
+    return this.frozen;
+  }
+  async undeliveredNotices() {
+    return 0;
+  }
+  async nextDue() {
+    const due = [...this.records.values()].flatMap((run) =>
+      run.notBefore === null || closedStates.has(run.state) ? [] : [run.notBefore],
+    );
+    return due.length === 0 ? null : Math.min(...due);
+  }
+  async lastScanAt() {
+    return Date.parse("2026-11-22T06:00:00.000Z");
+  }
+
+  async request(input: Parameters<ApiStore["request"]>[0]) {
+    if ([...this.records.values()].some((run) => run.row === input.row.name && !closedStates.has(run.state))) {
+      throw new CountersignError("STATE_CONFLICT", "expected no open run of this application, there is one");
+    }
+    this.keep([input.reason]);
+    this.records.set(
+      input.id,
+      newRecord(input.id, input.row.name, input.row.procedure, input.row.environment, input.person, input.at),
+    );
+    this.append(
+      input.at,
+      "run.requested",
+      {
+        procedure: input.row.procedure,
+        reasonDigest: input.reason.digest,
+        replaces: null,
+        requester: input.person,
+        target: {},
+        trigger: "manual",
+      },
+      input.id,
+    );
+  }
+  async decide(decision: Parameters<ApiStore["decide"]>[0]) {
+    const run = this.records.get(decision.run);
+    const given = this.given.get(decision.run) ?? [];
+    if (run?.state !== "awaiting_approval" || run.planDigest !== decision.planDigest)
+      throw new CountersignError("STATE_CONFLICT", "expected the run to wait");
+    if (given.some((approval) => approval.person === decision.person))
+      throw new CountersignError("CONFLICT", "expected one decision per person");
+    this.keep(decision.attachments);
+    this.given.set(decision.run, [...given, decision]);
+    const { evidenceDigest, level, person, role, statementDigest } = decision;
+    this.append(
+      decision.at,
+      "approval.given",
+      { decision: decision.decision, evidenceDigest, level, person, role, statementDigest },
+      decision.run,
+    );
+    if (decision.to !== null) this.move(decision.run, decision.to, decision.at, { notBefore: decision.notBefore });
+  }
+  async withdraw(input: Parameters<ApiStore["withdraw"]>[0]) {
+    this.keep([input.reason]);
+    this.move(input.run, "withdrawn", input.at, { notBefore: null }, { code: "withdrawn-by-person" });
+  }
+  async ask(input: Parameters<ApiStore["ask"]>[0]) {
+    const run = this.records.get(input.run);
+    if (run === undefined) throw new CountersignError("NOT_FOUND", "expected a run");
+    this.keep([input.reason]);
+    this.asks.push(input);
+    this.records.set(run.id, { ...run, asked: input.what });
+    this.append(input.at, "run.asked", { what: input.what }, run.id);
+  }
+  async setFreeze(input: Parameters<ApiStore["setFreeze"]>[0]) {
+    this.keep([input.reason]);
+    this.frozen = { since: input.at, by: input.person, reason: input.reason.digest };
+    this.append(input.at, "freeze.set", {});
+  }
+  async liftFreeze(input: Parameters<ApiStore["liftFreeze"]>[0]) {
+    this.frozen = null;
+    this.append(input.at, "freeze.lifted", {});
+  }
+  async askScan(input: Parameters<ApiStore["askScan"]>[0]) {
+    this.asks.push(input);
+  }
+
+  /** Everything that a refused call must leave as it was. */
+  fingerprint(): string {
+    return digestOf(
+      new TextEncoder().encode(
+        JSON.stringify([
+          this.log.length,
+          [...this.records],
+          [...this.given],
+          this.frozen,
+          this.asks.length,
+          this.attachments.size,
+        ]),
+      ),
+    );
+  }
+}
+
+export function newRecord(
+  id: string,
+  row: string,
+  procedure: string,
+  environment: string,
+  requester: string,
+  at: number,
+): RunRecord {
+  return {
+    id,
+    row,
+    procedure,
+    tenant: "contoso",
+    environment,
+    state: "requested",
+    trigger: requester.startsWith("p_") ? "manual" : "due",
+    requester,
+    requestedAt: at,
+    changedAt: at,
+    notBefore: null,
+    because: null,
+    planDigest: null,
+    approvalExpiresAt: null,
+    asked: null,
+    replaces: null,
+    replacedBy: null,
+  };
+}
+
+export function memorySessions(): SessionStore & { readonly rows: Map<string, SessionRow> } {
+  const rows = new Map<string, SessionRow>();
+  return {
+    rows,
+    create: async (row) => void rows.set(row.idHash, row),
+    find: async (idHash) => rows.get(idHash) ?? null,
+    touch: async (idHash, usedAt) => {
+      const row = rows.get(idHash);
+      if (row !== undefined) rows.set(idHash, { ...row, usedAt });
+    },
+    end: async (idHash) => void rows.delete(idHash),
+  };
+}
+
+export function memoryIdempotency(): IdempotencyStore {
+  const kept = new Map<string, { requestHash: string; answer: { status: number; body: string } | null }>();
+  return {
+    begin: async (person, key, requestHash) => {
+      const known = kept.get(`${person} ${key}`) ?? null;
+      if (known === null) kept.set(`${person} ${key}`, { requestHash, answer: null });
+      return known;
+    },
+    finish: async (person, key, answer) => {
+      const known = kept.get(`${person} ${key}`);
+      if (known !== undefined) kept.set(`${person} ${key}`, { ...known, answer });
+    },
+    forget: async (person, key) => void kept.delete(`${person} ${key}`),
+  };
+}
