@@ -15,6 +15,7 @@ import type { Surface } from "./http/exchange.ts";
 import { type Listener, listen, serve, type TlsPair } from "./http/listener.ts";
 import { EventHub } from "./management/events.ts";
 import { createManagement } from "./management/server.ts";
+import { openPostgresProxy } from "./postgres/proxy.ts";
 import { createRandom, type Random } from "./random.ts";
 import { createTenant } from "./tenant/create.ts";
 import { parseScenario, type ScenarioInput } from "./tenant/scenario.ts";
@@ -174,6 +175,13 @@ class Host {
       const { port } = await this.#open(createVaultSurface(this.#world, vault), vault.port);
       vault.port = port;
       addresses.vaults[vault.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    for (const database of tenant.postgres) {
+      if (addresses.postgres[database.name] !== undefined) continue;
+      const listener = await openPostgresProxy(this.#world, database);
+      this.#listeners.push(listener);
+      database.listenPort = listener.port;
+      addresses.postgres[database.name] = `postgres://127.0.0.1:${listener.port}`;
     }
   }
 

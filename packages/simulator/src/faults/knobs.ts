@@ -38,6 +38,8 @@ export interface Knobs {
   deletedSecretLagSeconds: Range;
   /** Requests to audit and sign-in reports per 10 virtual seconds and caller; 0 = no limit. */
   reportsPer10Seconds: number;
+  /** A statement loses its connection, half of the time before it is forwarded and half after the server did it. */
+  postgresReset: number;
   /** Page size of Graph lists; 0 = the vendor's default. */
   pageSize: number;
   /** Page size of vault lists, at most 25. */
@@ -63,6 +65,7 @@ export const defaultKnobs: Knobs = {
   activityLagSeconds: [3600, 14_400],
   deletedSecretLagSeconds: [1, 5],
   reportsPer10Seconds: 5,
+  postgresReset: 0.01,
   pageSize: 0,
   vaultPageSize: 25,
 };
@@ -84,6 +87,7 @@ export const quietKnobs: Knobs = {
   activityLagSeconds: [0, 0],
   deletedSecretLagSeconds: [0, 0],
   reportsPer10Seconds: 0,
+  postgresReset: 0,
 };
 
 /** A preset by name, a partial set of knobs over the present ones, or both (`preset` inside the object). */
