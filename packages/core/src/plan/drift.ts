@@ -20,7 +20,12 @@ export interface OwnEffects {
 export const noOwnEffects: OwnEffects = { credentialIds: new Set(), recordVersions: new Set(), consumers: new Set() };
 
 /** The rules of a fresh evaluation, as the plan holds them. */
-export type RuleResult = { readonly rule: string; readonly observed: string; readonly required: string; readonly result: "pass" | "warn" | "block" };
+export type RuleResult = {
+  readonly rule: string;
+  readonly observed: string;
+  readonly required: string;
+  readonly result: "pass" | "warn" | "block";
+};
 
 /**
  * Compares an approved plan with the world, the inventory row and a fresh rule evaluation.
@@ -29,7 +34,13 @@ export type RuleResult = { readonly rule: string; readonly observed: string; rea
  * changed by another writer, an identity changed, or one of *this* plan's rules grown stricter. Our own new key, an edit
  * of the policy that leaves this plan's rules alone, and an upgrade are not drift.
  */
-export function driftOf(plan: Plan, world: World, row: InventoryRow | null, rules: readonly RuleResult[], own: OwnEffects = noOwnEffects): Drift[] {
+export function driftOf(
+  plan: Plan,
+  world: World,
+  row: InventoryRow | null,
+  rules: readonly RuleResult[],
+  own: OwnEffects = noOwnEffects,
+): Drift[] {
   const drift: Drift[] = [];
   const say = (code: string, required: string, observed: string) => drift.push({ code, required, observed });
 
@@ -38,9 +49,14 @@ export function driftOf(plan: Plan, world: World, row: InventoryRow | null, rule
   } else {
     if (row.environment !== plan.environment) say("environment-changed", plan.environment, row.environment);
     const owners = [...row.owners].sort().join(",");
-    if (owners !== [...plan.baseline.owners].sort().join(",")) say("owner-changed", plan.baseline.owners.join(","), owners);
+    if (owners !== [...plan.baseline.owners].sort().join(","))
+      say("owner-changed", plan.baseline.owners.join(","), owners);
     if (row.rowDigest !== plan.baseline.rowDigest) say("row-changed", plan.baseline.rowDigest, row.rowDigest);
   }
+
+  // The first step acts on the target itself, so its identity is the target's (I11).
+  if (!sameFacts(world.target, plan.steps[0]?.identity ?? {}))
+    say("target-replaced", plan.target.name, "another target of that name");
 
   const now = new Set(world.credentials.map((credential) => credential.id).filter((id) => !own.credentialIds.has(id)));
   const then = new Set(plan.baseline.credentialIds);
@@ -48,26 +64,38 @@ export function driftOf(plan: Plan, world: World, row: InventoryRow | null, rule
   for (const id of then) if (!now.has(id)) say("key-removed", id, "absent");
 
   const version = world.record.version;
-  if (version !== plan.baseline.recordVersion && !(version !== null && own.recordVersions.has(version))) {
+  // Once we have written, the newest version must be ours: the old one on top again is another writer's work.
+  const expected: ReadonlySet<string | null> =
+    own.recordVersions.size > 0 ? own.recordVersions : new Set([plan.baseline.recordVersion]);
+  if (!expected.has(version)) {
     say("record-changed", plan.baseline.recordVersion ?? "empty", version ?? "empty");
   }
-  if (!sameFacts(world.record.identity, plan.record.identity)) say("record-replaced", plan.record.name, "another entry of that name");
+  if (!sameFacts(world.record.identity, plan.record.identity))
+    say("record-replaced", plan.record.name, "another entry of that name");
 
   for (const consumer of plan.consumers) {
     const seen = world.consumers.find((candidate) => candidate.name === consumer.name);
     if (seen === undefined || !seen.exists) say("consumer-gone", consumer.name, "absent");
-    else if (!sameFacts(seen.identity, consumer.identity)) say("consumer-target-changed", consumer.name, "another target");
+    else if (!sameFacts(seen.identity, consumer.identity))
+      say("consumer-target-changed", consumer.name, "another target");
     else if (seen.matchesRecord === false && !own.consumers.has(consumer.name) && own.recordVersions.size === 0) {
       say("consumer-value-changed", consumer.name, "does not hold what the record holds");
     }
   }
 
   for (const rule of rules) {
-    const agreed = plan.rules.find((candidate) => candidate.rule === rule.rule);
-    if (rule.result === "block") say(`rule:${rule.rule}`, rule.required, rule.observed);
-    else if (agreed !== undefined && agreed.result === "pass" && rule.result === "warn") say(`rule:${rule.rule}`, rule.required, rule.observed);
+    // A rule can speak once per consumer: it grew stricter when it warns more often than the approvers read. A rule
+    // that the plan does not have came with a policy edit or an upgrade; only its refusal matters to this plan.
+    const agreed = plan.rules.filter((candidate) => candidate.rule === rule.rule);
+    const warnsMore = warnings(rules, rule.rule) > warnings(agreed, rule.rule);
+    const stricter = rule.result === "warn" && agreed.length > 0 && warnsMore;
+    if (rule.result === "block" || stricter) say(`rule:${rule.rule}`, rule.required, rule.observed);
   }
   return drift;
+}
+
+function warnings(rules: readonly RuleResult[], name: string): number {
+  return rules.filter((rule) => rule.rule === name && rule.result === "warn").length;
 }
 
 /** Whether two sets of identity facts are equal, key by key; order does not matter. */

@@ -1,7 +1,7 @@
-import { procedureDigest, planConsumers, type Settings } from "../procedure/procedure.ts";
-import { procedureNamed } from "../procedure/index.ts";
 import type { InventoryRow } from "../inventory/row.ts";
 import type { World } from "../ports.ts";
+import { procedureNamed } from "../procedure/index.ts";
+import { planConsumers, procedureDigest, type Settings } from "../procedure/procedure.ts";
 import { type FrozenPlan, freezePlan, type Plan } from "./plan.ts";
 
 /** All a plan is made of. Nothing else goes in: no clock, no randomness, no advice. */
@@ -43,7 +43,12 @@ export function makePlan(input: PlanInput): FrozenPlan {
       recordVersion: world.record.version,
       rowDigest: row.rowDigest,
     },
-    record: { kind: "keyvault-secret", connection: row.record.connection, name: row.record.name, identity: world.record.identity as Plan["record"]["identity"] },
+    record: {
+      kind: "keyvault-secret",
+      connection: row.record.connection,
+      name: row.record.name,
+      identity: world.record.identity as Plan["record"]["identity"],
+    },
     consumers: planConsumers({ row, world, settings }),
     steps: [...output.steps],
     timing: {

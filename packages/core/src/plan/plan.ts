@@ -3,16 +3,31 @@
  * Everything the executor will do or compare stands here; nothing is computed again after planning.
  * Times are RFC 3339 UTC with milliseconds, durations are seconds.
  */
-import { canonicalize, digestOf, type Json, parseCanonical } from "@countersign/evidence";
+import { canonicalBytes, digestOf, EvidenceError, type Json, LIMITS, parseCanonical } from "@countersign/evidence";
 import { z } from "zod";
 import { CountersignError } from "../errors.ts";
 import { verifyLevels } from "../ports.ts";
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-const seconds = z.int().min(0).max(400 * 86_400);
-const text = z.string().min(1).max(600);
-const name = z.string().min(1).max(200);
+const seconds = z
+  .int()
+  .min(0)
+  .max(400 * 86_400);
+/** No control characters or changes of writing direction: nothing that could make a page show another plan. */
+const printable = /^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$/u;
+const text = z.string().min(1).max(600).regex(printable);
+const name = z.string().min(1).max(200).regex(printable);
+const id = (charsMax: number) =>
+  z
+    .string()
+    .max(charsMax)
+    .regex(/^[\x21-\x7e]+$/);
+const role = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
+const person = z.string().regex(/^p_[0-9a-f]{16}$/);
+const actor = z.string().regex(/^(p_[0-9a-f]{16}|system:[a-z][a-z-]{0,30})$/);
+const each = <T>(items: readonly T[], key: (item: T) => string): boolean =>
+  new Set(items.map(key)).size === items.length;
 const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
 const facts = z.record(z.string(), json);
 
@@ -21,7 +36,7 @@ export const Undo = z.union([z.strictObject({ describe: text }), z.strictObject(
 export const PlanStep = z.strictObject({
   /** Unique within the plan, e.g. `create`, `store`, `update:batch`. */
   id: z.string().regex(/^[a-z][a-z0-9:._-]{0,99}$/),
-  verb: z.string().regex(/^[a-z-]+\.[a-z-]+@\d+$/),
+  verb: z.string().regex(/^[a-z][a-z-]*\.[a-z][a-z-]*@[1-9][0-9]{0,3}$/),
   phase: z.enum(["execute", "overlap", "retire"]),
   params: facts,
   /** The target's immutable identity, read back before each write (I11). */
@@ -53,35 +68,42 @@ export const PlanRule = z.strictObject({
 });
 
 export const Requirement = z.strictObject({
-  role: z.string().max(40),
+  role,
   count: z.int().min(1).max(10),
   /** Opaque ids of the people who may give it, as enrolled when the plan was made. */
-  people: z.array(z.string().max(40)).max(100),
+  people: z
+    .array(person)
+    .max(100)
+    .refine((people) => each(people, String), "expected every person once"),
 });
 
 const EntraTarget = z.strictObject({
   kind: z.literal("entra-application"),
   name,
-  objectId: z.string().max(64),
-  appId: z.string().max(64),
+  objectId: id(64),
+  appId: id(64),
 });
 const PostgresTarget = z.strictObject({
   kind: z.literal("postgres-database"),
   name,
-  systemIdentifier: z.string().max(40),
+  systemIdentifier: id(40),
   database: name,
   roles: z.array(name).length(2),
 });
 
 export const Plan = z.strictObject({
   v: z.literal(1),
-  run: z.string().regex(/^run_[0-9a-z]{26}$/),
-  tenant: z.strictObject({ name, id: z.string().max(64) }),
+  run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/),
+  tenant: z.strictObject({ name, id: id(64) }),
   environment: name,
   prod: z.boolean(),
-  procedure: z.strictObject({ name, major: z.int().min(1), digest }),
+  procedure: z.strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,79}$/),
+    major: z.int().min(1).max(9_999),
+    digest,
+  }),
   trigger: z.string().max(40),
-  requester: z.string().max(40),
+  requester: actor,
   target: z.discriminatedUnion("kind", [EntraTarget, PostgresTarget]),
   old: z.strictObject({
     id: name,
@@ -96,7 +118,11 @@ export const Plan = z.strictObject({
   }),
   record: z.strictObject({ kind: z.literal("keyvault-secret"), connection: name, name, identity: facts }),
   consumers: z.array(PlanConsumer).max(100),
-  steps: z.array(PlanStep).min(1).max(300),
+  steps: z
+    .array(PlanStep)
+    .min(1)
+    .max(300)
+    .refine((steps) => each(steps, (step) => step.id), "expected every step id once"),
   timing: z.strictObject({
     overlapSeconds: seconds,
     lifetimeSeconds: seconds,
@@ -108,12 +134,23 @@ export const Plan = z.strictObject({
     quietSeconds: seconds,
   }),
   retire: z.strictObject({ minGrade: z.enum(["strong", "weak", "none"]), consumerLevel: z.enum(verifyLevels) }),
-  lockKeys: z.array(z.strictObject({ key: z.string().max(300), held: z.enum(["run", "effects"]) })).min(1).max(110),
+  lockKeys: z
+    .array(z.strictObject({ key: z.string().max(300), held: z.enum(["run", "effects"]) }))
+    .min(1)
+    .max(110),
   approvals: z.strictObject({
-    expiresAfterSeconds: seconds,
+    expiresAfterSeconds: seconds.min(1),
     minLevel: z.enum(["session", "idp", "passkey"]),
-    require: z.array(Requirement).min(1).max(10),
-    separation: z.array(z.enum(["requester-cannot-approve", "one-person-one-role"])),
+    // A role named twice would let one approval fill both lines.
+    require: z
+      .array(Requirement)
+      .min(1)
+      .max(10)
+      .refine((require) => each(require, (item) => item.role), "expected every role once"),
+    separation: z
+      .array(z.enum(["requester-cannot-approve", "one-person-one-role"]))
+      .max(2)
+      .refine((rules) => each(rules, String), "expected every rule once"),
   }),
   rules: z.array(PlanRule).max(300),
   risks: z.array(z.strictObject({ code: z.string().max(80), sentence: text })).max(100),
@@ -130,21 +167,42 @@ export interface FrozenPlan {
   readonly digest: string;
 }
 
-/** Checks a plan and fixes its bytes. */
+/**
+ * Checks a plan and fixes its bytes. PLAN_BLOCKED when it has no well-formed, canonical or small enough form: what
+ * cannot be shown exactly cannot be approved.
+ */
 export function freezePlan(plan: Plan): FrozenPlan {
   const checked = Plan.safeParse(plan);
-  if (!checked.success) throw new CountersignError("PLAN_BLOCKED", `expected a well-formed plan, got ${z.prettifyError(checked.error)}`);
-  const ids = new Set(checked.data.steps.map((step) => step.id));
-  if (ids.size !== checked.data.steps.length) throw new CountersignError("PLAN_BLOCKED", "expected step ids to be unique, got a duplicate");
-  const bytes = new TextEncoder().encode(canonicalize(checked.data as unknown as Json));
+  if (!checked.success)
+    throw new CountersignError("PLAN_BLOCKED", `expected a well-formed plan, got ${z.prettifyError(checked.error)}`);
+  const bytes = orRefuse("PLAN_BLOCKED", () => canonicalBytes(checked.data as unknown as Json));
+  if (bytes.length > LIMITS.planBytesMax)
+    throw new CountersignError(
+      "PLAN_BLOCKED",
+      `expected a plan of at most ${LIMITS.planBytesMax} bytes, got ${bytes.length}`,
+    );
   return { plan: checked.data, bytes, digest: digestOf(bytes) };
 }
 
 /** Reads stored plan bytes as if a stranger had written them; refuses bytes whose digest is not `expected`. */
 export function thawPlan(bytes: Uint8Array, expected: string): FrozenPlan {
   const digest = digestOf(bytes);
-  if (digest !== expected) throw new CountersignError("AUTHORISATION_INVALID", `expected plan ${expected}, got ${digest}`);
-  const parsed = Plan.safeParse(parseCanonical(bytes));
-  if (!parsed.success) throw new CountersignError("AUTHORISATION_INVALID", "expected a well-formed plan, got other content under its digest");
+  if (digest !== expected)
+    throw new CountersignError("AUTHORISATION_INVALID", `expected plan ${expected}, got ${digest}`);
+  const parsed = Plan.safeParse(orRefuse("AUTHORISATION_INVALID", () => parseCanonical(bytes)));
+  if (!parsed.success)
+    throw new CountersignError(
+      "AUTHORISATION_INVALID",
+      "expected a well-formed plan, got other content under its digest",
+    );
   return { plan: parsed.data, bytes, digest };
+}
+
+function orRefuse<T>(code: "PLAN_BLOCKED" | "AUTHORISATION_INVALID", read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof EvidenceError) throw new CountersignError(code, error.message);
+    throw error;
+  }
 }

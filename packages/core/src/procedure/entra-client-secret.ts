@@ -1,4 +1,12 @@
-import { consumerSteps, type Procedure, type ProcedureInput, type StepShape, stepOf, targetLocks } from "./procedure.ts";
+import {
+  blocked,
+  consumerSteps,
+  type Procedure,
+  type ProcedureInput,
+  type StepShape,
+  stepOf,
+  targetLocks,
+} from "./procedure.ts";
 
 const removeByKeyId = "Remove the created secret by its keyId, once no consumer can hold it any more";
 const lookOnly = "Nothing to undo: it only looks";
@@ -6,10 +14,37 @@ const lookOnly = "Nothing to undo: it only looks";
 const shape = [
   { id: "create", verb: "entra.add-password@1", phase: "execute", undo: removeByKeyId, undoable: true },
   { id: "prove", verb: "entra.prove@1", phase: "execute", undo: lookOnly, undoable: false },
-  { id: "store", verb: "keyvault.write@1", phase: "execute", undo: "Write the previous value as the newest version again", undoable: true },
-  { id: "update", verb: "reference-file.point@1", phase: "execute", each: ["pinned"], undo: "Point the reference back to the previous version", undoable: true },
-  { id: "update", verb: "keyvault.copy@1", phase: "execute", each: ["copied"], undo: "Write the previous value into the copy again", undoable: true },
-  { id: "confirm", verb: "consumer.confirm@1", phase: "overlap", each: ["latest", "pinned", "copied"], undo: lookOnly, undoable: false },
+  {
+    id: "store",
+    verb: "keyvault.write@1",
+    phase: "execute",
+    undo: "Write the previous value as the newest version again",
+    undoable: true,
+  },
+  {
+    id: "update",
+    verb: "reference-file.point@1",
+    phase: "execute",
+    each: ["pinned"],
+    undo: "Point the reference back to the previous version",
+    undoable: true,
+  },
+  {
+    id: "update",
+    verb: "keyvault.copy@1",
+    phase: "execute",
+    each: ["copied"],
+    undo: "Write the previous value into the copy again",
+    undoable: true,
+  },
+  {
+    id: "confirm",
+    verb: "consumer.confirm@1",
+    phase: "overlap",
+    each: ["latest", "pinned", "copied"],
+    undo: lookOnly,
+    undoable: false,
+  },
   {
     id: "retire",
     verb: "entra.remove-password@1",
@@ -26,31 +61,44 @@ export const entraClientSecret: Procedure = {
   shape,
   plan(input: ProcedureInput) {
     const { row, world, settings } = input;
-    if (row.procedure !== "entra-client-secret") throw new TypeError(`expected an entra-client-secret row, got ${row.procedure}`);
+    if (row.procedure !== "entra-client-secret")
+      throw new TypeError(`expected an entra-client-secret row, got ${row.procedure}`);
     const [create, prove, store, , , , retire] = shape;
     const app = { tenant: row.tenant, objectId: row.objectId, appId: row.appId };
-    const oldId = world.binding.id ?? "";
-    const old = world.credentials.find((credential) => credential.id === oldId);
-    const expiresAt = old?.expiresAt ?? null;
+    const old = world.credentials.find((credential) => credential.id === world.binding.id);
+    if (old === undefined) throw blocked("to know which of the live secrets is to be replaced, got none", row.name);
+    const { id: oldId, expiresAt } = old;
     const { updates, confirms } = consumerSteps(input, shape, { tenant: row.tenant, appId: row.appId, old: oldId });
     const steps = [
-      stepOf(create, "create", `Create a client secret on ${row.name}, valid for ${days(settings.lifetimeSeconds)}`, world.target, {
-        ...app,
-        lifetimeSeconds: settings.lifetimeSeconds,
-      }),
+      stepOf(
+        create,
+        "create",
+        `Create a client secret on ${row.name}, valid for ${days(settings.lifetimeSeconds)}`,
+        world.target,
+        {
+          ...app,
+          lifetimeSeconds: settings.lifetimeSeconds,
+        },
+      ),
       stepOf(prove, "prove", `Sign in with it ${settings.proofTimes} times in a row`, world.target, {
         ...app,
         times: settings.proofTimes,
         spacingSeconds: settings.proofSpacingSeconds,
         deadlineSeconds: settings.proofDeadlineSeconds,
       }),
-      stepOf(store, "store", `Store it in ${row.record.connection} as the newest version of ${row.record.name}; whoever reads "latest" gets it from now on`, world.record.identity, {
-        connection: row.record.connection,
-        name: row.record.name,
-        previous: world.record.version,
-        created: "create",
-        lifetimeSeconds: settings.lifetimeSeconds,
-      }),
+      stepOf(
+        store,
+        "store",
+        `Store it in ${row.record.connection} as the newest version of ${row.record.name}; whoever reads "latest" gets it from now on`,
+        world.record.identity,
+        {
+          connection: row.record.connection,
+          name: row.record.name,
+          previous: world.record.version,
+          created: "create",
+          lifetimeSeconds: settings.lifetimeSeconds,
+        },
+      ),
       ...updates,
       ...confirms,
       stepOf(retire, "retire", `Remove the old secret ${oldId} from ${row.name}`, world.target, {
@@ -65,9 +113,16 @@ export const entraClientSecret: Procedure = {
     ];
     return {
       target: { kind: "entra-application", name: row.name, objectId: row.objectId, appId: row.appId },
-      old: { id: oldId, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(), binding: world.binding.by },
+      old: {
+        id: oldId,
+        expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        binding: world.binding.by,
+      },
       steps,
-      lockKeys: [{ key: `application:${String(world.target.tenantId)}/${row.objectId}`, held: "run" }, ...targetLocks(input)],
+      lockKeys: [
+        { key: `application:${String(world.target.tenantId)}/${row.objectId}`, held: "run" },
+        ...targetLocks(input),
+      ],
       irreversible: [`After retirement the old secret ${oldId} cannot be used or restored.`],
     };
   },

@@ -1,15 +1,63 @@
-import { consumerSteps, type Procedure, type ProcedureInput, type StepShape, stepOf, targetLocks } from "./procedure.ts";
+import {
+  blocked,
+  consumerSteps,
+  type Procedure,
+  type ProcedureInput,
+  type StepShape,
+  stepOf,
+  targetLocks,
+} from "./procedure.ts";
 
 const lookOnly = "Nothing to undo: it only looks";
 
 const shape = [
-  { id: "create", verb: "postgres.set-password@1", phase: "execute", undo: "Take LOGIN from the idle role again, once no consumer can hold it any more", undoable: true },
+  {
+    id: "create",
+    verb: "postgres.set-password@1",
+    phase: "execute",
+    undo: "Take LOGIN from the idle role again, once no consumer can hold it any more",
+    undoable: true,
+  },
   { id: "prove", verb: "postgres.prove@1", phase: "execute", undo: lookOnly, undoable: false },
-  { id: "store", verb: "keyvault.write@1", phase: "execute", undo: "Write the previous user and password as the newest version again", undoable: true },
-  { id: "update", verb: "connection-file.write@1", phase: "execute", each: ["connection-file"], undo: "Write the previous user and password into the file again", undoable: true },
-  { id: "update", verb: "keyvault.copy@1", phase: "execute", each: ["copied"], undo: "Write the previous value into the copy again", undoable: true },
-  { id: "update", verb: "reference-file.point@1", phase: "execute", each: ["pinned"], undo: "Point the reference back to the previous version", undoable: true },
-  { id: "confirm", verb: "consumer.confirm@1", phase: "overlap", each: ["latest", "pinned", "copied", "connection-file"], undo: lookOnly, undoable: false },
+  {
+    id: "store",
+    verb: "keyvault.write@1",
+    phase: "execute",
+    undo: "Write the previous user and password as the newest version again",
+    undoable: true,
+  },
+  {
+    id: "update",
+    verb: "connection-file.write@1",
+    phase: "execute",
+    each: ["connection-file"],
+    undo: "Write the previous user and password into the file again",
+    undoable: true,
+  },
+  {
+    id: "update",
+    verb: "keyvault.copy@1",
+    phase: "execute",
+    each: ["copied"],
+    undo: "Write the previous value into the copy again",
+    undoable: true,
+  },
+  {
+    id: "update",
+    verb: "reference-file.point@1",
+    phase: "execute",
+    each: ["pinned"],
+    undo: "Point the reference back to the previous version",
+    undoable: true,
+  },
+  {
+    id: "confirm",
+    verb: "consumer.confirm@1",
+    phase: "overlap",
+    each: ["latest", "pinned", "copied", "connection-file"],
+    undo: lookOnly,
+    undoable: false,
+  },
   {
     id: "retire",
     verb: "postgres.disable-role@1",
@@ -26,14 +74,23 @@ export const postgresRolePassword: Procedure = {
   shape,
   plan(input: ProcedureInput) {
     const { row, world, settings } = input;
-    if (row.procedure !== "postgres-role-password") throw new TypeError(`expected a postgres-role-password row, got ${row.procedure}`);
+    if (row.procedure !== "postgres-role-password")
+      throw new TypeError(`expected a postgres-role-password row, got ${row.procedure}`);
     const [create, prove, store, , , , , retire] = shape;
-    const active = world.binding.id ?? row.roles[0];
-    const idle = row.roles[0] === active ? row.roles[1] : row.roles[0];
+    const active = row.roles.find((role) => role === world.binding.id);
+    const idle = row.roles.find((role) => role !== active);
+    // A guess could give the role that is in use a new password: every consumer would fail at once.
+    if (active === undefined || idle === undefined) {
+      throw blocked("to know which of the two roles is in use, got neither", row.name);
+    }
     const server = { server: row.connection };
     const { updates, confirms } = consumerSteps(input, shape, { ...server, role: idle, old: active });
     const steps = [
-      stepOf(create, "create", `Give the idle role ${idle} a new password and LOGIN`, world.target, { ...server, role: idle, other: active }),
+      stepOf(create, "create", `Give the idle role ${idle} a new password and LOGIN`, world.target, {
+        ...server,
+        role: idle,
+        other: active,
+      }),
       stepOf(prove, "prove", `Log in as ${idle} ${settings.proofTimes} times in a row`, world.target, {
         ...server,
         role: idle,
@@ -41,13 +98,19 @@ export const postgresRolePassword: Procedure = {
         spacingSeconds: settings.proofSpacingSeconds,
         deadlineSeconds: settings.proofDeadlineSeconds,
       }),
-      stepOf(store, "store", `Store user and password in ${row.record.connection} as the newest version of ${row.record.name}`, world.record.identity, {
-        connection: row.record.connection,
-        name: row.record.name,
-        previous: world.record.version,
-        created: "create",
-        lifetimeSeconds: settings.lifetimeSeconds,
-      }),
+      stepOf(
+        store,
+        "store",
+        `Store user and password in ${row.record.connection} as the newest version of ${row.record.name}`,
+        world.record.identity,
+        {
+          connection: row.record.connection,
+          name: row.record.name,
+          previous: world.record.version,
+          created: "create",
+          lifetimeSeconds: settings.lifetimeSeconds,
+        },
+      ),
       ...updates,
       ...confirms,
       stepOf(retire, "retire", `Take LOGIN from the old role ${active} and end its sessions`, world.target, {
@@ -69,7 +132,13 @@ export const postgresRolePassword: Procedure = {
       },
       old: { id: active, expiresAt: null, binding: world.binding.by },
       steps,
-      lockKeys: [{ key: `application:postgres/${String(world.target.systemIdentifier)}/${[...row.roles].sort().join("+")}`, held: "run" }, ...targetLocks(input)],
+      lockKeys: [
+        {
+          key: `application:postgres/${String(world.target.systemIdentifier)}/${[...row.roles].sort().join("+")}`,
+          held: "run",
+        },
+        ...targetLocks(input),
+      ],
       irreversible: [`At retirement open sessions of ${active} are ended.`],
     };
   },

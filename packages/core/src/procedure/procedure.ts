@@ -1,4 +1,5 @@
 import { digestOf, type Json } from "@countersign/evidence";
+import { CountersignError } from "../errors.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
 import type { Plan, PlanConsumer, PlanStep } from "../plan/plan.ts";
 import type { Facts, Grade, VerifyLevel, World } from "../ports.ts";
@@ -74,14 +75,8 @@ export function stepOf(shape: StepShape, id: string, describe: string, identity:
   };
 }
 
-/** Which verb updates a consumer of each kind; `latest` is updated by the store write itself. */
-export const updateVerb: Readonly<Record<Exclude<Consumer["kind"], "latest">, string>> = {
-  pinned: "reference-file.point@1",
-  copied: "keyvault.copy@1",
-  "connection-file": "connection-file.write@1",
-};
-
-const worldOf = (world: World, consumer: Consumer) => world.consumers.find((candidate) => candidate.name === consumer.name);
+const worldOf = (world: World, consumer: Consumer) =>
+  world.consumers.find((candidate) => candidate.name === consumer.name);
 
 /** Where a consumer's value or reference stands, for people and for parameters. */
 export function consumerTarget(consumer: Consumer, row: InventoryRow): Facts {
@@ -110,43 +105,62 @@ export function planConsumers(input: ProcedureInput): PlanConsumer[] {
   }));
 }
 
-/** The middle part that both procedures share: write each consumer that must be written, in the inventory's order, then confirm all during the overlap. */
-export function consumerSteps(input: ProcedureInput, shape: readonly StepShape[], extra: Facts): { updates: PlanStep[]; confirms: PlanStep[] } {
+/**
+ * The middle part that both procedures share: write each consumer that must be written, in the inventory's order, then
+ * confirm all during the overlap. PLAN_BLOCKED for a consumer that the procedure has no line for: a consumer that is
+ * never confirmed would lose its credential at retirement (I1).
+ */
+export function consumerSteps(
+  input: ProcedureInput,
+  shape: readonly StepShape[],
+  extra: Facts,
+): { updates: PlanStep[]; confirms: PlanStep[] } {
   const updates: PlanStep[] = [];
   const confirms: PlanStep[] = [];
   const record = { connection: input.row.record.connection, name: input.row.record.name };
-  for (const consumer of input.row.consumers) {
+  const ids = consumerIds(input.row.consumers.map((consumer) => consumer.name));
+  for (const [index, consumer] of input.row.consumers.entries()) {
+    const id = ids[index] ?? "";
+    const lines = shape.filter((line) => line.each?.includes(consumer.kind) === true);
+    const update = lines.find((line) => line.phase === "execute");
+    const confirm = lines.find((line) => line.phase === "overlap");
     const seen = worldOf(input.world, consumer);
-    const identity = seen?.identity ?? {};
+    if (confirm === undefined || (update === undefined && consumer.kind !== "latest")) {
+      throw blocked(`a kind of consumer that this procedure updates and confirms, got ${consumer.kind}`, consumer.name);
+    }
+    if (seen === undefined || !seen.exists) throw blocked("a consumer that exists, got none", consumer.name);
+    const { identity } = seen;
     const target = consumerTarget(consumer, input.row);
-    const update = shape.find((line) => line.each?.includes(consumer.kind) === true && line.phase === "execute");
     if (update !== undefined) {
-      const params = { ...target, record, store: "store", created: "create", previous: seen?.holds ?? null, ...(consumer.kind === "connection-file" ? extra : {}) };
-      updates.push(stepOf(update, `update:${slug(consumer.name)}`, describeUpdate(consumer), identity, params));
+      const more = consumer.kind === "connection-file" ? extra : {};
+      const params = { ...target, record, store: "store", created: "create", previous: seen.holds, ...more };
+      updates.push(stepOf(update, `update:${id}`, describeUpdate(consumer), identity, params));
     }
-    const confirm = shape.find((line) => line.each?.includes(consumer.kind) === true && line.phase === "overlap");
-    if (confirm !== undefined) {
-      confirms.push(
-        stepOf(confirm, `confirm:${slug(consumer.name)}`, `Confirm that ${consumer.name} uses the new credential`, identity, {
-          consumer: consumer.name,
-          kind: consumer.kind,
-          target,
-          record,
-          store: "store",
-          created: "create",
-          update: update === undefined ? "store" : `update:${slug(consumer.name)}`,
-          pickupSeconds: consumer.pickupSeconds,
-          callers: [...consumer.callers],
-          level: input.settings.retire.consumerLevel,
-          ...extra,
-        }),
-      );
-    }
+    confirms.push(
+      stepOf(confirm, `confirm:${id}`, `Confirm that ${consumer.name} uses the new credential`, identity, {
+        consumer: consumer.name,
+        kind: consumer.kind,
+        target,
+        record,
+        store: "store",
+        created: "create",
+        update: update === undefined ? "store" : `update:${id}`,
+        pickupSeconds: consumer.pickupSeconds,
+        callers: [...consumer.callers],
+        level: input.settings.retire.consumerLevel,
+        ...extra,
+      }),
+    );
   }
   return { updates, confirms };
 }
 
-function describeUpdate(consumer: Exclude<Consumer, { kind: "latest" }> | Consumer): string {
+/** A plan that must not be made: "expected ..." with the consumer or application it is about. */
+export function blocked(expected: string, about: string): CountersignError {
+  return new CountersignError("PLAN_BLOCKED", `expected ${expected} (${about})`);
+}
+
+function describeUpdate(consumer: Consumer): string {
   switch (consumer.kind) {
     case "pinned":
       return `Point ${consumer.name} (${consumer.path}) to the new version`;
@@ -159,17 +173,31 @@ function describeUpdate(consumer: Exclude<Consumer, { kind: "latest" }> | Consum
   }
 }
 
-/** Lock keys of the record and of every consumer target that is written (I2). */
+/**
+ * Lock keys of the record and of every consumer target that is written (I2). A vault entry has one key, whether a run
+ * writes it as its record or as a copy for a consumer: else two runs could write it at the same time.
+ */
 export function targetLocks(input: ProcedureInput): Plan["lockKeys"] {
-  const keys = new Set<string>([`record:${input.row.record.connection}/${input.row.record.name}`]);
-  for (const consumer of input.row.consumers) {
-    const target = consumerTarget(consumer, input.row);
-    if (consumer.kind !== "latest") keys.add(`consumer:${String(target.connection)}/${String(target.path ?? target.name)}`);
+  const { row } = input;
+  const keys = new Set<string>([`entry:${row.record.connection}/${row.record.name}`]);
+  for (const consumer of row.consumers) {
+    if (consumer.kind === "copied") keys.add(`entry:${consumer.connection}/${consumer.entry}`);
+    else if (consumer.kind !== "latest") keys.add(`file:${consumer.connection}/${consumer.path}`);
   }
   return [...keys].sort().map((key) => ({ key, held: "effects" as const }));
 }
 
-/** A name as part of a step id. */
-export function slug(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").slice(0, 60);
+/** Names as parts of step ids, each once: names that differ in case or script only get a number. */
+export function consumerIds(names: readonly string[]): string[] {
+  const ids: string[] = [];
+  for (const name of names) {
+    const base = name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9._-]+/g, "-")
+      .slice(0, 60);
+    let id = base;
+    for (let n = 2; ids.includes(id); n++) id = `${base}-${n}`;
+    ids.push(id);
+  }
+  return ids;
 }

@@ -1,12 +1,35 @@
 /** Every state a run can be in; said aloud in console, CLI, API and evidence. */
 export const runStates = [
-  "requested", "blocked", "planned", "awaiting_approval", "approved", "scheduled", "executing", "overlapping", "retiring",
-  "completed", "held", "rolling_back", "rolled_back", "rejected", "expired", "withdrawn", "superseded",
+  "requested",
+  "blocked",
+  "planned",
+  "awaiting_approval",
+  "approved",
+  "scheduled",
+  "executing",
+  "overlapping",
+  "retiring",
+  "completed",
+  "held",
+  "rolling_back",
+  "rolled_back",
+  "rejected",
+  "expired",
+  "withdrawn",
+  "superseded",
 ] as const;
 export type RunState = (typeof runStates)[number];
 
 /** States in which a run has ended; its log chain is closed with `run.closed`. */
-export const closedStates: ReadonlySet<RunState> = new Set(["blocked", "completed", "rolled_back", "rejected", "expired", "withdrawn", "superseded"]);
+export const closedStates: ReadonlySet<RunState> = new Set([
+  "blocked",
+  "completed",
+  "rolled_back",
+  "rejected",
+  "expired",
+  "withdrawn",
+  "superseded",
+]);
 
 /** Which moves exist. The database enforces the same table per database user; the verifier holds it as data. */
 export const moves: Readonly<Record<RunState, readonly RunState[]>> = {
@@ -20,7 +43,13 @@ export const moves: Readonly<Record<RunState, readonly RunState[]>> = {
   retiring: ["completed", "overlapping", "held"],
   held: ["executing", "overlapping", "retiring", "rolling_back"],
   rolling_back: ["rolled_back", "held"],
-  blocked: [], completed: [], rolled_back: [], rejected: [], expired: [], withdrawn: [], superseded: [],
+  blocked: [],
+  completed: [],
+  rolled_back: [],
+  rejected: [],
+  expired: [],
+  withdrawn: [],
+  superseded: [],
 };
 
 /** Whether the state machine knows the move. */
