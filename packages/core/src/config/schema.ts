@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { isCron } from "../time/cron.ts";
+import { isZone } from "../time/instant.ts";
+
+/** Names used in URLs, on the command line and as references between documents. */
+export const nameField = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, "expected a name of a-z, 0-9, dot, dash and underscore, at most 63 characters");
+
+/** Object ids, client ids and tenant ids as the directory prints them, lower case. */
+export const guidField = z
+  .string()
+  .regex(
+    /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+    "expected an id such as 11111111-2222-4333-8444-555555555555",
+  )
+  .transform((id) => id.toLowerCase());
+
+/** Opaque id of a person. */
+export const personField = z.string().regex(/^p_[0-9a-f]{16}$/, "expected a person id: p_ and 16 hex digits");
+
+/** Where a secret is found; configuration never holds one (design: secret references only). */
+export const secretField = z
+  .string()
+  .max(500)
+  .superRefine((text, context) => {
+    if (/^keyvault:/.test(text))
+      context.addIssue({
+        code: "custom",
+        message: "expected file:<path> or env:<NAME>, got keyvault:, which is reserved and not supported by this build",
+      });
+    else if (!/^(?:file:[^\s].*|env:[A-Za-z_][A-Za-z0-9_]*)$/.test(text))
+      context.addIssue({
+        code: "custom",
+        message:
+          "expected a secret reference (file:<path> or env:<NAME>), got something else; a secret itself may not stand here",
+      });
+  });
+
+const urlField = z
+  .string()
+  .max(500)
+  .refine(isPlainUrl, { error: "expected an http or https address without user, query and fragment" });
+
+function isPlainUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const url = new URL(text);
+  return (
+    /^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && url.search === "" && url.hash === ""
+  );
+}
+
+const listen = z
+  .string()
+  .regex(
+    /^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost):\d{1,5}$/,
+    "expected address:port such as 127.0.0.1:8080",
+  );
+const client = z.strictObject({ clientId: guidField, secret: secretField });
+const milliseconds = (min: number, max: number) => z.int().min(min).max(max);
+const environment = nameField;
+
+const Tenant = z.strictObject({
+  name: nameField,
+  id: guidField,
+  authority: urlField.default("https://login.microsoftonline.com"),
+  graph: urlField.default("https://graph.microsoft.com"),
+  reader: client,
+  writer: client,
+  ownExecutorAppIds: z.array(guidField).max(20).default([]),
+  ownAddresses: z.array(z.string().min(1).max(64)).max(50).optional(),
+  signInLogLagSeconds: z.int().min(0).max(604_800).optional(),
+});
+
+/** What every connection says (I12); the rest belongs to its kind, whose connector brings the schema. */
+export const ConnectionBase = z.looseObject({
+  name: nameField,
+  kind: nameField,
+  environment,
+  prod: z.boolean(),
+  tenant: nameField.optional(),
+  names: z.array(z.string()).optional(),
+  paths: z.array(z.string()).optional(),
+  roles: z.array(z.string()).optional(),
+});
+
+const LocalPerson = z.strictObject({
+  person: personField,
+  name: z.string().min(1).max(200),
+  email: z.email().max(320),
+  iss: z.string().min(1).max(500),
+  sub: z.string().min(1).max(200),
+  roles: z.array(nameField).min(1).max(20),
+  password: secretField,
+});
+
+/** The form of countersign.yaml; rules across fields stand in checks.ts. */
+export const ConfigForm = z.strictObject({
+  version: z.literal(1),
+  profile: z.enum(["demo", "test", "production"]),
+  state: z.string().min(1).max(500).default("./.state"),
+  database: z
+    .union([z.strictObject({ url: secretField }), z.strictObject({ embedded: z.literal(true) })])
+    .default({ embedded: true }),
+  network: z
+    .strictObject({
+      ca: z.array(z.string().min(1).max(500)).max(20).default([]),
+      proxy: urlField.nullable().default(null),
+      loopback: z.boolean().default(false),
+    })
+    .default({ ca: [], proxy: null, loopback: false }),
+  clock: z.strictObject({ url: urlField }).optional(),
+  api: z.strictObject({ listen, url: urlField }),
+  tenants: z.array(Tenant).min(1).max(100),
+  connections: z.array(ConnectionBase).max(1_000),
+  scan: z
+    .strictObject({
+      cron: z
+        .string()
+        .max(100)
+        .refine(isCron, { error: "expected a cron expression of five fields such as 0 6 * * *" }),
+      zone: z.string().refine(isZone, { error: "expected an IANA time zone such as Europe/Berlin" }),
+    })
+    .default({ cron: "0 6 * * *", zone: "UTC" }),
+  liveness: z
+    .strictObject({
+      leaseMs: milliseconds(500, 120_000).default(10_000),
+      beatMs: milliseconds(50, 30_000).default(1_000),
+      freshMs: milliseconds(150, 60_000).default(5_000),
+      callDeadlineMs: milliseconds(200, 300_000).default(30_000),
+      settleMs: milliseconds(200, 600_000).default(30_000),
+    })
+    .prefault({}),
+  budgets: z
+    .strictObject({
+      effectsPerTenantMax: z.int().min(1).max(1_000).default(8),
+      runsInFlightMax: z.int().min(1).max(10_000).default(64),
+    })
+    .prefault({}),
+  notify: z
+    .array(z.strictObject({ kind: z.literal("webhook"), url: urlField, secret: secretField }))
+    .max(20)
+    .default([]),
+  signIn: z.strictObject({ local: z.array(LocalPerson).max(200) }).optional(),
+});
+
+export type ConfigForm = z.infer<typeof ConfigForm>;
+export type TenantConfig = ConfigForm["tenants"][number];
+export type LocalPerson = z.infer<typeof LocalPerson>;

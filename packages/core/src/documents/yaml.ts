@@ -1,0 +1,190 @@
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import type { z } from "zod";
+import { hiddenCharacter, isPrototypeKey } from "./hostile.ts";
+import { documentLimits } from "./limits.ts";
+import { type DocumentCode, documentError, issueMessage, type Problem, pathText } from "./problem.ts";
+
+/** A document read and checked, with a way to complain about places in it later. */
+export interface ReadDocument<T> {
+  readonly value: T;
+  /** The problem at a path of the document, for checks across fields. */
+  problem(path: readonly PropertyKey[], message: string): Problem;
+  /** Throws one error naming all problems when there are any. */
+  refuse(problems: readonly Problem[]): void;
+}
+
+/**
+ * Reads one YAML 1.2 document (core schema) strictly: no anchors, aliases, tags, merge keys, duplicate keys, hidden
+ * characters or prototype keys; size and depth limited. Throws a {@link CountersignError} with `code` that lists every
+ * problem as `line:col path: expected X, got Y`.
+ */
+export function readYaml<T>(input: Uint8Array | string, code: DocumentCode, schema: z.ZodType<T>): ReadDocument<T> {
+  const fail = (problems: readonly Problem[]): never => {
+    throw documentError(code, problems);
+  };
+  const text = typeof input === "string" ? input : decode(input, fail);
+  if (text.length > documentLimits.bytesMax)
+    fail([start(`expected at most ${documentLimits.bytesMax} bytes, got ${text.length}`)]);
+  const lines = new LineCounter();
+  const hidden = hiddenCharacter(text);
+  if (hidden !== null) {
+    const before = text.slice(0, hidden.at).split("\n");
+    fail([
+      {
+        line: before.length,
+        col: (before.at(-1)?.length ?? 0) + 1,
+        path: "",
+        message: `expected visible characters only, got ${hidden.name}`,
+      },
+    ]);
+  }
+  const root = compose(text, lines, fail);
+  const at = (node: Node | null | undefined): { line: number; col: number } => {
+    const position = lines.linePos(node?.range?.[0] ?? 0);
+    return { line: Math.max(1, position.line), col: Math.max(1, position.col) };
+  };
+  const hostile = hostileNodes(root, at);
+  if (hostile.length > 0) fail(hostile);
+
+  const plain: unknown = root.toJS({ maxAliasCount: 0 });
+  const problem = (path: readonly PropertyKey[], message: string): Problem => ({
+    ...at(nodeAt(root.contents, path)),
+    path: pathText(path),
+    message,
+  });
+  const parsed = schema.safeParse(plain);
+  if (!parsed.success)
+    fail(
+      flatten(parsed.error.issues, []).map(({ issue, path }) => {
+        const place =
+          issue.code === "unrecognized_keys" && issue.keys[0] !== undefined ? [...path, issue.keys[0]] : path;
+        return {
+          ...problem(path, issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path))),
+          ...at(nodeAt(root.contents, place)),
+        };
+      }),
+    );
+  return {
+    value: parsed.data as T,
+    problem,
+    refuse: (problems) => {
+      if (problems.length > 0) fail(problems);
+    },
+  };
+}
+
+const start = (message: string): Problem => ({ line: 1, col: 1, path: "", message });
+
+function decode(bytes: Uint8Array, fail: (problems: readonly Problem[]) => never): string {
+  if (bytes.byteLength > documentLimits.bytesMax)
+    fail([start(`expected at most ${documentLimits.bytesMax} bytes, got ${bytes.byteLength}`)]);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return fail([start("expected UTF-8, got other bytes")]);
+  }
+}
+
+function compose(text: string, lines: LineCounter, fail: (problems: readonly Problem[]) => never) {
+  const tooDeep = () => fail([start(`expected nesting of at most ${documentLimits.depthMax} levels, got more`)]);
+  // The composer is recursive: openers in a row would exhaust the stack before any depth could be counted.
+  if (/(?:[[{][\s]*){64}|(?:[-?:][ \t]+){64}/.test(text)) tooDeep();
+  try {
+    const root = parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      uniqueKeys: true,
+      strict: true,
+      stringKeys: true,
+      merge: false,
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: "silent",
+    });
+    const problems = [...root.errors, ...root.warnings].map((error) => {
+      const { line, col } = lines.linePos(error.pos[0]);
+      return {
+        line: Math.max(1, line),
+        col: Math.max(1, col),
+        path: "",
+        message: `expected valid YAML, got ${error.code.toLowerCase().replaceAll("_", " ")}`,
+      };
+    });
+    if (problems.length > 0) fail(problems);
+    if (root.contents === null) fail([start("expected a mapping, got an empty document")]);
+    return root;
+  } catch (error) {
+    if (error instanceof RangeError) return tooDeep();
+    throw error;
+  }
+}
+
+/** What is well-formed YAML and still refused, because readers of the file could not see what it means. */
+function hostileNodes(
+  root: ReturnType<typeof compose>,
+  at: (node: Node | null | undefined) => { line: number; col: number },
+): Problem[] {
+  const problems: Problem[] = [];
+  const say = (node: Node, message: string) => problems.push({ ...at(node), path: "", message });
+  visit(root, {
+    Node(_key, node, ancestors) {
+      const depth = ancestors.filter((ancestor) => !isPair(ancestor)).length;
+      if (depth > documentLimits.depthMax) {
+        say(node, `expected nesting of at most ${documentLimits.depthMax} levels, got more`);
+        return visit.BREAK;
+      }
+      if (isAlias(node)) say(node, "expected no aliases, got one");
+      else if ("anchor" in node && node.anchor !== undefined) say(node, "expected no anchors, got one");
+      if (node.tag !== undefined) say(node, "expected no tags, got one");
+      if (isScalar(node) && typeof node.value === "string") {
+        const hidden = hiddenCharacter(node.value);
+        if (hidden !== null) say(node, `expected visible characters only, got ${hidden.name}`);
+        if (node.value.length > documentLimits.textMax)
+          say(node, `expected at most ${documentLimits.textMax} characters, got ${node.value.length}`);
+        if (_key === "key" && (isPrototypeKey(node.value) || node.value === "<<"))
+          say(node, `expected an ordinary key, got ${node.value}`);
+      }
+      return undefined;
+    },
+  });
+  return problems;
+}
+
+function nodeAt(contents: unknown, path: readonly PropertyKey[]): Node | null {
+  let node = contents as Node | null;
+  for (const part of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === part);
+      if (pair === undefined) return node;
+      node = ((pair.value as Node | null) ?? (pair.key as Node)) as Node;
+    } else if (isSeq(node) && typeof part === "number") {
+      const next = node.items[part] as Node | undefined;
+      if (next === undefined) return node;
+      node = next;
+    } else return node;
+  }
+  return node;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  let current = value;
+  for (const part of path) {
+    if (typeof current !== "object" || current === null || !Object.hasOwn(current, part)) return undefined;
+    current = (current as Record<PropertyKey, unknown>)[part];
+  }
+  return current;
+}
+
+/** Issues inside the best-fitting branch of a union instead of "invalid union". */
+function flatten(
+  issues: readonly z.core.$ZodIssue[],
+  base: readonly PropertyKey[],
+): { issue: z.core.$ZodIssue; path: PropertyKey[] }[] {
+  return issues.flatMap((issue) => {
+    const path = [...base, ...issue.path];
+    if (issue.code !== "invalid_union" || issue.errors.length === 0) return [{ issue, path }];
+    const deepest = (branch: readonly z.core.$ZodIssue[]) => Math.max(0, ...branch.map((inner) => inner.path.length));
+    const best = [...issue.errors].sort((a, b) => deepest(b) - deepest(a) || a.length - b.length)[0];
+    return best === undefined ? [{ issue, path }] : flatten(best, path);
+  });
+}

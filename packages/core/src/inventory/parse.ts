@@ -1,0 +1,100 @@
+import { digestOf, type Json } from "@countersign/evidence";
+import { unique } from "../config/checks.ts";
+import type { Problem } from "../documents/problem.ts";
+import { readYaml } from "../documents/yaml.ts";
+import type { DurationOptions } from "../time/duration.ts";
+import type { Consumer, InventoryRow } from "./row.ts";
+import { type InventoryForm, inventoryForm } from "./schema.ts";
+
+/** The allowlist, read. */
+export interface Inventory {
+  readonly rows: readonly InventoryRow[];
+  /** Digest of the file's bytes, comments included: what a person accepted is what was hashed. */
+  readonly digest: string;
+}
+
+type Application = InventoryForm["applications"][number];
+
+/** Reads inventory.yaml. Throws INVENTORY_INVALID with every problem and its place. */
+export function parseInventory(input: Uint8Array | string, durations: DurationOptions): Inventory {
+  const document = readYaml(input, "INVENTORY_INVALID", inventoryForm(durations));
+  const { applications } = document.value;
+  const problems: Problem[] = [];
+  const twice = (key: string, of: (application: Application) => string) =>
+    unique(applications.map(of), (index) =>
+      problems.push(
+        document.problem(["applications", index, key], "expected each only once, got one that stands above"),
+      ),
+    );
+  twice("name", (application) => application.name);
+  // One row per application: two rows could carry two owners, and the laxer one would win.
+  twice("objectId", (application) => ("objectId" in application ? application.objectId : application.name));
+  twice("appId", (application) => ("appId" in application ? application.appId : application.name));
+  twice("record", (application) => `${application.record.connection}/${application.record.name.toLowerCase()}`);
+  const roleUsers = new Set<string>();
+  applications.forEach((application, index) => {
+    const here = ["applications", index] as const;
+    unique(application.owners, (at) =>
+      problems.push(document.problem([...here, "owners", at], "expected each owner once, got one that stands above")),
+    );
+    unique(
+      application.consumers.map((consumer) => consumer.name),
+      (at) =>
+        problems.push(
+          document.problem([...here, "consumers", at, "name"], "expected a unique name, got one that stands above"),
+        ),
+    );
+    unique(application.consumers.map(targetKey), (at) =>
+      problems.push(
+        document.problem([...here, "consumers", at], "expected each target once, got one that stands above"),
+      ),
+    );
+    application.consumers.forEach((consumer, at) => {
+      const path = [...here, "consumers", at, "kind"];
+      if (application.procedure === "entra-client-secret" && consumer.kind === "connection-file")
+        problems.push(
+          document.problem(path, "expected latest | pinned | copied for an Entra application, got connection-file"),
+        );
+      if (
+        consumer.kind === "copied" &&
+        consumer.connection === application.record.connection &&
+        consumer.entry.toLowerCase() === application.record.name.toLowerCase()
+      )
+        problems.push(document.problem(path, "expected a copy outside the record itself, got the record"));
+    });
+    if (application.procedure !== "postgres-role-password") return;
+    if (application.roles[0] === application.roles[1])
+      problems.push(document.problem([...here, "roles"], "expected two different roles, got one twice"));
+    for (const role of application.roles) {
+      const key = `${application.connection}/${role}`;
+      if (roleUsers.has(key) && application.roles[0] !== application.roles[1])
+        problems.push(document.problem([...here, "roles"], `expected each role in one row, got ${role} again`));
+      roleUsers.add(key);
+    }
+  });
+  document.refuse(problems);
+  return {
+    rows: applications.map(rowOf),
+    digest: digestOf(typeof input === "string" ? new TextEncoder().encode(input) : input),
+  };
+}
+
+// `latest` consumers share the record: several may read it.
+function targetKey(consumer: Application["consumers"][number]): string {
+  switch (consumer.kind) {
+    case "latest":
+      return `latest:${consumer.name}`;
+    case "copied":
+      return `${consumer.connection}:${consumer.entry.toLowerCase()}`;
+    default:
+      return `${consumer.connection}:${consumer.path}`;
+  }
+}
+
+function rowOf(application: Application): InventoryRow {
+  const consumers = application.consumers.map(
+    ({ pickup, cadence, ...consumer }) => ({ ...consumer, pickupSeconds: pickup, cadenceSeconds: cadence }) as Consumer,
+  );
+  const row = { ...application, consumers };
+  return { ...row, rowDigest: digestOf(row as unknown as Json) };
+}

@@ -1,0 +1,22 @@
+import { Cron } from "croner";
+
+/** Whether the text is a five-field cron expression (minute, hour, day, month, weekday). */
+export function isCron(text: string): boolean {
+  try {
+    compile(text, "UTC");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The next time after `nowMs` at which the expression is due in the zone, in ms; null when it never is again.
+ * An hour that summer time skips is moved to the next one that exists; an hour it doubles is due once.
+ */
+export function nextCron(text: string, zone: string, nowMs: number): number | null {
+  return compile(text, zone).nextRun(new Date(nowMs))?.getTime() ?? null;
+}
+
+// Paused and without a function: croner is used as a calculator here, it starts no timer.
+const compile = (text: string, zone: string) => new Cron(text, { timezone: zone, paused: true, mode: "5-part" });
