@@ -1,0 +1,157 @@
+import type { Facts } from "@countersign/core";
+import { canonicalize, type EntryData } from "@countersign/evidence";
+import { z } from "zod";
+import { CheckpointRow, LogEntryRow, StepRow } from "./rows.ts";
+import { type EntryInput, entryText, type Hold } from "./run-store.ts";
+import { nothing, type Sql } from "./sql.ts";
+
+/** An attempt about to be made. */
+export interface Intent extends Hold {
+  readonly step: string;
+  readonly direction: StepRow["direction"];
+  /** From 1. */
+  readonly attempt: number;
+  readonly verb: string;
+  readonly call: string;
+  /** 128 bits, hex. */
+  readonly nonce: string;
+  readonly target: Readonly<Record<string, string>>;
+  readonly facts: Facts;
+  readonly at: number;
+}
+
+/** What became of an attempt. */
+export interface Outcome extends Hold {
+  readonly step: string;
+  readonly direction: StepRow["direction"];
+  readonly attempt: number;
+  readonly outcome: "done" | "failed" | "unknown";
+  readonly build: string;
+  readonly connector: { readonly id: string; readonly version: string };
+  readonly error: { readonly code: string; readonly status?: number } | null;
+  readonly facts: Facts;
+  readonly objectIds: Facts;
+  readonly requestIds: readonly string[];
+  readonly verified: EntryData<"step.outcome">["verified"];
+  readonly at: number;
+}
+
+const entriesMax = 10_000;
+
+/** The step journal and the log. */
+export function journalStore(sql: Sql) {
+  return {
+    /** Commits an intent with its entry. Errors: STALE_FENCE, STATE_CONFLICT (no effects in this state), CONFLICT (it exists). */
+    intent: (intent: Intent): Promise<void> =>
+      sql.call(nothing, "cs.intent", {
+        run: intent.run,
+        fence: intent.fence,
+        worker: intent.worker,
+        step: intent.step,
+        direction: intent.direction,
+        attempt: intent.attempt,
+        verb: intent.verb,
+        call: intent.call,
+        nonce: intent.nonce,
+        target: canonicalize(intent.target),
+        facts: canonicalize(intent.facts),
+        at: intent.at,
+      }),
+
+    /** Commits an outcome with its entry; `unknown` may be followed by a later one. Errors: STALE_FENCE, STATE_CONFLICT. */
+    outcome: (outcome: Outcome): Promise<void> =>
+      sql.call(nothing, "cs.outcome", {
+        run: outcome.run,
+        fence: outcome.fence,
+        worker: outcome.worker,
+        step: outcome.step,
+        direction: outcome.direction,
+        attempt: outcome.attempt,
+        outcome: outcome.outcome,
+        build: outcome.build,
+        connector: canonicalize(outcome.connector),
+        error: outcome.error === null ? null : canonicalize(outcome.error),
+        facts: canonicalize(outcome.facts),
+        objectIds: canonicalize(outcome.objectIds),
+        requestIds: canonicalize(outcome.requestIds),
+        verified: outcome.verified,
+        at: outcome.at,
+      }),
+
+    /** Closes an `unknown` for good: counted as absent, or its late twin was removed. Makes no entry. */
+    stepResolve: (
+      attempt: Pick<StepRow, "step" | "direction" | "attempt"> & { readonly run: string },
+      at: number,
+    ): Promise<void> =>
+      sql.call(nothing, "cs.step_resolve", {
+        run: attempt.run,
+        step: attempt.step,
+        direction: attempt.direction,
+        attempt: attempt.attempt,
+        at,
+      }),
+
+    /** All attempts of a run, in the order of their intents. */
+    steps: (run: string): Promise<StepRow[]> =>
+      sql.rows(StepRow, "select * from cs.step where run_id = $1 order by seq", [run]),
+
+    /** Attempts whose outcome is still unknown, over all runs, oldest first. */
+    unresolvedSteps: (limit: number): Promise<StepRow[]> =>
+      sql.rows(
+        StepRow,
+        "select * from cs.step where outcome = 'unknown' and resolved_at is null order by outcome_at limit $1",
+        [limit],
+      ),
+
+    /** Writes an entry that tells of no change here; returns its index. An entry of a run needs the hold on it. */
+    append: (entry: EntryInput, at: number, hold: Hold | null = null): Promise<number> =>
+      sql.call(z.int(), "cs.append", {
+        run: hold?.run ?? null,
+        type: entry.type,
+        data: entryText(entry.type, entry.data),
+        at,
+        fence: hold?.fence ?? null,
+        worker: hold?.worker ?? null,
+      }),
+
+    /** Entries from index `from`, in order, at most `limit`. */
+    entries: (from: number, limit: number): Promise<LogEntryRow[]> =>
+      sql.rows(LogEntryRow, "select * from journal.log_entry where idx >= $1 order by idx limit $2", [
+        from,
+        Math.min(limit, entriesMax),
+      ]),
+
+    entriesOfRun: (run: string): Promise<LogEntryRow[]> =>
+      sql.rows(LogEntryRow, "select * from journal.log_entry where run_id = $1 order by run_seq", [run]),
+
+    /** Leaf hashes from index `from`, for proofs. */
+    async leafHashes(from: number, limit: number): Promise<Uint8Array[]> {
+      const row = z.object({ leaf_hash: z.instanceof(Uint8Array) });
+      const text = "select leaf_hash from journal.log_entry where idx >= $1 order by idx limit $2";
+      return (await sql.rows(row, text, [from, limit])).map((found) => found.leaf_hash);
+    },
+
+    /** Size of the log and the frontier that the database keeps. */
+    async logState(): Promise<{ size: number; frontier: Uint8Array }> {
+      const row = z.object({ size: z.int(), frontier: z.instanceof(Uint8Array) });
+      return (
+        (await sql.first(row, "select size, frontier from journal.log_state")) ?? {
+          size: 0,
+          frontier: new Uint8Array(),
+        }
+      );
+    },
+
+    /** The newest signed checkpoint, or the newest up to a size. */
+    checkpoint: (sizeMax?: number): Promise<CheckpointRow | null> =>
+      sql.first(
+        CheckpointRow,
+        "select size, note from journal.log_checkpoint where $1::bigint is null or size <= $1 order by size desc limit 1",
+        [sizeMax ?? null],
+      ),
+
+    /** Errors: CONFLICT when a checkpoint of this size or beyond is there already. */
+    checkpointStore: (size: number, note: string): Promise<void> =>
+      sql.call(nothing, "journal.checkpoint_store", { size, note }),
+  };
+}

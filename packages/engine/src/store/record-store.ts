@@ -1,0 +1,211 @@
+import type { Facts, ScannedCredential } from "@countersign/core";
+import type { EntryData } from "@countersign/evidence";
+import { z } from "zod";
+import { AttachmentRow, ControlRow, CredentialRow, NoticeRow, PersonRow, ScanRow, SessionRow } from "./rows.ts";
+import { entryText, type FindingInput } from "./run-store.ts";
+import { nothing, type Sql } from "./sql.ts";
+
+/** What the executor says of one credential; times in domain milliseconds. */
+export interface CredentialInput {
+  readonly tenant: string;
+  readonly objectId: string;
+  readonly id: string;
+  readonly appId: string;
+  readonly application: string;
+  readonly kind: CredentialRow["kind"];
+  readonly state: CredentialRow["state"];
+  readonly run: string | null;
+  readonly startsAt: number | null;
+  readonly expiresAt: number | null;
+  readonly at: number;
+  readonly gone?: boolean;
+}
+
+/** A message for the outbox; sent once per key. */
+export interface NoticeInput {
+  readonly run: string | null;
+  readonly kind: string;
+  readonly channel: string;
+  readonly key: string;
+  readonly payload: Facts;
+  readonly notBefore: number;
+  readonly at: number;
+}
+
+/** What to list of the ledger; keyset paging by expiry, soonest first, those without expiry last. */
+export interface CredentialFilter {
+  readonly tenant?: string;
+  readonly states?: readonly CredentialRow["state"][];
+  readonly objectId?: string;
+  readonly run?: string;
+  readonly expiresBefore?: number;
+  /** Part of an application's name, or a whole id. */
+  readonly search?: string;
+  readonly withGone?: boolean;
+  readonly after?: Pick<CredentialRow, "expiresAt" | "tenant" | "objectId" | "id">;
+  readonly limit: number;
+}
+
+const forever = Number.MAX_SAFE_INTEGER;
+
+/** Ledger, notices, scans, people, attachments, sessions, freeze. */
+export function recordStore(sql: Sql) {
+  return {
+    /** Records listed credentials of a tenant; a known one keeps its state. Returns how many. */
+    credentialsSeen: (tenant: string, found: readonly ScannedCredential[], at: number): Promise<number> =>
+      sql.call(z.int(), "cs.credential_seen", { tenant, rows: JSON.stringify(found), at }),
+
+    /** Marks as gone what a complete listing that began at `since` did not show. Returns how many. */
+    credentialsGone: (tenant: string, since: number, at: number): Promise<number> =>
+      sql.call(z.int(), "cs.credential_gone", { tenant, since, at }),
+
+    credentialSet: (input: CredentialInput): Promise<void> =>
+      sql.call(nothing, "cs.credential_set", { ...input, gone: input.gone ?? false }),
+
+    /** A page of the ledger. */
+    credentials(filter: CredentialFilter): Promise<CredentialRow[]> {
+      const values: unknown[] = [];
+      const where = filter.withGone === true ? ["true"] : ["gone_at is null"];
+      const add = (value: unknown, condition: (place: string) => string) => {
+        if (value === undefined) return;
+        values.push(value);
+        where.push(condition(`$${values.length}`));
+      };
+      add(filter.tenant, (p) => `tenant = ${p}`);
+      add(filter.states, (p) => `state = any (${p})`);
+      add(filter.objectId, (p) => `object_id = ${p}`);
+      add(filter.run, (p) => `run_id = ${p}`);
+      add(filter.expiresBefore, (p) => `expires_at < ${p}`);
+      add(
+        filter.search,
+        (p) => `(id = ${p} or object_id = ${p} or app_id = ${p} or strpos(lower(application), lower(${p})) > 0)`,
+      );
+      if (filter.after !== undefined) {
+        const { expiresAt, tenant, objectId, id } = filter.after;
+        values.push(expiresAt ?? forever, tenant, objectId, id);
+        const places = [3, 2, 1, 0].map((back) => `$${values.length - back}`).join(", ");
+        where.push(`(coalesce(expires_at, ${forever}), tenant, object_id, id) > (${places})`);
+      }
+      values.push(Math.min(filter.limit, 1_000));
+      return sql.rows(
+        CredentialRow,
+        `select * from cs.credential where ${where.join(" and ")}
+         order by coalesce(expires_at, ${forever}), tenant, object_id, id limit $${values.length}`,
+        values,
+      );
+    },
+
+    /** Live credentials per state. */
+    async credentialCounts(tenant?: string): Promise<Partial<Record<CredentialRow["state"], number>>> {
+      const row = z.object({ state: z.string(), count: z.int() });
+      const text =
+        "select state, count(*) as count from cs.credential where gone_at is null and ($1::text is null or tenant = $1) group by state";
+      return Object.fromEntries(
+        (await sql.rows(row, text, [tenant ?? null])).map(({ state, count }) => [state, count]),
+      );
+    },
+
+    /** True when the notice is new; false when its key is known. */
+    noticePut: (notice: NoticeInput): Promise<boolean> =>
+      sql.call(z.boolean(), "cs.notice_put", { ...notice, payload: JSON.stringify(notice.payload) }),
+
+    /** Takes due notices; each is due again at `again` unless settled before. */
+    async noticesTake(now: number, again: number, limit: number): Promise<NoticeRow[]> {
+      const rows = await sql.callRows(z.object({ notice_take: NoticeRow }), "cs.notice_take", { now, again, limit });
+      return rows.map((found) => found.notice_take);
+    },
+
+    /** Says what became of an attempt to send, with `notice.sent`. Errors: STATE_CONFLICT (not this attempt's turn any more). */
+    noticeSettle: (settled: {
+      readonly id: number;
+      readonly attempt: number;
+      readonly outcome: "done" | "failed" | "unknown";
+      readonly status: number | null;
+      readonly state: NoticeRow["state"];
+      /** Next try, for state `due`. */
+      readonly notBefore: number | null;
+      readonly at: number;
+    }): Promise<void> => sql.call(nothing, "cs.notice_settle", { ...settled }),
+
+    notices: (of: { readonly run?: string; readonly limit: number }): Promise<NoticeRow[]> =>
+      sql.rows(NoticeRow, "select * from cs.notice where $1::text is null or run_id = $1 order by id desc limit $2", [
+        of.run ?? null,
+        of.limit,
+      ]),
+
+    /** True for the one worker that does the scan of `tenant` due at `dueAt`. */
+    scanBegin: (scan: {
+      readonly id: string;
+      readonly tenant: string;
+      readonly dueAt: number;
+      readonly worker: string;
+      readonly leaseMs: number;
+      readonly at: number;
+    }): Promise<boolean> => sql.call(z.boolean(), "cs.scan_begin", { ...scan }),
+
+    /** Ends a scan with `scan.completed`; `result` null = it failed. */
+    scanEnd: (
+      id: string,
+      worker: string,
+      result: EntryData<"scan.completed"> | null,
+      findings: readonly FindingInput[],
+      at: number,
+    ): Promise<void> =>
+      sql.call(nothing, "cs.scan_end", {
+        id,
+        worker,
+        data: result === null ? null : entryText("scan.completed", result),
+        findings: JSON.stringify(findings),
+        at,
+      }),
+
+    scans: (limit: number): Promise<ScanRow[]> =>
+      sql.rows(ScanRow, "select * from cs.scan order by due_at desc, tenant limit $1", [limit]),
+
+    personPut: (person: Omit<PersonRow, "erasedAt">): Promise<void> =>
+      sql.call(nothing, "cs.person_put", { ...person }),
+
+    /** Forgets who a person is and ends their sessions; the opaque id stays. */
+    personErase: (id: string, at: number): Promise<void> => sql.call(nothing, "cs.person_erase", { id, at }),
+
+    person: (id: string): Promise<PersonRow | null> =>
+      sql.first(PersonRow, "select * from cs.person where id = $1", [id]),
+
+    personOf: (iss: string, sub: string): Promise<PersonRow | null> =>
+      sql.first(PersonRow, "select * from cs.person where iss = $1 and sub = $2", [iss, sub]),
+
+    people: (): Promise<PersonRow[]> => sql.rows(PersonRow, "select * from cs.person order by name, id limit 10000"),
+
+    /** Stores bytes under their digest, which it returns. */
+    attachmentPut: (bytes: Uint8Array, kind: string, at: number): Promise<string> =>
+      sql.call(z.string(), "cs.attachment_put", { bytes, kind, at }),
+
+    attachment: (digest: string): Promise<AttachmentRow | null> =>
+      sql.first(AttachmentRow, "select * from cs.attachment where digest = $1", [digest]),
+
+    attachmentErase: (digest: string, by: string, reasonDigest: string | null, at: number): Promise<void> =>
+      sql.call(nothing, "cs.attachment_erase", { digest, by, reasonDigest, at }),
+
+    /** `hash`: SHA-256 of the token; the token itself is never stored. */
+    sessionPut: (hash: Uint8Array, person: string, data: Facts, at: number, expiresAt: number): Promise<void> =>
+      sql.call(nothing, "cs.session_put", { hash, person, data: JSON.stringify(data), at, expiresAt }),
+
+    session: (hash: Uint8Array, now: number): Promise<SessionRow | null> =>
+      sql.first(
+        SessionRow,
+        "select person, data, created_at, expires_at from cs.session where hash = $1 and expires_at > $2",
+        [hash, now],
+      ),
+
+    /** Ends one session, or all of a person. */
+    sessionDelete: (of: { readonly hash: Uint8Array } | { readonly person: string }): Promise<number> =>
+      sql.call(z.int(), "cs.session_delete", { hash: null, person: null, ...of }),
+
+    /** Scope `all` or `tenant:<name>`: no new effects there; rollback goes on. */
+    freeze: (scope: string, frozen: boolean, person: string, at: number): Promise<void> =>
+      sql.call(nothing, "cs.freeze", { scope, frozen, person, at }),
+
+    /** The scopes that are frozen now. */
+    frozen: (): Promise<ControlRow[]> => sql.rows(ControlRow, "select * from cs.control where frozen order by scope"),
+  };
+}

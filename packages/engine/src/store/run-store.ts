@@ -1,0 +1,275 @@
+import type { Facts } from "@countersign/core";
+import { canonicalize, ENTRY_DATA, type EntryData, type EntryType } from "@countersign/evidence";
+import { z } from "zod";
+import { databaseError } from "./errors.ts";
+import { ApprovalRow, DirectiveRow, FindingRow, LockRow, RunRow, type RunState } from "./rows.ts";
+import { nothing, type Sql } from "./sql.ts";
+
+/** An entry that goes into the log in the same transaction as a change. */
+export type EntryInput = { [T in EntryType]: { readonly type: T; readonly data: EntryData<T> } }[EntryType];
+
+/** A request for a run, as it is filed. Times are domain milliseconds. */
+export interface RunRequest {
+  readonly id: string;
+  readonly tenant: string;
+  readonly environment: string;
+  /** The application or database: one open run at a time. */
+  readonly targetKey: string;
+  readonly target: Readonly<Record<string, string>>;
+  /** `name@major`. */
+  readonly procedure: string;
+  readonly trigger: RunRow["trigger"];
+  /** A person's id or `system:<name>`. */
+  readonly requester: string;
+  /** Kept as an erasable attachment. */
+  readonly reason?: Uint8Array | null;
+  readonly replaces?: string | null;
+  readonly at: number;
+  /** Answer with the open run of the same target, if there is one, instead of filing another. */
+  readonly unlessOpen?: boolean;
+}
+
+/** Who holds a run: both must still be so when a change is made. */
+export interface Hold {
+  readonly run: string;
+  readonly fence: number;
+  readonly worker: string;
+}
+
+/** A finding as a validation or scan makes it. */
+export interface FindingInput {
+  readonly code: string;
+  readonly result: "pass" | "warn" | "block";
+  readonly observed: string | number | boolean | null;
+  readonly required: string | number | boolean | null;
+  readonly target?: Facts;
+}
+
+/** A move of a run, with all that is to be true in the same transaction. */
+export interface Transition extends Hold {
+  readonly from: RunState;
+  readonly to: RunState;
+  readonly at: number;
+  readonly because: EntryData<"run.moved">["because"];
+  /** When somebody should look at it next, domain milliseconds; null: when a person acts. */
+  readonly notBefore: number | null;
+  /** false: this worker goes on with it, with the new fence. */
+  readonly release: boolean;
+  /** Entries that come before `run.moved`. */
+  readonly entries?: readonly EntryInput[];
+  readonly phase?: Facts;
+  readonly take?: readonly { readonly key: string; readonly held: "run" | "effects" }[];
+  /** Bytes of the plan to freeze. */
+  readonly plan?: Uint8Array;
+  readonly policyDigest?: string;
+  readonly findings?: readonly FindingInput[];
+}
+
+/** A person's signed decision. */
+export interface Decision {
+  readonly run: string;
+  readonly planDigest: string;
+  readonly person: string;
+  readonly role: string;
+  readonly decision: "approve" | "reject";
+  readonly level: ApprovalRow["level"];
+  readonly statement: Uint8Array;
+  readonly envelope: Uint8Array;
+  readonly at: number;
+  /** Judges the quorum over the approvals so far and this one; asked again when others decided meanwhile. */
+  quorum(earlier: readonly ApprovalRow[]): { readonly complete: boolean; readonly notBefore: number };
+}
+
+/** What to list; every field narrows. Keyset paging, newest first. */
+export interface RunFilter {
+  readonly states?: readonly RunState[];
+  readonly tenant?: string;
+  readonly environment?: string;
+  readonly targetKey?: string;
+  readonly trigger?: RunRow["trigger"];
+  /** Part of a target key or the whole id. */
+  readonly search?: string;
+  /** The last row of the page before. */
+  readonly after?: { readonly createdAt: number; readonly id: string };
+  readonly limit: number;
+}
+
+const decideTriesMax = 5;
+const pageRowsMax = 1_000;
+
+/** Checks an entry's data against evidence's schema before it leaves: the log is for ever. */
+export function entryText(type: EntryType, data: unknown): string {
+  try {
+    return canonicalize(ENTRY_DATA[type](data, type));
+  } catch (error) {
+    throw databaseError(error);
+  }
+}
+
+/** Requests, moves and decisions. */
+export function runStore(sql: Sql) {
+  const store = {
+    /** Files a request, with `run.requested`; returns the run's id (another one's with `unlessOpen`). */
+    submitRun: (request: RunRequest): Promise<string> =>
+      sql.call(z.string(), "cs.submit_run", {
+        id: request.id,
+        tenant: request.tenant,
+        environment: request.environment,
+        targetKey: request.targetKey,
+        target: canonicalize(request.target),
+        procedure: request.procedure,
+        trigger: request.trigger,
+        requester: request.requester,
+        reason: request.reason ?? null,
+        replaces: request.replaces ?? null,
+        at: request.at,
+        notBefore: request.at,
+        unlessOpen: request.unlessOpen ?? false,
+      }),
+
+    /**
+     * Moves a run one holds; returns the new fence. Errors: STALE_FENCE (taken over or moved), STATE_CONFLICT,
+     * LOCK_HELD (`holder` names the run), FORBIDDEN (no such move for this login).
+     */
+    transition: (move: Transition): Promise<number> =>
+      sql.call(z.int(), "cs.transition", {
+        run: move.run,
+        fence: move.fence,
+        worker: move.worker,
+        from: move.from,
+        to: move.to,
+        notBefore: move.notBefore,
+        at: move.at,
+        because: move.because === null ? null : canonicalize(move.because),
+        entries: JSON.stringify((move.entries ?? []).map(({ type, data }) => ({ type, data: entryText(type, data) }))),
+        release: move.release,
+        phase: move.phase === undefined ? null : JSON.stringify(move.phase),
+        take: move.take === undefined ? null : JSON.stringify(move.take),
+        plan: move.plan ?? null,
+        policyDigest: move.policyDigest ?? null,
+        findings: JSON.stringify(move.findings ?? []),
+      }),
+
+    /** Puts a run one holds back to wait until `notBefore`; makes no entry. */
+    release: (hold: Hold, notBefore: number | null, at: number, phase?: Facts): Promise<void> =>
+      sql.call(nothing, "cs.release", {
+        ...hold,
+        notBefore,
+        phase: phase === undefined ? null : JSON.stringify(phase),
+        at,
+      }),
+
+    /** Keeps working data of a run one holds. */
+    phasePut: (hold: Hold, phase: Facts): Promise<void> =>
+      sql.call(nothing, "cs.phase_put", { ...hold, phase: JSON.stringify(phase) }),
+
+    /**
+     * Stores a decision with its proof and entry, and moves the run when it completes the quorum or rejects; returns the
+     * state after it. Errors: STATE_CONFLICT (not awaiting approval, another plan, a second decision of this person).
+     */
+    async decide(decision: Decision): Promise<RunState> {
+      for (let tries = 1; ; tries++) {
+        const earlier = await store.approvals(decision.run);
+        const { complete, notBefore } = decision.quorum(earlier);
+        try {
+          const state = await sql.call(z.string(), "cs.decide", {
+            run: decision.run,
+            planDigest: decision.planDigest,
+            person: decision.person,
+            role: decision.role,
+            decision: decision.decision,
+            level: decision.level,
+            statement: decision.statement,
+            envelope: decision.envelope,
+            at: decision.at,
+            seen: earlier.length,
+            quorum: complete,
+            notBefore,
+          });
+          return state as RunState;
+        } catch (error) {
+          // Somebody decided between our reading and our writing: judge the quorum anew.
+          if ((error as { code?: string }).code !== "CONFLICT" || tries === decideTriesMax) throw error;
+        }
+      }
+    },
+
+    /** Takes a run back before its first effect. Errors: STATE_CONFLICT. */
+    withdraw: (run: string, person: string, at: number): Promise<void> =>
+      sql.call(nothing, "cs.withdraw", { run, person, at }),
+
+    /** Leaves a person's word for the executor and wakes it. Errors: STATE_CONFLICT (the run is not under way). */
+    direct: (run: string, kind: DirectiveRow["kind"], person: string, at: number, reason?: Uint8Array): Promise<void> =>
+      sql.call(nothing, "cs.direct", { run, kind, person, reason: reason ?? null, at }),
+
+    /** What people said and the executor has not yet acted on, oldest first. */
+    directives: (run: string): Promise<DirectiveRow[]> =>
+      sql.rows(DirectiveRow, "select * from cs.directive where run_id = $1 and taken_at is null order by id", [run]),
+
+    directiveTaken: (id: number, hold: Hold, at: number): Promise<void> =>
+      sql.call(nothing, "cs.directive_taken", { id, ...hold, at }),
+
+    run: (id: string): Promise<RunRow | null> => sql.first(RunRow, "select * from cs.run where id = $1", [id]),
+
+    /** A page of runs, newest first. */
+    runs(filter: RunFilter): Promise<RunRow[]> {
+      const values: unknown[] = [];
+      const where: string[] = [];
+      const add = (value: unknown, condition: (place: string) => string) => {
+        if (value === undefined) return;
+        values.push(value);
+        where.push(condition(`$${values.length}`));
+      };
+      add(filter.states, (p) => `state = any (${p})`);
+      add(filter.tenant, (p) => `tenant = ${p}`);
+      add(filter.environment, (p) => `environment = ${p}`);
+      add(filter.targetKey, (p) => `target_key = ${p}`);
+      add(filter.trigger, (p) => `trigger = ${p}`);
+      add(filter.search, (p) => `(id = ${p} or strpos(lower(target_key), lower(${p})) > 0)`);
+      if (filter.after !== undefined) {
+        values.push(filter.after.createdAt, filter.after.id);
+        where.push(`(created_at, id) < ($${values.length - 1}, $${values.length})`);
+      }
+      values.push(Math.min(filter.limit, pageRowsMax));
+      const condition = where.length === 0 ? "" : `where ${where.join(" and ")}`;
+      return sql.rows(
+        RunRow,
+        `select * from cs.run ${condition} order by created_at desc, id desc limit $${values.length}`,
+        values,
+      );
+    },
+
+    /** How many runs are in each state. */
+    async runCounts(): Promise<Partial<Record<RunState, number>>> {
+      const row = z.object({ state: z.string(), count: z.int() });
+      const rows = await sql.rows(row, "select state, count(*) as count from cs.run group by state");
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+    },
+
+    /** The frozen bytes of a plan. */
+    async plan(digest: string): Promise<Uint8Array | null> {
+      const row = z.object({ body: z.instanceof(Uint8Array) });
+      return (await sql.first(row, "select body from cs.plan where digest = $1", [digest]))?.body ?? null;
+    },
+
+    /** Decisions over a run with their proof, oldest first. */
+    approvals: (run: string): Promise<ApprovalRow[]> =>
+      sql.rows(
+        ApprovalRow,
+        `select a.*, s.bytes as statement, e.bytes as envelope from cs.approval a
+           join cs.attachment s on s.digest = a.statement_digest join cs.attachment e on e.digest = a.evidence_digest
+         where a.run_id = $1 order by a.at, a.person`,
+        [run],
+      ),
+
+    findings: (of: { readonly run: string } | { readonly scan: string }): Promise<FindingRow[]> =>
+      "run" in of
+        ? sql.rows(FindingRow, "select * from cs.finding where run_id = $1 order by id", [of.run])
+        : sql.rows(FindingRow, "select * from cs.finding where scan_id = $1 order by id", [of.scan]),
+
+    /** Locks, of one run or all. */
+    locks: (run?: string): Promise<LockRow[]> =>
+      sql.rows(LockRow, "select * from cs.run_lock where $1::text is null or run_id = $1 order by key", [run ?? null]),
+  };
+  return store;
+}

@@ -1,0 +1,62 @@
+import type pg from "pg";
+import { z } from "zod";
+import { databaseError } from "./errors.ts";
+
+/** Statements of one login: rows are parsed where they come in, errors are ours when they go out. */
+export interface Sql {
+  /** Rows of a query, each through `row`. */
+  rows<T extends z.ZodType>(row: T, text: string, values?: readonly unknown[]): Promise<z.output<T>[]>;
+  /** The first row of a query, or null. */
+  first<T extends z.ZodType>(row: T, text: string, values?: readonly unknown[]): Promise<z.output<T> | null>;
+  /** The single value that a function returns; arguments by name. */
+  call<T extends z.ZodType>(result: T, name: string, args: Readonly<Record<string, unknown>>): Promise<z.output<T>>;
+  /** The rows of a set-returning function. */
+  callRows<T extends z.ZodType>(row: T, name: string, args: Readonly<Record<string, unknown>>): Promise<z.output<T>[]>;
+}
+
+/** What a function without a result gives. */
+export const nothing = z.unknown().transform(() => undefined);
+
+/** Statements over a pool. A statement is one transaction: nothing is ever held open across a call. */
+export function sqlOver(pool: pg.Pool): Sql {
+  async function query(text: string, values: readonly unknown[]): Promise<unknown[]> {
+    try {
+      return (await pool.query(text, [...values])).rows;
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+  const sql: Sql = {
+    rows: async (row, text, values = []) => z.array(row).parse(await query(text, values)),
+    first: async (row, text, values = []) => (await sql.rows(row, text, values))[0] ?? null,
+    async call(result, name, args) {
+      const [first] = await query(`select ${invocation(name, args)} as result`, Object.values(args));
+      return result.parse((first as { result: unknown }).result);
+    },
+    callRows: (row, name, args) => sql.rows(row, `select * from ${invocation(name, args)}`, Object.values(args)),
+  };
+  return sql;
+}
+
+function invocation(name: string, args: Readonly<Record<string, unknown>>): string {
+  const list = Object.keys(args).map((key, i) => `p_${snake(key)} => $${i + 1}`);
+  return `${name}(${list.join(", ")})`;
+}
+
+/** `notBefore` -> `not_before`. */
+export function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** `not_before` -> `notBefore`. */
+function camel(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A row schema in our names for a row in the database's names. */
+export function row<S extends z.ZodRawShape>(shape: S) {
+  return z.preprocess((value) => {
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, field]) => [camel(key), field]));
+  }, z.object(shape));
+}

@@ -1,0 +1,108 @@
+import { z } from "zod";
+import { ClaimedRun, WorkerRow } from "./rows.ts";
+import { nothing, type Sql } from "./sql.ts";
+
+/** A process of the product as it introduces itself. */
+export interface WorkerIdentity {
+  /** UUID, new for each process. */
+  readonly id: string;
+  readonly role: string;
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  /** Start time of the process as the host states it: with the pid it names one process. */
+  readonly pidStarted: string;
+}
+
+/** How long silence means nothing, in real milliseconds. */
+export interface Lease {
+  readonly leaseMs: number;
+  /** Longest outside call: somebody silent may still have one under way. */
+  readonly callDeadlineMs: number;
+}
+
+/** What to claim. */
+export interface ClaimInput extends Lease {
+  readonly worker: string;
+  /** Domain milliseconds. */
+  readonly now: number;
+  /** Workers seen to be dead: same host, process gone or another boot. */
+  readonly provenDead: readonly string[];
+  readonly limit: number;
+  /** Most runs of one tenant in workers' hands at a time. */
+  readonly tenantMax: number;
+  /** Only this run. */
+  readonly run?: string;
+}
+
+/** Claims and leases. `beats` goes over a connection of its own: a beat must not wait behind anything. */
+export function workerStore(sql: Sql, beats: Sql) {
+  return {
+    workerStart: (worker: WorkerIdentity): Promise<void> => beats.call(nothing, "cs.worker_start", { ...worker }),
+
+    /** False: this worker was given up for dead (or was late). It must stop; nothing revives it. */
+    beat: (id: string, leaseMs: number): Promise<boolean> => beats.call(z.boolean(), "cs.beat", { id, leaseMs }),
+
+    /** Says good-bye: whatever it still holds is free to take at once. */
+    workerStop: (id: string): Promise<void> => beats.call(nothing, "cs.worker_stop", { id }),
+
+    /** Records proof of death, whenever it comes. */
+    workerProvenDead: (ids: readonly string[]): Promise<void> =>
+      sql.call(nothing, "cs.worker_proven_dead", { ids: [...ids] }),
+
+    /** Workers that hold runs or are not gone. */
+    workers: (): Promise<WorkerRow[]> =>
+      sql.rows(
+        WorkerRow,
+        "select * from cs.worker w where gone_at is null or exists (select from cs.run r where r.worker = w.id) order by started_at",
+      ),
+
+    worker: (id: string): Promise<WorkerRow | null> =>
+      sql.first(WorkerRow, "select * from cs.worker where id = $1", [id]),
+
+    /**
+     * Takes due runs and runs left by dead workers, fairly over tenants; each comes with a new fence. Runs of a holder that
+     * is silent beyond lease and call deadline are taken too; `provenDead` says which kind it was.
+     * Errors: LEASE_LOST when the claiming worker is itself not alive.
+     */
+    claim: (input: ClaimInput): Promise<ClaimedRun[]> =>
+      sql.callRows(ClaimedRun, "cs.claim", {
+        worker: input.worker,
+        now: input.now,
+        leaseMs: input.leaseMs,
+        callDeadlineMs: input.callDeadlineMs,
+        proven: [...input.provenDead],
+        limit: input.limit,
+        tenantMax: input.tenantMax,
+        run: input.run ?? null,
+      }),
+
+    /** Ids of runs that somebody should claim; changes nothing. */
+    async dueRuns(
+      input: Lease & {
+        readonly worker: string;
+        readonly now: number;
+        readonly provenDead: readonly string[];
+        readonly limit: number;
+      },
+    ): Promise<string[]> {
+      const row = z.object({ due_runs: z.string() });
+      const rows = await sql.callRows(row, "cs.due_runs", {
+        me: input.worker,
+        now: input.now,
+        leaseMs: input.leaseMs,
+        callDeadlineMs: input.callDeadlineMs,
+        proven: [...input.provenDead],
+        limit: input.limit,
+      });
+      return rows.map((found) => found.due_runs);
+    },
+
+    /** The earliest domain time at which a free run is due; null when none waits for a time. */
+    async nextDue(): Promise<number | null> {
+      const row = z.object({ due: z.int().nullable() });
+      const text = "select min(not_before) as due from cs.run where worker is null and not_before is not null";
+      return (await sql.first(row, text))?.due ?? null;
+    },
+  };
+}
