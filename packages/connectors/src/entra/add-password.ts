@@ -1,0 +1,153 @@
+import {
+  CountersignError,
+  type Done,
+  type Facts,
+  type Reconciled,
+  SecretValue,
+  type Verb,
+  type VerbContext,
+  type Verified,
+} from "@countersign/core";
+import { z } from "zod";
+import { isoOf, msOf } from "../kit/time.ts";
+import { currentIntent } from "../kit/verb.ts";
+import { identifyApplication, markedBy, readApplication } from "./application.ts";
+import { graphCall, type Tenants } from "./graph.ts";
+import { removeCredential } from "./remove-credential.ts";
+import { applicationParams } from "./schema.ts";
+import { AddedPassword } from "./shapes.ts";
+
+const Params = z.strictObject({
+  ...applicationParams,
+  lifetimeSeconds: z
+    .int()
+    .min(60)
+    .max(400 * 86_400),
+});
+type Params = z.infer<typeof Params>;
+
+/**
+ * `entra.add-password@1`: creates one client secret whose display name is our marker (Graph docs, application: addPassword).
+ * The call has no idempotency key and gives the text once, so it is sent once; what becomes of a lost answer is found by marker.
+ */
+export function addPassword(tenants: Tenants, connector: Verb["connector"]): Verb<Params> {
+  return {
+    id: "entra.add-password@1",
+    connector,
+    params: Params,
+    value: "yields",
+    effect: "change",
+    retry: "once",
+    call: "application.addPassword",
+    identify: (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
+    intent: (ctx, params) => ({
+      displayName: ctx.marker,
+      nonce: ctx.nonce,
+      endDateTime: isoOf(ctx.clock.now() + params.lifetimeSeconds * 1_000),
+    }),
+
+    async do(ctx, params) {
+      const endDateTime = endOf(ctx, params);
+      const answer = await graphCall(ctx, tenants(params.tenant), {
+        name: "application.addPassword",
+        method: "POST",
+        path: `/v1.0/applications/${encodeURIComponent(params.objectId)}/addPassword`,
+        // No startDateTime: with ours, a clock that runs ahead of Entra's makes a fresh secret fail.
+        json: { passwordCredential: { displayName: ctx.marker, endDateTime } },
+        retry: "once",
+        effect: true,
+        expect: [200],
+        answer: AddedPassword,
+        as: "writer",
+        priority: "high",
+      });
+      const added = answer.body;
+      if (added.displayName !== ctx.marker) {
+        throw new CountersignError(
+          "OUTSIDE_UNKNOWN",
+          "expected the created secret to carry our marker, got another name",
+          {
+            call: "application.addPassword",
+            requestId: answer.requestId,
+          },
+        );
+      }
+      return {
+        objectIds: { keyId: added.keyId },
+        facts: {
+          status: answer.status,
+          at: isoOf(ctx.clock.now()),
+          asked: endDateTime,
+          endsAt: isoOf(msOf(added.endDateTime)),
+        },
+        requestIds: [answer.requestId],
+        value: SecretValue.of(added.secretText),
+      };
+    },
+
+    /** The lifetime in the answer must be the one that was approved: a directory policy may move it. */
+    verify(_ctx, _params, done): Promise<Verified> {
+      const asked = msOf(String(done.facts.asked));
+      const ends = msOf(String(done.facts.endsAt));
+      const facts: Facts = { asked: isoOf(asked), endsAt: isoOf(ends) };
+      if (Math.abs(ends - asked) > 1_000) return Promise.resolve({ kind: "refuted", code: "expiry-differs", facts });
+      return Promise.resolve({ kind: "verified", level: "accepted", facts });
+    },
+
+    reconcile: (ctx, params) => reconcile(ctx, params, tenants),
+    undo: (ctx, params, done) => removeMade(ctx, params, tenants, done.objectIds),
+    discard: (ctx, params, objectIds) => removeMade(ctx, params, tenants, objectIds),
+  };
+}
+
+function endOf(ctx: VerbContext, params: Params): string {
+  const journaled = currentIntent(ctx)?.intent.endDateTime;
+  return typeof journaled === "string" ? journaled : isoOf(ctx.clock.now() + params.lifetimeSeconds * 1_000);
+}
+
+/**
+ * The outcome of an attempt is not known. Its value is lost either way, so whatever it made is taken away again:
+ * found by a marker whose nonce a journaled intent of this step holds. Not found is no proof of absence (reads lag, for
+ * minutes at times): another attempt may go on with a new nonce, and the late twin is removed when it is seen.
+ */
+async function reconcile(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Reconciled> {
+  const tenant = tenants(params.tenant);
+  if (ctx.direction !== "do") return reconcileRemoval(ctx, params, tenants);
+  const nonces = new Set(ctx.past.filter((past) => past.outcome !== "done").map((past) => past.intent.nonce));
+  nonces.add(ctx.nonce);
+  const intentAt = currentIntent(ctx)?.intentAt;
+  const { settleMs, apartMs } = tenant.waits;
+  const early = intentAt === undefined ? settleMs : intentAt + settleMs - ctx.clock.now();
+  if (early > 0) await ctx.clock.sleep(early, ctx.signal);
+  const removed: string[] = [];
+  for (let look = 0; look < 2; look += 1) {
+    if (look > 0) await ctx.clock.sleep(apartMs, ctx.signal);
+    const application = await readApplication(ctx, tenant, params, "writer");
+    for (const { keyId, marker } of markedBy(application, ctx.run)) {
+      if (!nonces.has(marker.nonce) || removed.includes(keyId)) continue;
+      await removeCredential(ctx, tenant, params, keyId);
+      removed.push(keyId);
+    }
+  }
+  return { kind: "not-done", facts: removed.length > 0 ? { removed } : { absent: "not-proven", looks: 2 } };
+}
+
+async function reconcileRemoval(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Reconciled> {
+  const made = ctx.past.findLast((past) => typeof past.objectIds.keyId === "string" && past.direction === "do");
+  const keyId = made?.objectIds.keyId;
+  if (typeof keyId !== "string") return { kind: "not-done", facts: { keyId: null } };
+  return { kind: "done", done: await removeMade(ctx, params, tenants, { keyId }) };
+}
+
+/** Removes what this step made, by its exact keyId; already absent is done. */
+async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, objectIds: Facts): Promise<Done> {
+  const keyId = objectIds.keyId;
+  if (typeof keyId !== "string")
+    throw new CountersignError("STATE_CONFLICT", "expected the keyId of the secret to remove, got none");
+  const gone = await removeCredential(ctx, tenants(params.tenant), params, keyId);
+  return {
+    objectIds: { keyId },
+    facts: { status: gone.status, alreadyAbsent: gone.alreadyAbsent },
+    requestIds: gone.requestIds,
+  };
+}

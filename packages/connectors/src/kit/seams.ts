@@ -1,0 +1,80 @@
+/**
+ * What connectors offer one another. They never import each other; index.ts hands these over.
+ */
+import type { Facts, SecretValue } from "@countersign/core";
+import type { Leave } from "./leave.ts";
+
+/** One version of an entry in a system of record. */
+export interface StoredVersion {
+  readonly version: string;
+  readonly value: SecretValue;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly contentType: string | null;
+  /** Seconds since the epoch, informational. */
+  readonly expiresAt: number | null;
+}
+
+/** A system of record or a second store that holds versions. */
+export interface RecordStore {
+  readonly prod: boolean;
+  /** Immutable identity of the entry (I11). */
+  identity(leave: Leave, name: string): Promise<Facts>;
+  /** The newest version with its value; null when there is none. */
+  latest(leave: Leave, name: string): Promise<StoredVersion | null>;
+  /** That version with its value. Throws OUTSIDE_NOT_FOUND, or OUTSIDE_FORBIDDEN when it is disabled. */
+  version(leave: Leave, name: string, version: string): Promise<StoredVersion>;
+  /** The reference that a consumer pinned to this version holds. */
+  reference(name: string, version: string): string;
+}
+
+/** Finds a record store by the name of its connection. Throws CONFIG_INVALID. */
+export type Records = (connection: string) => RecordStore;
+
+/** One sign-in with a client secret as the directory logged it. */
+export interface SignIn {
+  readonly id: string;
+  /** Domain time, ms. */
+  readonly at: number;
+  /** Which credential was used; null when the log does not say. */
+  readonly keyId: string | null;
+  readonly address: string | null;
+}
+
+/** What the sign-in log of an application says; `null` when it cannot be read (licence, permission, cloud). */
+export interface SignIns {
+  readonly lines: readonly SignIn[];
+  /** True when older lines were left unread. */
+  readonly cut: boolean;
+}
+
+/** Finds who signed in as an application since `since` (domain ms). */
+export type SignInLog = (leave: Leave, tenant: string, appId: string, since: number) => Promise<SignIns | null>;
+
+/** Addresses with a session of `role` now; null where the server does not tell addresses. */
+export type Sessions = (leave: Leave, server: string, role: string) => Promise<readonly (string | null)[]>;
+
+/** How a consumer's target looks to a reader. */
+export interface TargetReading {
+  readonly exists: boolean;
+  readonly identity: Facts;
+  readonly identityKind: "immutable" | "name-only";
+  /** Reference or version it holds; never a value. */
+  readonly holds: string | null;
+  /** Is it what the record's newest version holds? */
+  readonly matchesRecord: boolean | null;
+}
+
+/** Where a consumer's target stands and which record it should match. */
+export interface TargetQuestion {
+  readonly kind: "latest" | "pinned" | "copied" | "connection-file";
+  /** `{connection, name}` or `{connection, path}`. */
+  readonly target: Readonly<Record<string, unknown>>;
+  readonly record: { readonly connection: string; readonly name: string };
+}
+
+/** Reads a consumer's target and compares it with the record. */
+export type TargetReader = (
+  leave: Leave,
+  question: TargetQuestion,
+  latest: StoredVersion | null,
+) => Promise<TargetReading>;

@@ -1,0 +1,113 @@
+import { getCACertificates } from "node:tls";
+import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
+import { guardedLookup, isLoopbackHost } from "./addresses.ts";
+import { limits } from "./limits.ts";
+
+/** How the network is reached; from the configuration and nowhere else. */
+export interface Network {
+  /** Extra certificate authorities, PEM. */
+  readonly ca: readonly string[];
+  /** `http(s)://host:port` of a forward proxy. Behind one, the proxy resolves names: the address guard cannot see them. */
+  readonly proxy: string | null;
+  /** Allow http and loopback addresses: profiles demo and test only. */
+  readonly loopback: boolean;
+  readonly callDeadlineMs: number;
+}
+
+/** One request as it goes out. */
+export interface Outgoing {
+  readonly method: Dispatcher.HttpMethod;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+  /** Sent on a connection of its own, so that a keep-alive connection that just died leaves no doubt. */
+  readonly freshConnection: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** One answer as it came in. */
+export interface Incoming {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly text: string;
+}
+
+/** A request that got no whole answer. `sent: false` only where it is certain that nothing left. */
+export interface NoAnswer {
+  readonly noAnswer: "not-sent" | "lost" | "deadline" | "aborted" | "too-large";
+  readonly errorCode: string | null;
+}
+
+/** Errors of connection set-up: the request itself never left. */
+const neverSent =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL_|HOST_REFUSED|EPROTO)/;
+
+/** The sockets: no redirects, no decompression, no retries of their own. */
+export class Wire {
+  readonly #network: Network;
+  readonly #reused: Dispatcher;
+  readonly #fresh: Dispatcher;
+  readonly #proxied: Dispatcher | null;
+
+  constructor(network: Network) {
+    this.#network = network;
+    const ca = network.ca.length === 0 ? undefined : [...getCACertificates("default"), ...network.ca];
+    const tls = ca === undefined ? {} : { ca };
+    const connect = { ...tls, lookup: guardedLookup(network.loopback), timeout: network.callDeadlineMs };
+    const times = { headersTimeout: network.callDeadlineMs, bodyTimeout: network.callDeadlineMs };
+    this.#reused = new Agent({ ...times, connect, connections: limits.inFlightMax });
+    this.#fresh = new Agent({ ...times, connect, pipelining: 0 });
+    this.#proxied =
+      network.proxy === null ? null : new ProxyAgent({ ...times, uri: network.proxy, requestTls: tls, proxyTls: tls });
+  }
+
+  /** One exchange. Never throws: what went wrong is an answer too. */
+  async send(out: Outgoing): Promise<Incoming | NoAnswer> {
+    const deadline = AbortSignal.timeout(this.#network.callDeadlineMs);
+    const signal = AbortSignal.any([out.signal, deadline]);
+    const direct = out.freshConnection ? this.#fresh : this.#reused;
+    const dispatcher = this.#proxied === null || isLoopbackHost(out.url.hostname) ? direct : this.#proxied;
+    try {
+      const answer = await request(out.url, {
+        method: out.method,
+        headers: out.headers,
+        body: out.body,
+        signal,
+        dispatcher,
+      });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > limits.bodyBytesMax) return { noAnswer: "too-large", errorCode: null };
+        chunks.push(chunk);
+      }
+      return {
+        status: answer.statusCode,
+        headers: single(answer.headers),
+        text: Buffer.concat(chunks).toString("utf8"),
+      };
+    } catch (error) {
+      if (out.signal.aborted) return { noAnswer: "aborted", errorCode: null };
+      const code = codeOf(error);
+      if (code !== null && neverSent.test(code)) return { noAnswer: "not-sent", errorCode: code };
+      return { noAnswer: deadline.aborted ? "deadline" : "lost", errorCode: code };
+    }
+  }
+
+  /** Closes all connections at once. */
+  async close(): Promise<void> {
+    await Promise.all([this.#reused.destroy(), this.#fresh.destroy(), this.#proxied?.destroy()]);
+  }
+}
+
+function single(headers: Record<string, string | string[] | undefined>): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]),
+  );
+}
+
+function codeOf(error: unknown): string | null {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && /^[A-Z0-9_]{2,60}$/.test(code) ? code : null;
+}
