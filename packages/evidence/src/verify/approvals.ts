@@ -153,7 +153,7 @@ export function checkAuthorisation(
 }
 
 /** The decisions counted are enough for the plan: eligible people, each once, not the requester, at the level asked. */
-export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation, trust: Trust): void {
+export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation, trust: Trust): true {
   const { counted } = authorisation;
   const people = counted.map((a) => a.person.person);
   prove(new Set(people).size === people.length, "expected each person once among those counted");
@@ -176,4 +176,5 @@ export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation,
   prove(!(trust.solo && plan.prod), "expected no effects in prod from a one-person installation");
   const attested = trust.profile === "production" && plan.prod && counted.some((a) => a.level === "session");
   prove(!attested, "expected approvals signed by the approver for prod, got ones attested by the server");
+  return true;
 }

@@ -4,7 +4,7 @@ import { ofType, type PlacedEntry, type RunView } from "../run-view.ts";
 import type { RunState } from "../states.ts";
 import { prove } from "./report.ts";
 import type { ProvenCall } from "./steps.ts";
-import { stepStateAt } from "./steps.ts";
+import { byStep, stepStateAt } from "./steps.ts";
 
 const GRADE_RANK = { none: 0, weak: 1, strong: 2 } as const;
 const VERIFIED_RANK = { accepted: 0, "metadata-changed": 1, "value-matched": 2, used: 3 } as const;
@@ -74,7 +74,7 @@ export function checkGate(
 }
 
 /** What was retired is the one credential the plan names, and nothing discarded was that one. */
-export function checkRemoved(run: RunView, plan: PlanFacts, calls: readonly ProvenCall[]): void {
+export function checkRemoved(plan: PlanFacts, calls: readonly ProvenCall[]): true | undefined {
   const key = REMOVED_ID_KEY[plan.target.kind];
   const named = (call: ProvenCall): unknown[] => {
     const { target, facts } = call.intent.entry.data;
@@ -106,6 +106,7 @@ export function checkRemoved(run: RunView, plan: PlanFacts, calls: readonly Prov
       gone.some((c) => named(c).length > 0),
       `expected the retirement to name ${key}, got nothing`,
     );
+  return retireCalls(calls).length === 0 ? undefined : true;
 }
 
 function targetIds(plan: PlanFacts): Record<string, string> {
@@ -114,20 +115,31 @@ function targetIds(plan: PlanFacts): Record<string, string> {
     : { systemIdentifier: plan.target.systemIdentifier };
 }
 
-/** What a final state promises holds: completed = every step done; rolled back = every effect taken back, none retired. */
-export function checkResult(plan: PlanFacts | undefined, calls: readonly ProvenCall[], state: RunState): void {
+/**
+ * What a final state promises holds: completed = every step done; rolled back = every effect taken back, nothing
+ * retired; rejected = somebody said no.
+ */
+export function checkResult(
+  run: RunView,
+  plan: PlanFacts | undefined,
+  calls: readonly ProvenCall[],
+  state: RunState,
+): void {
+  if (state === "rejected") {
+    const noes = ofType(run, "approval.given").filter((g) => g.entry.data.decision === "reject");
+    prove(noes.length > 0, "expected a rejection behind state rejected");
+  }
   if (state !== "completed" && state !== "rolled_back") return;
   prove(plan !== undefined, `expected a plan behind state ${state}`);
+  const own = byStep(calls);
   for (const step of plan.steps) {
-    const { done, takenBack } = stepStateAt(calls, step, Number.POSITIVE_INFINITY);
-    if (state === "completed")
+    const { done, takenBack } = stepStateAt(own.get(step), Number.POSITIVE_INFINITY);
+    if (state === "completed") {
       prove(done === "done" && !takenBack, `expected step ${step.id} of a completed run to be done`);
-    else {
+    } else {
       const mayStand = done !== undefined && done !== "failed" && !takenBack;
-      prove(
-        !mayStand || (!step.undoable && step.phase !== "retire"),
-        `expected step ${step.id} of a rolled back run to be taken back`,
-      );
+      const harmless = !step.undoable && step.phase !== "retire";
+      prove(!mayStand || harmless, `expected step ${step.id} of a rolled back run to be taken back`);
     }
   }
 }

@@ -84,9 +84,14 @@ export interface StepState {
   readonly takenBack: boolean;
 }
 
-/** How a step stands just before log index `before`. */
-export function stepStateAt(calls: readonly ProvenCall[], step: PlanStepFacts, before: number): StepState {
-  const own = calls.filter((c) => c.step === step && c.intent.index < before);
+/** The calls of each step, in order: a step is asked after often. */
+export function byStep(calls: readonly ProvenCall[]): ReadonlyMap<PlanStepFacts, readonly ProvenCall[]> {
+  return Map.groupBy(calls, (c) => c.step);
+}
+
+/** How a step stands just before log index `before`, given its calls. */
+export function stepStateAt(calls: readonly ProvenCall[] | undefined, before: number): StepState {
+  const own = (calls ?? []).filter((c) => c.intent.index < before);
   const newest = own.filter((c) => c.intent.entry.data.direction === "do").at(-1);
   const outcomeBefore = (c: ProvenCall) => c.outcomes.filter((o) => o.index < before).at(-1)?.entry.data.outcome;
   const takenBack = own.some((c) => {
@@ -102,14 +107,15 @@ export function stepStateAt(calls: readonly ProvenCall[], step: PlanStepFacts, b
  * Steps were done in the plan's order and in the state their phase belongs to: a step begins only when all steps it
  * waits for are done and not taken back.
  */
-export function checkOrder(plan: PlanFacts, calls: readonly ProvenCall[]): void {
+export function checkOrder(plan: PlanFacts, calls: readonly ProvenCall[]): true {
+  const own = byStep(calls);
   for (const { step, intent, state } of calls) {
     const { direction, step: id } = intent.entry.data;
     const allowed: readonly RunState[] = direction === "do" ? STATES_FOR.do[step.phase] : STATES_FOR[direction];
     prove(allowed.includes(state), `expected ${direction} of ${id} in state ${allowed.join(" or ")}, got ${state}`);
     if (direction !== "do") continue;
     for (const earlier of stepsBefore(plan, step)) {
-      const { done, takenBack } = stepStateAt(calls, earlier, intent.index);
+      const { done, takenBack } = stepStateAt(own.get(earlier), intent.index);
       const ready = done === "done" && !takenBack;
       prove(
         ready,
@@ -117,6 +123,7 @@ export function checkOrder(plan: PlanFacts, calls: readonly ProvenCall[]): void 
       );
     }
   }
+  return true;
 }
 
 /** Which steps a step waits for: within execute and retire, all before it; between phases, whole phases. */

@@ -24,9 +24,9 @@ import {
 } from "./documents.ts";
 import { factsOf, type ProvenRun } from "./facts.ts";
 import { checkGenesis, checkInclusion, checkMoves, checkRunChain, checkSums, checkTimes, readEntries } from "./log.ts";
-import { CheckList, type Report } from "./report.ts";
+import { CheckList, type Nothing, nothing, type Report } from "./report.ts";
 import { checkGate, checkOverlap, checkRemoved, checkResult } from "./retire.ts";
-import { checkCalls, checkOrder } from "./steps.ts";
+import { checkCalls, checkOrder, type ProvenCall } from "./steps.ts";
 
 /** What was learned before a refusal ended the verification. */
 interface Seen {
@@ -91,29 +91,21 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   );
   seen.state = state;
 
-  list.make(
-    "policy",
-    (d: string | undefined) =>
-      d === undefined ? "The run ended before any policy was applied." : "The policy is one you trust.",
-    () => checkPolicy(files, run, trust),
+  const noPlan = nothing("There was no plan.");
+  const notRetired = nothing("Nothing was retired.");
+  list.make("policy", or("The policy is one you trust.", nothing("The run ended before any policy was applied.")), () =>
+    checkPolicy(files, run, trust),
   );
   list.make(
     "inventory",
-    (d: string | undefined) =>
-      d === undefined ? "The run ended before any inventory was read." : "The inventory is one you trust.",
+    or("The inventory is one you trust.", nothing("The run ended before any inventory was read.")),
     () => checkInventory(run, trust),
   );
-  const plan = list.make(
-    "plan",
-    (p: unknown) => (p === undefined ? "There was no plan." : "The plan is the one that was frozen for this run."),
-    () => checkPlan(files, run),
+  const plan = list.make("plan", or("The plan is the one that was frozen for this run.", noPlan), () =>
+    checkPlan(files, run),
   );
   const erased = erasedIn(entries);
-  const approvals = list.make(
-    "approvals",
-    (a: ProvenApproval[]) => `${a.length} decision(s) are what enrolled people signed, about exactly this plan.`,
-    () => checkApprovals(files, run, plan, erased, trust),
-  );
+  const approvals = list.make("approvals", decisionsSentence, () => checkApprovals(files, run, plan, erased, trust));
   const needs = needsGiven(run, approvals);
   const named = new Set<string>([...needs.attachments, ...needs.statements]);
   const gone = new Set([...erased.keys()].filter((digest) => named.has(digest)));
@@ -123,68 +115,46 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   list.make("context", "The entries of no run are exactly those the check needs.", () =>
     checkContext(entries, run, needs, gone),
   );
-  list.make(
-    "anchors",
-    `The log still holds everything that ${needs.anchors.size} signed checkpoint(s) saw of it.`,
-    () => {
-      const seenByLog = [
-        ...approvals.map((a) => a.statement.checkpoint),
-        ...ofType(run, "run.authorised").map(({ entry }) => entry.data.checkpoint),
-      ];
-      checkAnchors(files, seenByLog, log, trust);
-    },
-  );
+  list.make("anchors", `The log still holds all that ${needs.anchors.size} signed checkpoint(s) saw of it.`, () => {
+    const authorised = ofType(run, "run.authorised").map(({ entry }) => entry.data.checkpoint);
+    checkAnchors(files, [...approvals.map((a) => a.statement.checkpoint), ...authorised], log, trust);
+  });
   list.make("file-set", "The bundle has exactly the files its entries ask for.", () =>
     checkFileSet(files, entries, needs, gone, log.size),
   );
 
   const authorisation = list.make(
     "authorisation",
-    (a: unknown) =>
-      a === undefined
-        ? "The run was never authorised."
-        : "The run began on decisions that stood in the log, unexpired, none against.",
+    or(
+      "The run began on decisions that stood in the log, unexpired, none against.",
+      nothing("The run was never authorised."),
+    ),
     () => checkAuthorisation(run, plan, approvals, erased),
   );
   list.make(
     "quorum",
-    authorisation === undefined
-      ? "No quorum was needed."
-      : "The quorum of the plan was met by different people, none of them the requester.",
-    () => {
-      if (plan !== undefined && authorisation !== undefined) checkQuorum(plan, authorisation, trust);
-    },
+    or(
+      "The plan's quorum was met by different people, none of them the requester.",
+      nothing("No quorum was called for."),
+    ),
+    () => (plan === undefined || authorisation === undefined ? undefined : checkQuorum(plan, authorisation, trust)),
   );
-  const calls = list.make(
-    "steps",
-    "Every effect was intended first, after the authorisation, and is a step of the plan.",
-    () => checkCalls(run, plan),
+  const calls = list.make("steps", stepsSentence, () => checkCalls(run, plan));
+  list.make("step-order", or("Steps were done in the plan's order.", noPlan), () =>
+    plan === undefined ? undefined : checkOrder(plan, calls),
   );
-  if (plan !== undefined) {
-    list.make("step-order", "Steps were done in the plan's order.", () => checkOrder(plan, calls));
-  }
   const overlapMs = list.make(
     "overlap",
-    (ms: number | undefined) => (ms === undefined ? "Nothing was retired." : `The overlap was ${ms / 1000} s.`),
+    (ms) => (ms === undefined ? notRetired : `Old and new overlapped for ${ms / 1000} s.`),
     () => (plan === undefined ? undefined : checkOverlap(run, plan, calls)),
   );
-  list.make(
-    "retire-gate",
-    overlapMs === undefined
-      ? "Nothing was retired."
-      : "The retire gate was open at the plan's grade and every consumer confirmed.",
-    () => {
-      if (plan !== undefined) checkGate(run, plan, calls);
-    },
+  list.make("retire-gate", or("The gate was open at the plan's grade and every consumer confirmed.", notRetired), () =>
+    plan === undefined ? undefined : checkGate(run, plan, calls),
   );
-  list.make(
-    "removed-credential",
-    overlapMs === undefined ? "Nothing was retired." : "What was retired is the one credential the plan names.",
-    () => {
-      if (plan !== undefined) checkRemoved(run, plan, calls);
-    },
+  list.make("removed-credential", or("What was retired is the one credential the plan names.", notRetired), () =>
+    plan === undefined ? undefined : checkRemoved(plan, calls),
   );
-  list.make("result", `What state ${state} promises holds.`, () => checkResult(plan, calls, state));
+  list.make("result", `What state ${state} promises holds.`, () => checkResult(run, plan, calls, state));
   list.make("run-record", "The signed summary says what the entries say.", () =>
     checkRunRecord(files, run, trust, checkpointRef(log)),
   );
@@ -197,6 +167,21 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
 function chainSentence(run: RunView): string {
   const end = isClosed(run) ? "to its end" : "up to now (the run is open)";
   return `The run's ${run.entries.length} entries are complete from its request ${end}.`;
+}
+
+function decisionsSentence(approvals: readonly ProvenApproval[]): string | Nothing {
+  if (approvals.length === 0) return nothing("There is no decision of a person to check.");
+  return `${approvals.length} decision(s) are what enrolled people signed, about exactly this plan.`;
+}
+
+function stepsSentence(calls: readonly ProvenCall[]): string | Nothing {
+  if (calls.length === 0) return nothing("No effect was begun.");
+  return "Every effect was intended first, after the authorisation, and is a step of the plan.";
+}
+
+/** The sentence if something was proven, else why there was nothing to prove. */
+function or(sentence: string, otherwise: Nothing): (proven: unknown) => string | Nothing {
+  return (proven) => (proven === undefined ? otherwise : sentence);
 }
 
 /** The summary is signed by a trusted run key and is, byte for byte, what the entries give. */
