@@ -168,11 +168,14 @@ export interface Papers {
 export class Run {
   readonly log: Log;
   readonly papers: Papers = { plan: null, policy: null, approvals: [], attachments: [] };
+  /** Attests what people decide; the installation's session key unless a test plays a stranger. */
+  session: Signer;
   #state: RunState = "requested";
   #fence = 0;
 
   constructor(log: Log) {
     this.log = log;
+    this.session = log.keys.session;
   }
 
   add<T extends EntryType>(type: T, data: EntryData<T>): number {
@@ -239,7 +242,7 @@ export class Run {
         subjects: [{ digest: digestOf(this.papers.plan as Uint8Array), kind: "plan" }],
       }),
     );
-    const envelope = await signApproval(statement, this.log.keys.session);
+    const envelope = await signApproval(statement, this.session);
     this.papers.approvals.push({ statement, envelope });
     const statementDigest = digestOf(statement);
     this.add("approval.given", { decision, evidenceDigest: digestOf(envelope), level: "session", person, role, statementDigest });
