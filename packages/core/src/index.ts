@@ -19,3 +19,7 @@ export { inScope, isPattern, matchesPattern } from "./inventory/scope.ts";
 export { nextCron } from "./time/cron.ts";
 export { type DurationOptions, formatDuration, parseDuration } from "./time/duration.ts";
 export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
+export { defaultPolicyYaml } from "./policy/default.ts";
+export { type Policy, parsePolicy } from "./policy/parse.ts";
+export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
+export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";

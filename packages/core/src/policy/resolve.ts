@@ -1,0 +1,123 @@
+import type { InventoryRow } from "../inventory/row.ts";
+import { matchesPattern } from "../inventory/scope.ts";
+import { type Grade, type VerifyLevel, verifyLevels } from "../ports.ts";
+import type { Schedule } from "../time/windows.ts";
+import type { Policy } from "./parse.ts";
+import { approvalLevels, grades, type PolicyEnvironment, separations } from "./schema.ts";
+
+type ApprovalLevel = (typeof approvalLevels)[number];
+
+/** One requirement; a person must fit every `from`. */
+export interface ResolvedRequirement {
+  readonly role: string;
+  readonly from: readonly string[];
+  readonly count: number;
+  /** Asked only when the plan carries a risk. */
+  readonly onlyAtRisk: boolean;
+}
+
+/** What policy says for one application: the strictest of each value over all environments that match. */
+export interface ResolvedPolicy {
+  /** Names of the matching environments, in the order of the document. */
+  readonly environments: readonly string[];
+  readonly prod: boolean;
+  readonly rotateWhenExpiresInSeconds: number;
+  readonly lifetimeMaxSeconds: number;
+  readonly overlapMinSeconds: number;
+  readonly overlapMaxSeconds: number;
+  readonly schedule: Schedule;
+  readonly approvals: {
+    readonly expiresAfterSeconds: number;
+    readonly minLevel: ApprovalLevel;
+    readonly require: readonly ResolvedRequirement[];
+    readonly separation: readonly (typeof separations)[number][];
+  };
+  readonly proof: { readonly times: number; readonly spacingSeconds: number; readonly deadlineSeconds: number };
+  readonly rollbackMinRemainingSeconds: number;
+  readonly retire: { readonly minGrade: Grade; readonly consumerLevel: VerifyLevel; readonly quietSeconds: number };
+  readonly mode: "supervised";
+}
+
+/** What of a row decides which environments match. */
+export type Governed = Pick<InventoryRow, "name" | "environment" | "tenant" | "procedure">;
+
+/** The strictest policy for this row in its tenant; null when no environment matches, which means deny. */
+export function resolvePolicy(policy: Policy, row: Governed): ResolvedPolicy | null {
+  const matching = Object.entries(policy.environments).filter(([, environment]) => matches(environment, row));
+  const all = matching.map(([, environment]) => environment);
+  if (all.length === 0) return null;
+  const largest = (of: (environment: PolicyEnvironment) => number) => Math.max(...all.map(of));
+  const smallest = (of: (environment: PolicyEnvironment) => number) => Math.min(...all.map(of));
+  const retire = all.map((environment) => environment.kinds[row.procedure]?.retire ?? environment.retire);
+  return {
+    environments: matching.map(([name]) => name),
+    prod: all.some((environment) => environment.prod),
+    rotateWhenExpiresInSeconds: largest((environment) => environment.rotateWhenExpiresIn),
+    lifetimeMaxSeconds: smallest((environment) => environment.secretLifetime.max),
+    overlapMinSeconds: largest((environment) => environment.overlap.min),
+    overlapMaxSeconds: smallest((environment) => environment.overlap.max),
+    schedule: {
+      windowSets: all.flatMap((environment) => (environment.windows === "always" ? [] : [environment.windows])),
+      freezes: all.flatMap((environment) =>
+        environment.freezes.map(({ name, from, to, tz }) => ({ name, from, to, tz })),
+      ),
+    },
+    approvals: {
+      expiresAfterSeconds: smallest((environment) => environment.approvals.expiresAfter),
+      minLevel: highest(
+        approvalLevels,
+        all.map((environment) => environment.approvals.minLevel),
+      ),
+      require: requirements(all),
+      separation: separations.filter((rule) =>
+        all.some((environment) => environment.approvals.separation.includes(rule)),
+      ),
+    },
+    proof: {
+      times: largest((environment) => environment.proof.times),
+      spacingSeconds: largest((environment) => environment.proof.spacing),
+      deadlineSeconds: Math.max(
+        largest((environment) => environment.proof.deadline),
+        (largest((environment) => environment.proof.times) - 1) * largest((environment) => environment.proof.spacing),
+      ),
+    },
+    rollbackMinRemainingSeconds: largest((environment) => environment.rollback.minRemaining),
+    retire: {
+      minGrade: highest(
+        grades,
+        retire.map((item) => item.minGrade),
+      ),
+      consumerLevel: highest(
+        verifyLevels,
+        retire.map((item) => item.consumerLevel),
+      ),
+      quietSeconds: Math.max(...retire.map((item) => item.quiet)),
+    },
+    mode: "supervised",
+  };
+}
+
+function matches({ match }: PolicyEnvironment, row: Governed): boolean {
+  if (match.tenant !== undefined && match.tenant !== row.tenant) return false;
+  if (match.environment !== undefined && match.environment !== row.environment) return false;
+  return match.names === undefined || match.names.some((pattern) => matchesPattern(row.name, pattern));
+}
+
+function highest<T extends string>(scale: readonly T[], values: readonly T[]): T {
+  return scale[Math.max(...values.map((value) => scale.indexOf(value)))] as T;
+}
+
+/** One entry per role; the same role asked twice needs the larger number, of people who fit both. */
+function requirements(all: readonly PolicyEnvironment[]): ResolvedRequirement[] {
+  const byRole = new Map<string, ResolvedRequirement>();
+  for (const { role, from, count, when } of all.flatMap((environment) => environment.approvals.require)) {
+    const before = byRole.get(role);
+    byRole.set(role, {
+      role,
+      from: [...new Set([...(before?.from ?? []), from])],
+      count: Math.max(before?.count ?? 0, count),
+      onlyAtRisk: (before?.onlyAtRisk ?? true) && when !== undefined,
+    });
+  }
+  return [...byRole.values()];
+}
