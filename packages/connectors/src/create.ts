@@ -1,0 +1,189 @@
+import { type Connectors, CountersignError, type Scanner, type WorldReader } from "@countersign/core";
+import { consumerConfirm } from "./consumer/confirm.ts";
+import { addPassword } from "./entra/add-password.ts";
+import type { Tenant } from "./entra/graph.ts";
+import { prove } from "./entra/prove.ts";
+import { removePassword } from "./entra/remove-password.ts";
+import { entraScanner } from "./entra/scanner.ts";
+import { createSignInLog } from "./entra/sign-in-log.ts";
+import { createSweep } from "./entra/sweep.ts";
+import { entraWorld } from "./entra/world.ts";
+import { referenceFilePoint } from "./files/point.ts";
+import type { FilesConnection } from "./files/schema.ts";
+import { connectionFileWrite } from "./files/write-connection.ts";
+import { defaultApiVersion, recordStore, type Vault } from "./keyvault/vault.ts";
+import { keyvaultCopy, keyvaultWrite } from "./keyvault/verbs.ts";
+import { isLoopbackHost } from "./kit/addresses.ts";
+import { createBudgets } from "./kit/budget.ts";
+import { createHttp } from "./kit/http.ts";
+import { limits } from "./kit/limits.ts";
+import type { Records } from "./kit/seams.ts";
+import { clientSecretTokens } from "./kit/token.ts";
+import { defaultWaits } from "./kit/twice.ts";
+import { type AnyVerb, offer } from "./kit/verb.ts";
+import { disableRole } from "./postgres/disable-role.ts";
+import { provePostgres } from "./postgres/prove.ts";
+import type { Server } from "./postgres/server.ts";
+import { createSessions } from "./postgres/sessions.ts";
+import { setPassword } from "./postgres/set-password.ts";
+import { postgresWorld } from "./postgres/world.ts";
+import type { ConnectorsConfig, ConnectorsDeps } from "./settings.ts";
+import { createTargets } from "./targets.ts";
+
+/** The connectors of a build, and what an executor needs besides verbs. */
+export interface BuiltConnectors extends Connectors {
+  /** Removes late twins of this run from an application; see `entra/sweep.ts`. */
+  readonly sweepMarkers: ReturnType<typeof createSweep>;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/** Sign-in and audit reports allow 5 requests per 10 s per application and tenant (Graph throttling limits). */
+const reportRate = { requests: 5, windowMs: 10_000 };
+
+/** Builds every connector from the configuration. Throws CONFIG_INVALID and HOST_REFUSED; nothing leaves yet. */
+export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps): BuiltConnectors {
+  const loopback = config.network.loopback && config.profile !== "production";
+  const waits = { ...defaultWaits, ...config.waits };
+  const http = createHttp({
+    ...config.network,
+    loopback,
+    callDeadlineMs: config.callDeadlineMs,
+    version: deps.version,
+  });
+  const budgets = createBudgets(limits.inFlightMax);
+
+  const tenants = namedBy(
+    "tenant",
+    config.tenants.map((settings): Tenant => {
+      const authority = http.endpoint(settings.authority);
+      const graph = http.endpoint(settings.graph);
+      const token = budgets(`${settings.id}:token`);
+      const source = (client: { readonly clientId: string; readonly secret: string }) =>
+        clientSecretTokens({
+          http,
+          authority,
+          tenantId: settings.id,
+          clientId: client.clientId,
+          secret: () => deps.readSecret(client.secret),
+          scope: `${graph.base.origin}/.default`,
+          budget: token,
+        });
+      return {
+        settings,
+        http,
+        authority,
+        graph,
+        reader: source(settings.reader),
+        writer: source(settings.writer),
+        waits,
+        budgets: {
+          token,
+          graph: budgets(`${settings.id}:graph`),
+          reports: budgets(`${settings.id}:reports`, reportRate),
+        },
+      };
+    }),
+    (tenant) => tenant.settings.name,
+  );
+
+  const vaults = namedBy(
+    "key-vault connection",
+    config.connections.flatMap((connection): Vault[] => {
+      if (connection.kind !== "key-vault") return [];
+      const tenant = tenants(connection.tenant);
+      const endpoint = http.endpoint(connection.url);
+      return [
+        {
+          connection,
+          tenantId: tenant.settings.id,
+          http,
+          endpoint,
+          token: clientSecretTokens({
+            http,
+            authority: tenant.authority,
+            tenantId: tenant.settings.id,
+            clientId: connection.client.clientId,
+            secret: () => deps.readSecret(connection.client.secret),
+            scope: `${connection.audience.replace(/\/$/, "")}/.default`,
+            budget: tenant.budgets.token,
+          }),
+          budget: budgets(`${tenant.settings.id}:vault:${endpoint.base.host}`),
+          query: { "api-version": connection.apiVersion ?? defaultApiVersion },
+          loopback,
+        },
+      ];
+    }),
+    (vault) => vault.connection.name,
+  );
+
+  const roots = namedBy(
+    "files connection",
+    config.connections.filter((connection): connection is FilesConnection => connection.kind === "files"),
+    (connection) => connection.name,
+  );
+
+  const servers = namedBy(
+    "postgres connection",
+    config.connections.flatMap((connection): Server[] => {
+      if (connection.kind !== "postgres") return [];
+      const local = isLoopbackHost(connection.host) || connection.host.startsWith("/");
+      if (connection.tls.mode === "disable" && !(local && loopback)) {
+        throw new CountersignError(
+          "CONFIG_INVALID",
+          `expected tls verify-full on connection ${connection.name}, got it disabled outside loopback`,
+        );
+      }
+      return [
+        {
+          connection,
+          password: () => deps.readSecret(connection.password),
+          callDeadlineMs: config.callDeadlineMs,
+          ca: config.network.ca,
+        },
+      ];
+    }),
+    (server) => server.connection.name,
+  );
+
+  const records: Records = (connection) => recordStore(vaults(connection));
+  const targets = createTargets(records, roots);
+  const signIns = createSignInLog(tenants);
+  const by = (id: string) => ({ id, version: deps.version });
+  const verbs: readonly AnyVerb[] = [
+    offer(addPassword(tenants, by("entra"))),
+    offer(prove(tenants, by("entra"))),
+    offer(removePassword({ tenants, records, signIns }, by("entra"))),
+    offer(keyvaultWrite(vaults, by("keyvault"), waits.settleMs)),
+    offer(keyvaultCopy(vaults, records, by("keyvault"), waits.settleMs)),
+    offer(referenceFilePoint(roots, records, by("files"))),
+    offer(connectionFileWrite(roots, records, by("files"))),
+    offer(consumerConfirm({ records, targets, signIns, sessions: createSessions(servers) }, by("consumer"))),
+    offer(setPassword(servers, by("postgres"))),
+    offer(provePostgres(servers, by("postgres"))),
+    offer(disableRole(servers, records, by("postgres"))),
+  ];
+  const worlds: readonly WorldReader[] = [
+    entraWorld({ tenants, records, targets }),
+    postgresWorld({ servers, records, targets }),
+  ];
+  const scanners: readonly Scanner[] = config.tenants.map((tenant) => entraScanner(tenants(tenant.name)));
+  return {
+    verbs: new Map(verbs.map((verb) => [verb.id, verb])),
+    worlds: new Map(worlds.map((world) => [world.procedure, world])),
+    scanners,
+    sweepMarkers: createSweep(tenants),
+    close: () => http.close(),
+  };
+}
+
+/** A look-up by name that says what was looked for. */
+function namedBy<T>(what: string, list: readonly T[], nameOf: (item: T) => string): (name: string) => T {
+  const byName = new Map(list.map((item) => [nameOf(item), item]));
+  return (name) => {
+    const found = byName.get(name);
+    if (found === undefined)
+      throw new CountersignError("CONFIG_INVALID", `expected a ${what} named ${name} in the configuration, got none`);
+    return found;
+  };
+}
