@@ -76,7 +76,7 @@ describe("erasure", () => {
 
   test("a counted approval that was erased proves nothing any more", async () => {
     const run = await LIVES.completed();
-    const [gone] = run.papers.approvals.splice(0, 1) as [{ statement: Uint8Array }];
+    const gone = run.papers.approvals.shift() as { statement: Uint8Array };
     run.log.add("attachment.erased", { attachment: digestOf(gone.statement), by: "system:retention", reasonDigest: null });
     expect(await lastCheck(run)).toMatchObject({ code: "authorisation", result: "fail" });
   });

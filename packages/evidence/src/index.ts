@@ -27,3 +27,4 @@ export * from "./trust.ts";
 export { renderReport } from "./verify/render.ts";
 export { CHECK_CODES, type Check, type CheckCode, type Report, type ReportFact } from "./verify/report.ts";
 export { verifyBundle } from "./verify/verify-bundle.ts";
+export { frameEntry, readEntryFrames, type VerifiedLog, verifyLog } from "./verify/verify-log.ts";
