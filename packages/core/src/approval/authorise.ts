@@ -1,4 +1,4 @@
-import { digestOf, EvidenceError, type Trust, verifyApproval } from "@countersign/evidence";
+import { CLOCK_SKEW_MS_MAX, digestOf, EvidenceError, type Trust, verifyApproval } from "@countersign/evidence";
 import { CountersignError } from "../errors.ts";
 import type { FrozenPlan } from "../plan/plan.ts";
 import { type CountedApproval, evaluateQuorum } from "./quorum.ts";
@@ -75,7 +75,10 @@ export function authorise(
       return refuse(`expected a statement about ${frozen.digest}, got another subject`);
     if (nonces.has(statement.nonce)) return refuse("expected each statement with a nonce of its own, got a copy");
     nonces.add(statement.nonce);
-    const lifeSeconds = (Date.parse(statement.expiresAt) - Date.parse(statement.issuedAt)) / 1000;
+    const issuedAt = Date.parse(statement.issuedAt);
+    if (at !== null && issuedAt > at + CLOCK_SKEW_MS_MAX)
+      return refuse("expected a statement that was issued before now, got one from the future");
+    const lifeSeconds = (Date.parse(statement.expiresAt) - issuedAt) / 1000;
     if (lifeSeconds > plan.approvals.expiresAfterSeconds)
       return refuse(
         `expected a statement that expires within ${plan.approvals.expiresAfterSeconds} s, got ${lifeSeconds} s`,

@@ -68,7 +68,7 @@ export function driftOf(
   const expected: ReadonlySet<string | null> =
     own.recordVersions.size > 0 ? own.recordVersions : new Set([plan.baseline.recordVersion]);
   if (!expected.has(version)) {
-    say("record-changed", plan.baseline.recordVersion ?? "empty", version ?? "empty");
+    say("record-changed", [...expected].map((one) => one ?? "empty").join(" or "), version ?? "empty");
   }
   if (!sameFacts(world.record.identity, plan.record.identity))
     say("record-replaced", plan.record.name, "another entry of that name");

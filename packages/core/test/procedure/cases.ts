@@ -1,0 +1,40 @@
+import type { Consumer, InventoryRow } from "../../src/index.ts";
+import { consumersByKind, samples, settings, withDigest, worldOf } from "../plan/samples.ts";
+import type { Case } from "./prove.ts";
+
+/** Rows of a procedure that differ in what could break an order: none, one, all, many and confusable consumers. */
+export function casesOf(procedure: string): readonly Case[] {
+  const row = samples.find((sample) => sample.procedure === procedure);
+  if (row === undefined) throw new Error(`expected a sample row for ${procedure} in plan/samples.ts, got none`);
+  const kinds = [...new Set(row.consumers.map((consumer) => consumer.kind))];
+  const confusable = kinds.flatMap((kind) =>
+    ["Batch Job", "batch-job", "バッチ", "请求"].map((name) => named(kind, name)),
+  );
+  const long = kinds.flatMap((kind) => ["a", "b"].map((end) => named(kind, `${"x".repeat(80)}${end}`)));
+  const many = Array.from({ length: 99 }, (_, n) => named(kinds[n % kinds.length] ?? "latest", `consumer ${n}`));
+  const lists: [string, readonly Consumer[]][] = [
+    ["no consumer", []],
+    ["every kind of consumer", row.consumers],
+    ["every kind in reverse", [...row.consumers].reverse()],
+    ...kinds.map((kind): [string, readonly Consumer[]] => [`only ${kind}`, [consumersByKind[kind]]]),
+    ["names that look alike", confusable],
+    ["names alike up to their end", long],
+    ["many consumers", many],
+  ];
+  return lists.map(([name, consumers]) => caseOf(name, { ...row, consumers }));
+}
+
+function named(kind: Consumer["kind"], name: string): Consumer {
+  const consumer = { ...consumersByKind[kind], name: `${name} ${kind}` };
+  if (consumer.kind === "latest") return consumer;
+  const place = encodeURIComponent(`${name}.${kind}`);
+  return consumer.kind === "copied"
+    ? { ...consumer, entry: place.slice(-60) }
+    : { ...consumer, path: place.slice(-60) };
+}
+
+function caseOf(name: string, row: InventoryRow): Case {
+  const { rowDigest: _old, ...rest } = row;
+  const fresh = withDigest(rest as Omit<InventoryRow, "rowDigest">) as InventoryRow;
+  return { name, input: { row: fresh, world: worldOf(fresh), settings } };
+}

@@ -1,0 +1,122 @@
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { freezePlan, type InventoryRow, makePlan, procedureNamed, procedures, type World } from "../../src/index.ts";
+import { consumersByKind, entraRow, frozenOf, inputOf, postgresRow, withDigest, worldOf } from "../plan/samples.ts";
+import { casesOf } from "./cases.ts";
+import { goldenOf, readGolden } from "./golden.ts";
+import { proveProcedure } from "./prove.ts";
+
+describe.each(procedures.map((procedure) => [`${procedure.name}@${procedure.major}`, procedure] as const))(
+  "procedure %s",
+  (id, procedure) => {
+    proveProcedure(procedure, casesOf(procedure.name));
+
+    it("makes plans that can be frozen", () => {
+      for (const { input } of casesOf(procedure.name)) {
+        const frozen = makePlan(inputOf(input.row, input.world));
+        expect(freezePlan(frozen.plan).digest).toBe(frozen.digest);
+      }
+    });
+
+    it("is as it was released", () => {
+      const message =
+        `${id} differs from test/procedure/golden/${id}.json. A released procedure may not change: plans and evidence ` +
+        "name its digest. Leave it as it was and register a new major beside it; then run " +
+        "`node packages/core/test/procedure/golden.ts`, which writes the new major's file.";
+      expect(goldenOf(procedure), message).toBe(readGolden(procedure));
+    });
+  },
+);
+
+describe("the list of procedures", () => {
+  it("still has every procedure that was ever released", () => {
+    const files = readdirSync(new URL("golden/", import.meta.url)).sort();
+    expect(procedures.map(({ name, major }) => `${name}@${major}.json`).sort()).toEqual(files);
+  });
+
+  it("holds each name and major once, the newest last", () => {
+    for (const { name, major } of procedures) {
+      const majors = procedures.filter((one) => one.name === name).map((one) => one.major);
+      expect(majors).toEqual(majors.map((_, at) => at + 1));
+      expect(procedureNamed(name).major).toBeGreaterThanOrEqual(major);
+    }
+  });
+
+  it("refuses a name it does not have", () => {
+    expect(() => procedureNamed("entra-certificate")).toThrow(expect.objectContaining({ code: "VERB_UNKNOWN" }));
+  });
+});
+
+describe("what no plan may be made of", () => {
+  const blocked = (row: InventoryRow, world: Partial<World>) => () =>
+    makePlan(inputOf(row, { ...worldOf(row), ...world }));
+  const refused = (reason: RegExp) =>
+    expect.objectContaining({ code: "PLAN_BLOCKED", message: expect.stringMatching(reason) });
+  const unknown = { id: null, by: "unproven" } as const;
+
+  it("a secret nobody knows: a guess could retire another one", () => {
+    expect(blocked(entraRow, { binding: unknown })).toThrow(refused(/which of the live secrets/));
+    expect(blocked(entraRow, { binding: { id: "not-there", by: "ours" } })).toThrow(
+      refused(/which of the live secrets/),
+    );
+  });
+
+  it("a role nobody knows: a guess could change the password in use", () => {
+    expect(blocked(postgresRow, { binding: unknown })).toThrow(refused(/which of the two roles is in use/));
+    expect(blocked(postgresRow, { binding: { id: "postgres", by: "ours" } })).toThrow(
+      refused(/which of the two roles/),
+    );
+    const same = { ...postgresRow, roles: ["orders_a", "orders_a"] } as const;
+    expect(blocked(same, {})).toThrow(refused(/which of the two roles/));
+  });
+
+  it("a consumer of a kind that the procedure does not update: it would be left behind at retirement", () => {
+    const { rowDigest: _old, ...rest } = entraRow;
+    const row = withDigest({ ...rest, consumers: [consumersByKind["connection-file"]] });
+    expect(blocked(row, {})).toThrow(refused(/kind of consumer/));
+  });
+
+  it("a consumer that does not exist: there is no identity to read back", () => {
+    const gone = worldOf(entraRow).consumers.map((consumer) => ({ ...consumer, exists: consumer.name !== "batch" }));
+    expect(blocked(entraRow, { consumers: gone })).toThrow(refused(/consumer that exists, got none \(batch\)/));
+    expect(blocked(entraRow, { consumers: [] })).toThrow(refused(/consumer that exists/));
+  });
+
+  it("a row of another procedure", () => {
+    const [entra, postgres] = [procedureNamed("entra-client-secret"), procedureNamed("postgres-role-password")];
+    const { settings } = inputOf(entraRow);
+    expect(() => entra.plan({ row: postgresRow, world: worldOf(postgresRow), settings })).toThrow(TypeError);
+    expect(() => postgres.plan({ row: entraRow, world: worldOf(entraRow), settings })).toThrow(TypeError);
+  });
+});
+
+describe("two roles that take turns", () => {
+  it("the idle one gets the new password, whichever it is", () => {
+    for (const [active, idle] of [
+      ["orders_a", "orders_b"],
+      ["orders_b", "orders_a"],
+    ] as const) {
+      const { plan } = makePlan(inputOf(postgresRow, { ...worldOf(postgresRow), binding: { id: active, by: "ours" } }));
+      expect(plan.steps[0]?.params).toMatchObject({ role: idle, other: active });
+      expect(plan.steps.at(-1)?.params).toMatchObject({ role: active });
+      expect(plan.old.id).toBe(active);
+    }
+  });
+
+  it("two runs on the same roles need the same lock, whatever their order in the inventory", () => {
+    const { rowDigest: _old, ...rest } = postgresRow;
+    const turned = withDigest({ ...rest, roles: ["orders_b", "orders_a"] as const });
+    expect(frozenOf(turned).plan.lockKeys).toEqual(frozenOf(postgresRow).plan.lockKeys);
+  });
+});
+
+describe("two applications that share a vault entry", () => {
+  it("one as its record, one as a copy: need the same lock (I2)", () => {
+    const { rowDigest: _old, ...rest } = entraRow;
+    const record = { connection: "team-vault", name: "billing-copy" };
+    const other = withDigest({ ...rest, objectId: "other-object", record, consumers: [] });
+    const keys = (row: InventoryRow) => frozenOf(row).plan.lockKeys.map(({ key }) => key);
+    const shared = keys(other).filter((key) => keys(entraRow).includes(key));
+    expect(shared).toEqual(["entry:team-vault/billing-copy"]);
+  });
+});

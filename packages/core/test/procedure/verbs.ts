@@ -1,0 +1,34 @@
+/**
+ * What each verb does with the value and with the target, as its connector declares it (`Verb.value`, ports.ts). The
+ * harness judges the order of a procedure by it; a procedure with a verb that is not here is not proven.
+ */
+export interface VerbTraits {
+  /**
+   * - yields: leaves the new value in the executor's memory only; a crash before `stores` loses it
+   * - memory: needs that value
+   * - stores: publishes it to the system of record
+   * - record: reads it back from the system of record, by the version that `stores` made
+   * - none: touches no value
+   */
+  readonly value: "yields" | "memory" | "stores" | "record" | "none";
+  readonly effect: "change" | "look";
+  /** Which parameters name the place that it writes: the keys of the lock it needs, in order. */
+  readonly writes: "application" | { readonly lock: "entry" | "file"; readonly by: "name" | "path" } | null;
+}
+
+const entry = { lock: "entry", by: "name" } as const;
+const file = { lock: "file", by: "path" } as const;
+
+export const verbs: { readonly [id: string]: VerbTraits } = {
+  "entra.add-password@1": { value: "yields", effect: "change", writes: "application" },
+  "entra.prove@1": { value: "memory", effect: "look", writes: null },
+  "entra.remove-password@1": { value: "none", effect: "change", writes: "application" },
+  "postgres.set-password@1": { value: "yields", effect: "change", writes: "application" },
+  "postgres.prove@1": { value: "memory", effect: "look", writes: null },
+  "postgres.disable-role@1": { value: "none", effect: "change", writes: "application" },
+  "keyvault.write@1": { value: "stores", effect: "change", writes: entry },
+  "keyvault.copy@1": { value: "record", effect: "change", writes: entry },
+  "reference-file.point@1": { value: "none", effect: "change", writes: file },
+  "connection-file.write@1": { value: "record", effect: "change", writes: file },
+  "consumer.confirm@1": { value: "record", effect: "look", writes: null },
+};
