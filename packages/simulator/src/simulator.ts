@@ -3,8 +3,9 @@ import { createPrivateAuthority } from "./certificate/authority.ts";
 import { ClockClients } from "./clock/clients.ts";
 import { ClockDriver } from "./clock/driver.ts";
 import { SimClock } from "./clock/sim-clock.ts";
+import { runControl } from "./control.ts";
 import { figures } from "./effects/figures.ts";
-import { type Effect, EffectLog } from "./effects/log.ts";
+import { EffectLog } from "./effects/log.ts";
 import { createEntraSurface } from "./entra/surface.ts";
 import { TokenKeys } from "./entra/token-keys.ts";
 import { Holds } from "./faults/holds.ts";
@@ -12,7 +13,7 @@ import { applyKnobs, defaultKnobs, type KnobChange } from "./faults/knobs.ts";
 import { Rules } from "./faults/rules.ts";
 import { createGraphSurface } from "./graph/surface.ts";
 import type { Surface } from "./http/exchange.ts";
-import { type Listener, listen, serve, type TlsPair } from "./http/listener.ts";
+import { type Handler, type Listener, listen, serve, type TlsPair } from "./http/listener.ts";
 import { EventHub } from "./management/events.ts";
 import { createManagement } from "./management/server.ts";
 import { openPostgresProxy } from "./postgres/proxy.ts";
@@ -20,6 +21,8 @@ import { createRandom, type Random } from "./random.ts";
 import { createTenant } from "./tenant/create.ts";
 import { parseScenario, type ScenarioInput } from "./tenant/scenario.ts";
 import { seedScenario } from "./tenant/seed.ts";
+import { type RestoredState, readState, type SavedState, StateFile } from "./tenant/state-file.ts";
+import { parseTime } from "./time.ts";
 import { createVaultSurface } from "./vault/surface.ts";
 import { act } from "./workloads/act.ts";
 import { WorkloadSchedule } from "./workloads/schedule.ts";
@@ -58,6 +61,8 @@ export interface Simulator {
   caPem: string | null;
   world: World;
   driver: ClockDriver;
+  /** Adds a scenario and opens what it brings; answers with ids and addresses. */
+  seed(scenario: unknown): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -73,17 +78,22 @@ const standardCallers: ScenarioInput["callers"] = [
 
 /** Starts a tenant on loopback. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const seed = options.seed ?? 1;
+  const saved = options.stateFile === undefined ? null : readState(options.stateFile);
+  const seed = saved?.seed ?? options.seed ?? 1;
+  const starts = (saved?.starts ?? 0) + 1;
   const authority = options.tls === true ? createPrivateAuthority(new Date()) : null;
-  const clock = new SimClock(options.start === undefined ? Date.now() : Date.parse(options.start));
-  const world = createWorld(seed, clock, applyKnobs(defaultKnobs, options.knobs ?? {}));
+  const clock = new SimClock(saved?.nowMs ?? startTime(options.start));
+  const world = createWorld(seed, starts, clock, applyKnobs(defaultKnobs, options.knobs ?? {}), saved);
   const host = new Host(world, authority?.server ?? null);
   const clients = new ClockClients(clock);
   const driver = new ClockDriver(clock, clients, new WorkloadSchedule(world, act));
+  const ports = { tenant: 0, management: 0 };
+  const stateFile = options.stateFile === undefined ? null : openStateFile(options.stateFile, world, starts, ports);
   const close = async (): Promise<void> => {
     world.holds.decideAll("drop");
     await driver.close();
     await host.close();
+    stateFile?.flush();
   };
   const seedAndOpen = async (value: unknown): Promise<unknown> => {
     const seeded = seedScenario(world, parseScenario(value));
@@ -92,9 +102,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     return { ...seeded, urls: world.addresses };
   };
 
-  await host.openTenant(options.port ?? 0);
-  seedScenario(world, parseScenario({ callers: standardCallers }));
-  if (options.scenario !== undefined) await seedAndOpen(options.scenario);
+  ports.tenant = await host.openTenant(options.port || saved?.ports.tenant || 0);
+  if (saved === null) seedScenario(world, parseScenario({ callers: standardCallers }));
+  if (saved === null && options.scenario !== undefined) await seedAndOpen(options.scenario);
+  await host.openNew();
   const management = createManagement({
     world,
     clock,
@@ -102,35 +113,73 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     driver,
     seed: seedAndOpen,
     figures: () => figures(world),
-    control: async () => ({}),
+    control: (body) => runControl({ world, driver, seed: seedAndOpen }, readControl(body), startSimulator),
     stop: options.onStop ?? (() => void close()),
   });
-  await host.openManagement(management, options.managementPort ?? 0);
+  ports.management = await host.openManagement(management, options.managementPort || saved?.ports.management || 0);
   if (options.caFile !== undefined && authority !== null) writeFileSync(options.caFile, authority.caPem);
+  if (stateFile !== null) {
+    world.persist = () => stateFile.flush();
+    clock.subscribe(() => stateFile.touch());
+    stateFile.flush();
+  }
   driver.setRate(options.rate ?? 0);
-  return { urls: world.addresses, tenantId: world.tenant.id, caPem: authority?.caPem ?? null, world, driver, close };
+  return {
+    urls: world.addresses,
+    tenantId: world.tenant.id,
+    caPem: authority?.caPem ?? null,
+    world,
+    driver,
+    seed: seedAndOpen,
+    close,
+  };
 }
 
-function createWorld(seed: number, clock: SimClock, knobs: World["knobs"]): World {
+function startTime(text: string | undefined): number {
+  if (text === undefined) return Date.now();
+  const ms = parseTime(text);
+  if (ms === null) throw new RangeError(`start: expected an RFC 3339 time, got ${JSON.stringify(text)}`);
+  return ms;
+}
+
+function openStateFile(path: string, world: World, starts: number, ports: SavedState["ports"]): StateFile {
+  const snapshot = (): SavedState => {
+    const { signIns: _, ...tenant } = world.tenant;
+    return { v: 1, seed: world.seed, starts, nowMs: world.clock.nowMs, keyPem: world.keys.toPem(), ports, tenant };
+  };
+  return new StateFile(path, snapshot, { signIns: world.tenant.signIns, effects: world.effects.all() });
+}
+
+/** Body of `POST /control/naive`: `{}` or `{"knobs": …}`. */
+function readControl(body: Record<string, unknown>): KnobChange | null {
+  return body.knobs === undefined ? null : (body.knobs as KnobChange);
+}
+
+function createWorld(
+  seed: number,
+  starts: number,
+  clock: SimClock,
+  knobs: World["knobs"],
+  saved: RestoredState | null,
+): World {
   const streams = new Map<string, Random>();
   const events = new EventHub();
-  const effects = new EffectLog(
-    () => clock.nowMs,
-    (_effect: Effect) => undefined,
-  );
+  const effects = new EffectLog(() => clock.nowMs);
+  if (saved !== null) effects.restore(saved.effects);
   return {
     seed,
     clock,
     knobs,
-    tenant: createTenant(seed),
+    tenant: saved === null ? createTenant(seed) : { ...saved.tenant, signIns: saved.signIns },
     effects,
     events,
     holds: new Holds(events),
     rules: new Rules(),
-    keys: new TokenKeys(null),
+    keys: new TokenKeys(saved?.keyPem ?? null),
     addresses: { authority: "", graph: "", management: "", vaults: {}, postgres: {} },
     random(stream) {
-      const known = streams.get(stream) ?? createRandom(seed, stream);
+      // A restart must not draw the same ids again.
+      const known = streams.get(stream) ?? createRandom(seed, starts === 1 ? stream : `${stream}#${starts}`);
       streams.set(stream, known);
       return known;
     },
@@ -154,7 +203,7 @@ class Host {
   }
 
   /** Token endpoint and Graph share a port: their paths do not meet. */
-  async openTenant(port: number): Promise<void> {
+  async openTenant(port: number): Promise<number> {
     const entra = createEntraSurface(this.#world);
     const graph = createGraphSurface(this.#world);
     const surface: Surface = {
@@ -162,9 +211,11 @@ class Host {
       resolve: (incoming) => entra.resolve(incoming) ?? graph.resolve(incoming),
       fail: (request, incoming) => (entra.resolve(incoming) === null ? graph : entra).fail(request, incoming),
     };
-    const url = `${this.#scheme}://localhost:${(await this.#open(surface, port)).port}`;
+    const listener = await this.#open(surface, port);
+    const url = `${this.#scheme}://localhost:${listener.port}`;
     this.#world.addresses.authority = url;
     this.#world.addresses.graph = url;
+    return listener.port;
   }
 
   /** Opens what the tenant has and what does not listen yet. */
@@ -185,10 +236,11 @@ class Host {
     }
   }
 
-  async openManagement(handler: Parameters<typeof listen>[0], port: number): Promise<void> {
+  async openManagement(handler: Handler, port: number): Promise<number> {
     const listener = await listen(handler, port, null);
     this.#listeners.push(listener);
     this.#world.addresses.management = `http://localhost:${listener.port}`;
+    return listener.port;
   }
 
   async close(): Promise<void> {

@@ -32,5 +32,5 @@ export interface World {
   /** The stream of that name; the same object each time. */
   random(stream: string): Random;
   /** Called after each effect, before its reply: writes the state file where there is one. */
-  persist(): void;
+  persist: () => void;
 }

@@ -21,7 +21,7 @@ export const smallScenario: ScenarioInput = {
 export interface Answer {
   status: number;
   headers: Headers;
-  // biome-ignore lint: answers are looked into freely by tests
+  /** Looked into freely by tests. */
   body: any;
 }
 

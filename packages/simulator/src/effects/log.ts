@@ -48,11 +48,9 @@ const EFFECTS_MAX = 2_000_000;
 export class EffectLog {
   readonly #entries: Effect[] = [];
   readonly #nowMs: () => number;
-  readonly #onAppend: (effect: Effect) => void;
 
-  constructor(nowMs: () => number, onAppend: (effect: Effect) => void) {
+  constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
-    this.#onAppend = onAppend;
   }
 
   /** Appends at the present virtual time, or at `atMs` for what began earlier in the same stretch. */
@@ -67,7 +65,6 @@ export class EffectLog {
       ...input,
     };
     this.#entries.push(effect);
-    this.#onAppend(effect);
     return effect;
   }
 

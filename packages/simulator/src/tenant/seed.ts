@@ -49,7 +49,12 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
     tenant.grants.push({ appId, vault: grant.vault, secret: grant.secret, role: grant.role });
   }
   grantEverywhere(world, scenario);
-  for (const database of scenario.postgres) tenant.postgres.push({ ...database });
+  for (const database of scenario.postgres) {
+    // The server behind a proxy may have moved since the last start; the proxy's own port stays.
+    const known = tenant.postgres.find((item) => item.name === database.name);
+    if (known === undefined) tenant.postgres.push({ ...database });
+    else Object.assign(known, { host: database.host, port: database.port });
+  }
   for (const workload of scenario.workloads) addWorkload(world, workload);
   return seeded;
 }
@@ -240,6 +245,20 @@ function checkNames(tenant: Tenant, scenario: Scenario): void {
     if (!ok) throw new RangeError(`${path}: expected the name of ${what}, got ${JSON.stringify(name)}`);
   };
 
+  const fresh = (made: readonly { name: string }[], there: readonly { name: string }[], path: string): void => {
+    const known = new Set(there.map((item) => item.name));
+    for (const { name } of made) {
+      if (known.has(name)) throw new RangeError(`${path}: expected a new name, got ${JSON.stringify(name)} twice`);
+      known.add(name);
+    }
+  };
+  fresh(
+    scenario.applications,
+    Object.keys(tenant.names).map((name) => ({ name })),
+    "applications",
+  );
+  fresh(scenario.vaults, tenant.vaults, "vaults");
+  fresh(scenario.workloads, tenant.workloads, "workloads");
   for (const app of scenario.applications) {
     for (const owner of app.owners)
       expect(isUser(owner) || isApplication(owner), `${app.name}.owners`, "an owner", owner);

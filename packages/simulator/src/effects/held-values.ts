@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs";
+import type { World } from "../world.ts";
+
+const FILE_BYTES_MAX = 1024 * 1024;
+
+/** Which texts somebody can still get a value from. */
+export interface HeldTexts {
+  /** Every enabled version of every secret that is not deleted, every known file, every workload's memory. */
+  readable: string[];
+  /** The latest version of each such secret, every known file, every workload's memory. */
+  current: string[];
+}
+
+/** Collects them now; files are those that a workload reads. */
+export function heldTexts(world: World): HeldTexts {
+  const { tenant } = world;
+  const inUse = [
+    ...tenant.workloads.flatMap((workload) => (workload.held === null ? [] : [workload.held.value])),
+    ...new Set(tenant.workloads.flatMap((workload) => (workload.file === null ? [] : [workload.file]))),
+  ];
+  const memory = inUse.map((item) => (item.startsWith("/") ? readText(item) : item));
+  const secrets = tenant.vaults.flatMap((vault) =>
+    Object.values(vault.secrets).filter((secret) => secret.deleted === null),
+  );
+  const latest = secrets.flatMap((secret) => {
+    const version = secret.versions.at(-1);
+    return version?.enabled === true ? [version.value] : [];
+  });
+  const enabled = secrets.flatMap((secret) => secret.versions.filter((item) => item.enabled).map((item) => item.value));
+  return { readable: [...enabled, ...memory], current: [...latest, ...memory] };
+}
+
+/** True if a value is one of the texts or stands inside one. */
+export function isHeld(texts: readonly string[], value: string): boolean {
+  return texts.some((text) => text.includes(value));
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(0, FILE_BYTES_MAX);
+  } catch {
+    return "";
+  }
+}
