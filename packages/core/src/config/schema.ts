@@ -24,7 +24,7 @@ export const secretField = z
   .string()
   .max(500)
   .superRefine((text, context) => {
-    if (/^keyvault:/.test(text))
+    if (text.startsWith("keyvault:"))
       context.addIssue({
         code: "custom",
         message: "expected file:<path> or env:<NAME>, got keyvault:, which is reserved and not supported by this build",

@@ -15,11 +15,9 @@ const clock = z
   .string()
   .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, "expected a time of day such as 09:00")
   .transform((text) => Number(text.slice(0, 2)) * 60 + Number(text.slice(3)));
-const date = z
-  .string()
-  .refine((text) => /^\d{4}-\d\d-\d\d$/.test(text) && parseInstant(`${text}T00:00:00Z`) !== null, {
-    error: "expected a date such as 2026-12-15",
-  });
+const date = z.string().refine((text) => /^\d{4}-\d\d-\d\d$/.test(text) && parseInstant(`${text}T00:00:00Z`) !== null, {
+  error: "expected a date such as 2026-12-15",
+});
 
 const WindowField = z
   .strictObject({ days: z.array(z.enum(weekdays)).min(1).max(7), from: clock, to: clock, tz: zone })

@@ -1,0 +1,99 @@
+import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
+import { type Known, oldCredential } from "./input.ts";
+
+const expired = (input: Known) => {
+  const end = oldCredential(input)?.expiresAt ?? null;
+  return end !== null && end <= input.now;
+};
+
+/** Can the old value be put back, and does everybody hold it now? (I1, I8, M6) */
+export const recordChecks: readonly Check[] = [
+  startCheck("record-missing", "The system of record holds no value: there is nothing to go back to.", ({ world }) =>
+    world.record.version === null ? block("empty", "a current version") : pass("present", "a current version"),
+  ),
+  startCheck(
+    "record-unreadable",
+    "The current value cannot be read back, so a rollback would be impossible.",
+    ({ world }) =>
+      world.record.version === null
+        ? null
+        : world.record.readable
+          ? pass("readable", "readable")
+          : block("not readable", "readable"),
+  ),
+  startCheck("record-value-refused", "The stored value must sign in now: it is what a rollback puts back.", (input) => {
+    if (input.world.recordSignsIn === true) return pass("signs in", "signs in");
+    if (input.world.recordSignsIn === null) return warn("not tried", "signs in");
+    // An expired or known-dead value is the very reason to rotate; there is nothing that a rollback could save.
+    const wanted =
+      expired(input) || (input.request.trigger === "manual" && input.request.force && input.request.reasonGiven);
+    return wanted ? warn("refused", "signs in") : block("refused", "signs in");
+  }),
+  check(
+    "which-key-unproven",
+    "We cannot show which credential the record holds: rotated yes, retired automatically never.",
+    ({ world }) =>
+      world.binding.by === "unproven" || world.binding.id === null
+        ? warn("unproven", "ours or hint")
+        : pass(world.binding.by, "ours or hint"),
+  ),
+  check("consumer-missing", "Every declared consumer must exist before anything happens.", ({ row, world }) =>
+    none(
+      "block",
+      row.consumers
+        .filter((consumer) => world.consumers.find((seen) => seen.name === consumer.name)?.exists !== true)
+        .map((consumer) => consumer.name),
+      "all declared consumers",
+    ),
+  ),
+  startCheck(
+    "consumer-mismatch",
+    "A consumer that does not hold what the record holds would be changed to a value it never had.",
+    ({ row, world }) => {
+      const seen = world.consumers.filter(
+        (consumer) => consumer.exists && row.consumers.some((declared) => declared.name === consumer.name),
+      );
+      const wrong = seen.filter((consumer) => consumer.matchesRecord === false).map((consumer) => consumer.name);
+      if (wrong.length > 0) return none("block", wrong, "what the record holds");
+      return none(
+        "warn",
+        seen
+          .filter((consumer) => consumer.matchesRecord === null)
+          .map((consumer) => `${consumer.name} (cannot be read)`),
+        "what the record holds",
+      );
+    },
+  ),
+  startCheck("foreign-live-credentials", "Other live credentials are listed and not touched.", ({ world, now }) =>
+    none(
+      "warn",
+      world.credentials
+        .filter(
+          (credential) =>
+            credential.marker === null &&
+            credential.id !== world.binding.id &&
+            credential.kind !== "role" &&
+            (credential.expiresAt ?? Number.POSITIVE_INFINITY) > now,
+        )
+        .map((credential) => credential.id),
+      "no other live credentials",
+    ),
+  ),
+  startCheck(
+    "credential-slots",
+    "The application has no room for one more credential, and nothing is removed to make room.",
+    ({ world }) => {
+      const max = world.limits.credentialsMax;
+      if (max === null) return null;
+      const count = world.credentials.filter((credential) => credential.kind === "client-secret").length;
+      return count + 1 > max
+        ? block(`${count} of ${max}`, `at most ${max - 1}`)
+        : pass(`${count} of ${max}`, `at most ${max - 1}`);
+    },
+  ),
+  startCheck(
+    "expired-already",
+    "The credential has expired: consumers may be down, and there is nothing to go back to.",
+    (input) => (expired(input) ? warn("expired", "not expired") : pass("not expired", "not expired")),
+  ),
+];

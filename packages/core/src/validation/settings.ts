@@ -1,0 +1,48 @@
+import { isProdValue } from "../inventory/check.ts";
+import type { InventoryRow } from "../inventory/row.ts";
+import type { Settings } from "../procedure/procedure.ts";
+import { eligiblePeople, neededRequirements } from "./approvers.ts";
+import type { Known } from "./input.ts";
+
+/** Shortest overlap the consumers allow: the slowest pick-up and a tenth on top (caches and clocks are never exact). */
+export function overlapFloorSeconds(row: InventoryRow): number {
+  const slowest = Math.max(0, ...row.consumers.map((consumer) => consumer.pickupSeconds));
+  return slowest + Math.ceil(slowest / 10);
+}
+
+/** The overlap a plan gets: what policy asks or what consumers need, whichever is longer, and never over policy's maximum. */
+export function overlapSeconds({ row, policy }: Pick<Known, "row" | "policy">): number {
+  return Math.min(policy.overlapMaxSeconds, Math.max(policy.overlapMinSeconds, overlapFloorSeconds(row)));
+}
+
+/** The life of the new credential: policy's maximum, or the tenant's where that is shorter. */
+export function lifetimeSeconds({ policy, world }: Pick<Known, "policy" | "world">): number {
+  return Math.min(policy.lifetimeMaxSeconds, world.limits.lifetimeSecondsMax ?? policy.lifetimeMaxSeconds);
+}
+
+/** What a plan is made with, once validation found no reason against it. */
+export function settingsOf(input: Known): Settings {
+  const { row, policy, config } = input;
+  return {
+    prod: isProdValue(row, config.connections, policy.prod),
+    overlapSeconds: overlapSeconds(input),
+    lifetimeSeconds: lifetimeSeconds(input),
+    proofTimes: policy.proof.times,
+    proofSpacingSeconds: policy.proof.spacingSeconds,
+    proofDeadlineSeconds: policy.proof.deadlineSeconds,
+    rollbackMinRemainingSeconds: policy.rollbackMinRemainingSeconds,
+    // A consumer that signs in once a month is not gone because it was silent for a day.
+    quietSeconds: Math.max(policy.retire.quietSeconds, ...row.consumers.map((consumer) => consumer.cadenceSeconds)),
+    retire: { minGrade: policy.retire.minGrade, consumerLevel: policy.retire.consumerLevel },
+    approvals: {
+      expiresAfterSeconds: policy.approvals.expiresAfterSeconds,
+      minLevel: policy.approvals.minLevel,
+      require: neededRequirements(input).map((requirement) => ({
+        role: requirement.role,
+        count: requirement.count,
+        people: eligiblePeople(requirement, input),
+      })),
+      separation: [...policy.approvals.separation],
+    },
+  };
+}

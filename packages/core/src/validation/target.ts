@@ -1,0 +1,124 @@
+import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
+import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
+import { type Known, oldCredential } from "./input.ts";
+
+const rowProblems = (input: Known, code: RowProblem["code"]) =>
+  checkRow(input.row, input.config, input.policy.prod)
+    .filter((problem) => problem.code === code)
+    .map((problem) => problem.observed);
+
+/** Is it the right thing, may it be touched, and who answers for it? (M4, M5, M20, I11, I12) */
+export const targetChecks: readonly Check[] = [
+  {
+    code: "not-in-inventory",
+    sentence: "Only what stands in the accepted inventory is ever touched.",
+    evaluate: ({ row, request }) =>
+      row === null
+        ? block("not listed", "a row of the inventory")
+        : row.name === request.target.name
+          ? pass("listed", "a row of the inventory")
+          : block("another row", "the row that was asked for"),
+  },
+  {
+    code: "policy-none",
+    sentence: "No environment of the policy describes this application, so nothing is allowed.",
+    evaluate: ({ row, policy }) =>
+      row === null
+        ? null
+        : policy === null
+          ? block("none", "a matching environment")
+          : pass(policy.environments.join(", "), "a matching environment"),
+  },
+  {
+    code: "world-unread",
+    sentence: "The outside could not be read, so nothing can be decided.",
+    evaluate: ({ row, world }) =>
+      row === null
+        ? null
+        : world === null
+          ? block("not read", "a reading of the outside")
+          : pass("read", "a reading of the outside"),
+  },
+  check("wrong-tenant", "The application stands in another tenant than the inventory says.", (input) => {
+    const { row, request, config, world } = input;
+    const tenant = config.tenants.find((candidate) => candidate.name === row.tenant);
+    if (tenant === undefined) return block("a tenant that is not configured", row.tenant);
+    if (request.target.tenant !== undefined && request.target.tenant !== row.tenant)
+      return block("a request for another tenant", row.tenant);
+    const read = world.target.tenantId;
+    if (row.procedure === "entra-client-secret" && read !== tenant.id)
+      return block(typeof read === "string" ? read : "no tenant id", tenant.id);
+    return none("block", rowProblems(input, "wrong-tenant"), `tenant ${row.tenant} only`);
+  }),
+  check(
+    "application-mismatch",
+    "Object id and client id must both be the application the inventory names.",
+    ({ row, request, world }) => {
+      if (row.procedure !== "entra-client-secret") return null;
+      const { objectId, appId } = world.target;
+      if (request.target.objectId !== undefined && request.target.objectId !== row.objectId)
+        return block(request.target.objectId, row.objectId);
+      if (request.target.appId !== undefined && request.target.appId !== row.appId)
+        return block(request.target.appId, row.appId);
+      if (objectId !== row.objectId)
+        return block(typeof objectId === "string" ? objectId : "no object id", row.objectId);
+      return appId === row.appId
+        ? pass(row.appId, row.appId)
+        : block(typeof appId === "string" ? appId : "no client id", row.appId);
+    },
+  ),
+  check("own-executor", "The applications Countersign itself signs in with are never a target.", ({ row, config }) => {
+    if (row.procedure !== "entra-client-secret") return null;
+    const ours = config.tenants.flatMap((tenant) => [
+      tenant.reader.clientId,
+      tenant.writer.clientId,
+      ...tenant.ownExecutorAppIds,
+    ]);
+    return ours.includes(row.appId)
+      ? block("our own application", "another application")
+      : pass("not ours", "another application");
+  }),
+  check("no-owner", "Somebody must answer for an application before it is automated.", ({ row }) =>
+    row.owners.length === 0 ? block("0", "1 or more") : pass(String(row.owners.length), "1 or more"),
+  ),
+  check("single-owner", "With one owner the application is ownerless on the day that person leaves.", ({ row }) =>
+    row.owners.length === 0
+      ? null
+      : row.owners.length === 1
+        ? warn("1", "2 or more")
+        : pass(String(row.owners.length), "2 or more"),
+  ),
+  check("owner-unknown", "Owners must be enrolled people; an unknown one can approve nothing.", ({ row, people }) => {
+    const known = new Set(people.map((person) => person.person));
+    const unknown = row.owners.filter((owner) => !known.has(owner));
+    return none(unknown.length === row.owners.length ? "block" : "warn", unknown, "enrolled people");
+  }),
+  check("scope-refused", "A value is written only where a connection scope allows it.", (input) =>
+    none("block", rowProblems(input, "scope-refused"), "targets inside their connection scopes"),
+  ),
+  check("environment-mismatch", "Row, consumer and connection must name the same environment.", (input) =>
+    none("block", rowProblems(input, "environment-mismatch"), "equal environments"),
+  ),
+  check("prod-into-nonprod", "A prod value never enters a place that is not prod.", (input) =>
+    none("block", rowProblems(input, "prod-into-nonprod"), "prod connections for a prod value"),
+  ),
+  check(
+    "identity-name-only",
+    "A target that is known by name only may have been replaced by another of that name.",
+    ({ row, world, policy, config }) =>
+      none(
+        isProdValue(row, config.connections, policy.prod) ? "block" : "warn",
+        world.consumers.filter((consumer) => consumer.identityKind === "name-only").map((consumer) => consumer.name),
+        "targets with an immutable identity",
+      ),
+  ),
+  startCheck("another-run-open", "One application is rotated by one run at a time.", ({ openRun }) =>
+    openRun === null ? pass("none", "no other open run") : block(openRun, "no other open run"),
+  ),
+  startCheck("another-change-pending", "Another run is about to write one of the same targets.", ({ pendingRuns }) =>
+    none("block", pendingRuns, "no other run on these targets"),
+  ),
+  startCheck("credential-missing", "There is no credential that could be replaced.", (input) =>
+    oldCredential(input) === null ? block("none", "a credential") : pass("present", "a credential"),
+  ),
+];
