@@ -41,7 +41,10 @@ create table cs.run (
   attempts integer not null,
   plan_digest text,
   policy_digest text,
-  phase jsonb not null check (octet_length(phase::text) <= 16384),
+  -- Small working data of the executor.
+  data jsonb not null check (octet_length(data::text) <= 16384),
+  -- A person's newest word that the executor has not answered.
+  asked text check (asked in ('roll-back', 'hold', 'resume', 'look-again')),
   replaces text,
   created_at bigint not null,
   updated_at bigint not null

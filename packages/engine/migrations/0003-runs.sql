@@ -25,8 +25,8 @@ select 'cs_executor', f, t from (values
   ('requested', '{planned,blocked}'::text[]),
   ('planned', '{awaiting_approval}'),
   ('awaiting_approval', '{expired,superseded}'),
-  ('approved', '{scheduled,executing,expired,superseded}'),
-  ('scheduled', '{executing,expired,superseded}'),
+  ('approved', '{scheduled,executing,expired,superseded,blocked}'),
+  ('scheduled', '{executing,expired,superseded,blocked}'),
   ('executing', '{overlapping,held,rolling_back}'),
   ('overlapping', '{retiring,held,rolling_back,superseded}'),
   ('retiring', '{completed,overlapping,held}'),
@@ -106,6 +106,16 @@ begin
   end loop;
 end $$;
 
+-- Notices for the outbox: [{"kind", "channel", "key", "payload"}]; a known key is sent only once.
+create function cs.notices(p_run text, p_notices jsonb, p_at bigint) returns void language plpgsql as $$
+begin
+  insert into cs.notice (run_id, kind, channel, key, payload, state, attempts, not_before, created_at, updated_at)
+    select p_run, kind, channel, key, coalesce(payload, '{}'), 'due', 0, p_at, p_at, p_at
+    from jsonb_to_recordset(coalesce(p_notices, '[]')) as n(kind text, channel text, key text, payload jsonb)
+    on conflict (key) do nothing;
+  if found then perform pg_notify('cs_notice', ''); end if;
+end $$;
+
 create function cs.take_locks(p_run text, p_take jsonb) returns void language plpgsql as $$
 declare
   v_lock record;
@@ -127,7 +137,7 @@ end $$;
 -- The one way a run changes its state. The caller has looked at permissions of its own.
 create function cs.move(
   p_run text, p_fence bigint, p_worker uuid, p_from text, p_to text, p_not_before bigint, p_at bigint, p_because text,
-  p_entries jsonb, p_release boolean, p_phase jsonb, p_take jsonb
+  p_entries jsonb, p_release boolean, p_data jsonb, p_take jsonb, p_answered boolean
 ) returns bigint language plpgsql as $$
 declare
   v_final boolean := cs.is_final(p_to);
@@ -136,7 +146,8 @@ begin
   if not exists (select from cs.may_move where role = session_user and from_state = p_from and to_state = p_to) then
     raise exception 'expected a login that may move % to %, got %', p_from, p_to, session_user using errcode = '42501';
   end if;
-  update cs.run set state = p_to, fence = fence + 1, attempts = 0, updated_at = p_at, phase = coalesce(p_phase, phase),
+  update cs.run set state = p_to, fence = fence + 1, attempts = 0, updated_at = p_at, data = coalesce(p_data, data),
+      asked = case when not v_final and p_to <> 'rolling_back' and not p_answered then asked end,
       not_before = case when not v_final then p_not_before end,
       worker = case when not v_final and not p_release then worker end
     where id = p_run and fence = p_fence and state = p_from and worker is not distinct from p_worker
@@ -146,6 +157,9 @@ begin
     delete from cs.run_lock where run_id = p_run;
   elsif p_to not in ('executing', 'rolling_back') then
     delete from cs.run_lock where run_id = p_run and held = 'effects';
+  end if;
+  if v_final or p_to = 'rolling_back' or p_answered then
+    update cs.directive set taken_at = p_at where run_id = p_run and taken_at is null;
   end if;
   if p_take is not null and not v_final then perform cs.take_locks(p_run, p_take); end if;
   perform cs.changed(p_run, not v_final and p_release and p_not_before is not null);
@@ -177,7 +191,7 @@ begin
   end if;
   if p_reason is not null then v_reason := cs.attach(p_reason, 'reason', p_at); end if;
   insert into run (id, tenant, environment, target_key, target, procedure, trigger, requester, reason_digest, state, fence,
-      not_before, attempts, phase, replaces, created_at, updated_at)
+      not_before, attempts, data, replaces, created_at, updated_at)
     values (p_id, p_tenant, p_environment, p_target_key, p_target::jsonb, p_procedure, p_trigger, p_requester, v_reason,
       'requested', 0, p_not_before, 0, '{}', p_replaces, p_at, p_at);
   perform cs.changed(p_id, true);
@@ -187,10 +201,12 @@ begin
   return p_id;
 end $$;
 
--- The executor moves a run it holds; returns the new fence. p_plan freezes a plan, p_findings records a validation.
+-- The executor moves a run it holds; returns the new fence. p_plan freezes a plan, p_findings records a validation,
+-- p_answered says that the move answers what a person asked for.
 create function cs.transition(
   p_run text, p_fence bigint, p_worker uuid, p_from text, p_to text, p_not_before bigint, p_at bigint, p_because text,
-  p_entries jsonb, p_release boolean, p_phase jsonb, p_take jsonb, p_plan bytea, p_policy_digest text, p_findings jsonb
+  p_entries jsonb, p_release boolean, p_data jsonb, p_take jsonb, p_plan bytea, p_policy_digest text, p_findings jsonb,
+  p_notices jsonb, p_answered boolean
 ) returns bigint language plpgsql security definer set search_path = cs, journal, pg_temp as $$
 begin
   perform cs.must('transition');
@@ -207,7 +223,9 @@ begin
     select p_run, code, result, observed, required, coalesce(target, '{}'), p_at
     from jsonb_to_recordset(coalesce(p_findings, '[]'))
       as f(code text, result text, observed text, required text, target jsonb);
-  return cs.move(p_run, p_fence, p_worker, p_from, p_to, p_not_before, p_at, p_because, p_entries, p_release, p_phase, p_take);
+  perform cs.notices(p_run, p_notices, p_at);
+  return cs.move(p_run, p_fence, p_worker, p_from, p_to, p_not_before, p_at, p_because, p_entries, p_release, p_data, p_take,
+    p_answered);
 end $$;
 
 -- A person's decision over a plan: attachments, approval and entry, and the move it brings about, in one transaction.
@@ -251,7 +269,7 @@ begin
     || ',"statementDigest":' || quote(v_statement) || '}', p_at);
   if v_to is not null then
     perform cs.move(p_run, v_run.fence, v_run.worker, 'awaiting_approval', v_to, coalesce(p_not_before, p_at), p_at,
-      case when v_to = 'approved' then '{"code":"quorum"}' else '{"code":"rejected"}' end, null, true, null, null);
+      case when v_to = 'approved' then '{"code":"quorum"}' else '{"code":"rejected"}' end, null, true, null, null, false);
   end if;
   return coalesce(v_to, v_run.state);
 end $$;
@@ -271,7 +289,7 @@ begin
     raise exception 'expected a run before its first effect, got %', v_run.state using errcode = 'CS003';
   end if;
   perform cs.move(p_run, v_run.fence, v_run.worker, v_run.state, 'withdrawn', null, p_at,
-    '{"code":"withdrawn","person":' || quote(p_person) || '}', null, true, null, null);
+    '{"code":"withdrawn","person":' || quote(p_person) || '}', null, true, null, null, false);
 end $$;
 
 -- Leaves a person's word for the executor and wakes it.
@@ -290,14 +308,6 @@ begin
   end if;
   insert into directive (run_id, kind, person, reason_digest, at)
     values (p_run, p_kind, p_person, case when p_reason is not null then cs.attach(p_reason, 'reason', p_at) end, p_at);
-  update run set not_before = least(not_before, p_at) where id = p_run;
+  update run set asked = p_kind, not_before = least(not_before, p_at) where id = p_run;
   perform cs.changed(p_run, true);
-end $$;
-
-create function cs.directive_taken(p_id bigint, p_run text, p_fence bigint, p_worker uuid, p_at bigint) returns void
-language plpgsql security definer set search_path = cs, journal, pg_temp as $$
-begin
-  perform cs.must('directive_taken');
-  perform cs.hold_still(p_run, p_fence, p_worker);
-  update directive set taken_at = p_at where id = p_id and run_id = p_run and taken_at is null;
 end $$;

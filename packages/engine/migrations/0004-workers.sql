@@ -134,15 +134,15 @@ begin
 end $$;
 
 -- Puts a run back to wait, without a move: nothing happened that evidence would tell of.
-create function cs.release(p_run text, p_fence bigint, p_worker uuid, p_not_before bigint, p_phase jsonb, p_at bigint)
+create function cs.release(p_run text, p_fence bigint, p_worker uuid, p_not_before bigint, p_data jsonb, p_at bigint)
 returns void language plpgsql security definer set search_path = cs, pg_temp as $$
 declare
   v_held boolean;
 begin
   perform cs.must('transition');
-  update run r set worker = null, phase = coalesce(p_phase, phase), updated_at = p_at,
+  update run r set worker = null, data = coalesce(p_data, data), updated_at = p_at,
       -- A word left by a person while the run was held is due at once.
-      not_before = case when exists (select from directive d where d.run_id = r.id and d.taken_at is null)
+      not_before = case when r.asked is not null
         then least(p_not_before, p_at) else p_not_before end
     where id = p_run and fence = p_fence and worker = p_worker;
   if not found then perform cs.refuse(p_run, p_fence, null); end if;
@@ -150,21 +150,35 @@ begin
 end $$;
 
 -- Keeps small working data of a run one holds.
-create function cs.phase_put(p_run text, p_fence bigint, p_worker uuid, p_phase jsonb) returns void
+create function cs.data_put(p_run text, p_fence bigint, p_worker uuid, p_data jsonb) returns void
 language plpgsql security definer set search_path = cs, pg_temp as $$
 begin
   perform cs.must('transition');
-  update run set phase = p_phase where id = p_run and fence = p_fence and worker = p_worker;
+  update run set data = p_data where id = p_run and fence = p_fence and worker = p_worker;
   if not found then perform cs.refuse(p_run, p_fence, null); end if;
+end $$;
+
+-- Writes entries about a run one holds, with data and notices, without a move.
+create function cs.note(
+  p_run text, p_fence bigint, p_worker uuid, p_at bigint, p_data jsonb, p_entries jsonb, p_notices jsonb
+) returns void language plpgsql security definer set search_path = cs, journal, pg_temp as $$
+begin
+  perform cs.must('transition');
+  perform cs.hold_still(p_run, p_fence, p_worker);
+  if p_data is not null then update run set data = p_data where id = p_run; end if;
+  perform cs.notices(p_run, p_notices, p_at);
+  perform cs.changed(p_run, false);
+  perform cs.append_all(p_run, p_entries, p_at);
 end $$;
 
 -- Commits that an effect is about to be tried.
 create function cs.intent(
   p_run text, p_fence bigint, p_worker uuid, p_step text, p_direction text, p_attempt integer, p_verb text, p_call text,
   p_nonce text, p_target text, p_facts text, p_at bigint
-) returns void language plpgsql security definer set search_path = cs, journal, pg_temp as $$
+) returns jsonb language plpgsql security definer set search_path = cs, journal, pg_temp as $$
 declare
   v_state text;
+  v_step step%rowtype;
 begin
   perform cs.must('journal');
   v_state := cs.hold_still(p_run, p_fence, p_worker);
@@ -172,10 +186,12 @@ begin
     raise exception 'expected a state with effects, got %', v_state using errcode = 'CS003';
   end if;
   insert into step (run_id, step, direction, attempt, verb, call, fence, nonce, intent, intent_at)
-    values (p_run, p_step, p_direction, p_attempt, p_verb, p_call, p_fence, p_nonce, p_facts::jsonb, p_at);
+    values (p_run, p_step, p_direction, p_attempt, p_verb, p_call, p_fence, p_nonce, p_facts::jsonb, p_at)
+    returning * into v_step;
   perform journal.append(p_run, 'step.intent', '{"attempt":' || p_attempt || ',"call":' || quote(p_call)
     || ',"direction":' || quote(p_direction) || ',"facts":' || p_facts || ',"step":' || quote(p_step)
     || ',"target":' || p_target || ',"verb":' || quote(p_verb) || '}', p_at);
+  return to_jsonb(v_step);
 end $$;
 
 -- Commits what became of an attempt. `unknown` may be followed by a later outcome; `done` and `failed` are final.
@@ -183,7 +199,7 @@ create function cs.outcome(
   p_run text, p_fence bigint, p_worker uuid, p_step text, p_direction text, p_attempt integer, p_outcome text,
   p_build text, p_connector text, p_error text, p_facts text, p_object_ids text, p_request_ids text, p_verified text,
   p_at bigint
-) returns void language plpgsql security definer set search_path = cs, journal, pg_temp as $$
+) returns jsonb language plpgsql security definer set search_path = cs, journal, pg_temp as $$
 declare
   v_step step%rowtype;
 begin
@@ -204,6 +220,7 @@ begin
     || ',"error":' || coalesce(p_error, 'null') || ',"facts":' || p_facts || ',"objectIds":' || p_object_ids
     || ',"outcome":' || quote(p_outcome) || ',"requestIds":' || p_request_ids || ',"step":' || quote(p_step)
     || ',"verb":' || quote(v_step.verb) || ',"verified":' || quote(p_verified) || '}', p_at);
+  return to_jsonb(v_step);
 end $$;
 
 -- An unknown creation counts as absent, or its late twin is removed. Also after the run has closed: no entry is made.

@@ -3,7 +3,7 @@ insert into cs.permission (role, act)
 select r, a from (values
   ('cs_api', '{submit_run,decide,withdraw,direct,append,worker,notice_put,person,erase,attachment,session,freeze}'::text[]),
   ('cs_scanner', '{submit_run,append,worker,credential_seen,notice_put,scan}'),
-  ('cs_executor', '{submit_run,transition,directive_taken,append,worker,claim,journal,credential_seen,credential_set,notice_put,person,attachment,freeze}'),
+  ('cs_executor', '{submit_run,transition,append,worker,claim,journal,credential_seen,credential_set,notice_put,person,attachment,freeze}'),
   ('cs_notifier', '{append,worker,notice_take}')
 ) p(r, acts), unnest(acts) a;
 
@@ -16,8 +16,8 @@ grant execute on function cs.decide, cs.withdraw, cs.direct, cs.person_erase, cs
 grant execute on function cs.person_put, cs.attachment_put, cs.freeze to cs_api, cs_executor;
 grant execute on function cs.credential_seen, cs.credential_gone to cs_scanner, cs_executor;
 grant execute on function cs.scan_begin, cs.scan_end to cs_scanner;
-grant execute on function cs.transition, cs.directive_taken, cs.worker_proven_dead, cs.due_runs, cs.claim, cs.release,
-  cs.phase_put, cs.intent, cs.outcome, cs.step_resolve, cs.credential_set to cs_executor;
+grant execute on function cs.transition, cs.note, cs.worker_proven_dead, cs.due_runs, cs.claim, cs.release,
+  cs.data_put, cs.intent, cs.outcome, cs.step_resolve, cs.credential_set to cs_executor;
 grant execute on function cs.notice_take, cs.notice_settle to cs_notifier;
 
 grant select on cs.run, cs.run_lock, cs.plan, cs.finding, cs.approval, cs.directive, cs.step, cs.credential, cs.worker,

@@ -1,8 +1,8 @@
 import type { Facts } from "@countersign/core";
-import { canonicalize, type EntryData } from "@countersign/evidence";
+import type { EntryData } from "@countersign/evidence";
 import { z } from "zod";
 import { CheckpointRow, LogEntryRow, StepRow } from "./rows.ts";
-import { type EntryInput, entryText, type Hold } from "./run-store.ts";
+import { canonicalText, type EntryInput, entryText, type Hold } from "./run-store.ts";
 import { nothing, type Sql } from "./sql.ts";
 
 /** An attempt about to be made. */
@@ -42,8 +42,8 @@ const entriesMax = 10_000;
 export function journalStore(sql: Sql) {
   return {
     /** Commits an intent with its entry. Errors: STALE_FENCE, STATE_CONFLICT (no effects in this state), CONFLICT (it exists). */
-    intent: (intent: Intent): Promise<void> =>
-      sql.call(nothing, "cs.intent", {
+    intent: async (intent: Intent): Promise<StepRow> =>
+      sql.call(StepRow, "cs.intent", {
         run: intent.run,
         fence: intent.fence,
         worker: intent.worker,
@@ -53,14 +53,14 @@ export function journalStore(sql: Sql) {
         verb: intent.verb,
         call: intent.call,
         nonce: intent.nonce,
-        target: canonicalize(intent.target),
-        facts: canonicalize(intent.facts),
+        target: canonicalText(intent.target),
+        facts: canonicalText(intent.facts),
         at: intent.at,
       }),
 
     /** Commits an outcome with its entry; `unknown` may be followed by a later one. Errors: STALE_FENCE, STATE_CONFLICT. */
-    outcome: (outcome: Outcome): Promise<void> =>
-      sql.call(nothing, "cs.outcome", {
+    outcome: async (outcome: Outcome): Promise<StepRow> =>
+      sql.call(StepRow, "cs.outcome", {
         run: outcome.run,
         fence: outcome.fence,
         worker: outcome.worker,
@@ -69,11 +69,11 @@ export function journalStore(sql: Sql) {
         attempt: outcome.attempt,
         outcome: outcome.outcome,
         build: outcome.build,
-        connector: canonicalize(outcome.connector),
-        error: outcome.error === null ? null : canonicalize(outcome.error),
-        facts: canonicalize(outcome.facts),
-        objectIds: canonicalize(outcome.objectIds),
-        requestIds: canonicalize(outcome.requestIds),
+        connector: canonicalText(outcome.connector),
+        error: outcome.error === null ? null : canonicalText(outcome.error),
+        facts: canonicalText(outcome.facts),
+        objectIds: canonicalText(outcome.objectIds),
+        requestIds: canonicalText(outcome.requestIds),
         verified: outcome.verified,
         at: outcome.at,
       }),
@@ -104,7 +104,7 @@ export function journalStore(sql: Sql) {
       ),
 
     /** Writes an entry that tells of no change here; returns its index. An entry of a run needs the hold on it. */
-    append: (entry: EntryInput, at: number, hold: Hold | null = null): Promise<number> =>
+    append: async (entry: EntryInput, at: number, hold: Hold | null = null): Promise<number> =>
       sql.call(z.int(), "cs.append", {
         run: hold?.run ?? null,
         type: entry.type,

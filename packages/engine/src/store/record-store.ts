@@ -144,7 +144,7 @@ export function recordStore(sql: Sql) {
     }): Promise<boolean> => sql.call(z.boolean(), "cs.scan_begin", { ...scan }),
 
     /** Ends a scan with `scan.completed`; `result` null = it failed. */
-    scanEnd: (
+    scanEnd: async (
       id: string,
       worker: string,
       result: EntryData<"scan.completed"> | null,

@@ -33,7 +33,9 @@ export const RunRow = row({
   planDigest: digest.nullable(),
   policyDigest: digest.nullable(),
   /** Small working data of the executor. */
-  phase: facts,
+  data: facts,
+  /** A person's newest word that the executor has not answered; `directives` names person and reason. */
+  asked: z.enum(["roll-back", "hold", "resume", "look-again"]).nullable(),
   replaces: z.string().nullable(),
   createdAt: time,
   updatedAt: time,

@@ -1,5 +1,5 @@
 import type { Facts } from "@countersign/core";
-import { canonicalize, ENTRY_DATA, type EntryData, type EntryType } from "@countersign/evidence";
+import { canonicalize, ENTRY_DATA, type EntryData, type EntryType, type Json } from "@countersign/evidence";
 import { z } from "zod";
 import { databaseError } from "./errors.ts";
 import { ApprovalRow, DirectiveRow, FindingRow, LockRow, RunRow, type RunState } from "./rows.ts";
@@ -45,6 +45,14 @@ export interface FindingInput {
   readonly target?: Facts;
 }
 
+/** A message for the outbox about a run; sent once per key. */
+export interface RunNotice {
+  readonly kind: string;
+  readonly channel: string;
+  readonly key: string;
+  readonly payload?: Facts;
+}
+
 /** A move of a run, with all that is to be true in the same transaction. */
 export interface Transition extends Hold {
   readonly from: RunState;
@@ -57,7 +65,11 @@ export interface Transition extends Hold {
   readonly release: boolean;
   /** Entries that come before `run.moved`. */
   readonly entries?: readonly EntryInput[];
-  readonly phase?: Facts;
+  readonly data?: Facts;
+  /** The move answers what a person asked for. */
+  readonly answered?: boolean;
+  /** Messages that go into the outbox with it. */
+  readonly notices?: readonly RunNotice[];
   readonly take?: readonly { readonly key: string; readonly held: "run" | "effects" }[];
   /** Bytes of the plan to freeze. */
   readonly plan?: Uint8Array;
@@ -106,17 +118,30 @@ export function entryText(type: EntryType, data: unknown): string {
   }
 }
 
+/** Canonical text of facts; INPUT_INVALID for what has no such form. */
+export function canonicalText(value: Json): string {
+  try {
+    return canonicalize(value);
+  } catch (error) {
+    throw databaseError(error);
+  }
+}
+
+function entriesText(entries: readonly EntryInput[]): string {
+  return JSON.stringify(entries.map(({ type, data }) => ({ type, data: entryText(type, data) })));
+}
+
 /** Requests, moves and decisions. */
 export function runStore(sql: Sql) {
   const store = {
     /** Files a request, with `run.requested`; returns the run's id (another one's with `unlessOpen`). */
-    submitRun: (request: RunRequest): Promise<string> =>
+    submitRun: async (request: RunRequest): Promise<string> =>
       sql.call(z.string(), "cs.submit_run", {
         id: request.id,
         tenant: request.tenant,
         environment: request.environment,
         targetKey: request.targetKey,
-        target: canonicalize(request.target),
+        target: canonicalText(request.target),
         procedure: request.procedure,
         trigger: request.trigger,
         requester: request.requester,
@@ -131,7 +156,7 @@ export function runStore(sql: Sql) {
      * Moves a run one holds; returns the new fence. Errors: STALE_FENCE (taken over or moved), STATE_CONFLICT,
      * LOCK_HELD (`holder` names the run), FORBIDDEN (no such move for this login).
      */
-    transition: (move: Transition): Promise<number> =>
+    transition: async (move: Transition): Promise<number> =>
       sql.call(z.int(), "cs.transition", {
         run: move.run,
         fence: move.fence,
@@ -140,28 +165,57 @@ export function runStore(sql: Sql) {
         to: move.to,
         notBefore: move.notBefore,
         at: move.at,
-        because: move.because === null ? null : canonicalize(move.because),
-        entries: JSON.stringify((move.entries ?? []).map(({ type, data }) => ({ type, data: entryText(type, data) }))),
+        because: move.because === null ? null : canonicalText(move.because),
+        entries: entriesText(move.entries ?? []),
         release: move.release,
-        phase: move.phase === undefined ? null : JSON.stringify(move.phase),
+        data: move.data === undefined ? null : JSON.stringify(move.data),
         take: move.take === undefined ? null : JSON.stringify(move.take),
         plan: move.plan ?? null,
         policyDigest: move.policyDigest ?? null,
         findings: JSON.stringify(move.findings ?? []),
+        notices: JSON.stringify(move.notices ?? []),
+        answered: move.answered ?? false,
+      }),
+
+    /** Writes entries about a run one holds, with its data and notices, without a move. */
+    note: async (
+      hold: Hold,
+      said: {
+        readonly at: number;
+        readonly data?: Facts;
+        readonly entries: readonly EntryInput[];
+        readonly notices?: readonly RunNotice[];
+      },
+    ): Promise<void> =>
+      sql.call(nothing, "cs.note", {
+        run: hold.run,
+        fence: hold.fence,
+        worker: hold.worker,
+        at: said.at,
+        data: said.data === undefined ? null : JSON.stringify(said.data),
+        entries: entriesText(said.entries),
+        notices: JSON.stringify(said.notices ?? []),
       }),
 
     /** Puts a run one holds back to wait until `notBefore`; makes no entry. */
-    release: (hold: Hold, notBefore: number | null, at: number, phase?: Facts): Promise<void> =>
+    release: (hold: Hold, notBefore: number | null, at: number, data?: Facts): Promise<void> =>
       sql.call(nothing, "cs.release", {
-        ...hold,
+        run: hold.run,
+        fence: hold.fence,
+        worker: hold.worker,
         notBefore,
-        phase: phase === undefined ? null : JSON.stringify(phase),
+        data: data === undefined ? null : JSON.stringify(data),
         at,
       }),
 
     /** Keeps working data of a run one holds. */
-    phasePut: (hold: Hold, phase: Facts): Promise<void> =>
-      sql.call(nothing, "cs.phase_put", { ...hold, phase: JSON.stringify(phase) }),
+    dataPut: (hold: Hold, data: Facts): Promise<void> =>
+      sql.call(nothing, "cs.data_put", {
+        run: hold.run,
+        fence: hold.fence,
+        worker: hold.worker,
+        data: JSON.stringify(data),
+      }),
 
     /**
      * Stores a decision with its proof and entry, and moves the run when it completes the quorum or rejects; returns the
@@ -205,9 +259,6 @@ export function runStore(sql: Sql) {
     /** What people said and the executor has not yet acted on, oldest first. */
     directives: (run: string): Promise<DirectiveRow[]> =>
       sql.rows(DirectiveRow, "select * from cs.directive where run_id = $1 and taken_at is null order by id", [run]),
-
-    directiveTaken: (id: number, hold: Hold, at: number): Promise<void> =>
-      sql.call(nothing, "cs.directive_taken", { id, ...hold, at }),
 
     run: (id: string): Promise<RunRow | null> => sql.first(RunRow, "select * from cs.run where id = $1", [id]),
 

@@ -70,7 +70,7 @@ describe("a move", () => {
     } as const;
     await expect(executor.transition({ ...late, ...move })).rejects.toMatchObject({ code: "STALE_FENCE" });
     await expect(executor.release(late, startedAt, startedAt)).rejects.toMatchObject({ code: "STALE_FENCE" });
-    await expect(executor.phasePut(late, { x: 1 })).rejects.toMatchObject({ code: "STALE_FENCE" });
+    await expect(executor.dataPut(late, { x: 1 })).rejects.toMatchObject({ code: "STALE_FENCE" });
     await expect(
       executor.append(
         { type: "gate.checked", data: { evidence: {}, grade: "none", open: false, reasons: [] } },
@@ -267,7 +267,19 @@ describe("a withdrawal", () => {
     const [word] = await executor.directives(hold.run);
     expect(word).toMatchObject({ kind: "roll-back", person: ada });
     const [claimed] = await claimAll(executor, worker, { run: hold.run, now: startedAt + 6_000 });
-    await executor.directiveTaken(word?.id ?? 0, { ...hold, fence: claimed?.run.fence ?? 0 }, startedAt + 6_000);
+    expect(claimed?.run.asked).toBe("roll-back");
+    await executor.transition({
+      ...hold,
+      fence: claimed?.run.fence ?? 0,
+      from: "executing",
+      to: "rolling_back",
+      at: startedAt + 6_000,
+      because: { code: "asked-for" },
+      notBefore: startedAt + 6_000,
+      release: false,
+      answered: true,
+    });
+    expect((await executor.run(hold.run))?.asked).toBeNull();
     expect(await executor.directives(hold.run)).toEqual([]);
   });
 });

@@ -1,0 +1,2 @@
+export type { Dispatch } from "./dispatch.ts";
+export { openDispatch } from "./pg-boss.ts";

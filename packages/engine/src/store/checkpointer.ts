@@ -1,0 +1,182 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CountersignError, isCode } from "@countersign/core";
+import {
+  type Checkpoint,
+  type CheckpointRef,
+  checkCanonical,
+  checkpointRef,
+  Frontier,
+  leafHash,
+  noteKey,
+  type Signer,
+  signCheckpoint,
+  verifyCheckpoint,
+} from "@countersign/evidence";
+import { type HighWaterMark, readHighWaterMark, writeHighWaterMark } from "./high-water-mark.ts";
+import type { Store } from "./store.ts";
+
+/** Signs what the log has come to. */
+export interface Checkpointer {
+  /**
+   * Signs and stores a checkpoint over everything committed so far and returns it.
+   * Errors: LOG_BEHIND (a restored database), LOG_INVALID (entries, leaf hashes and frontier do not fit together).
+   */
+  checkpointNow(): Promise<CheckpointRef>;
+  /** Signs once a second while the log grows, until stopped. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const everyMs = 1_000;
+const pageRows = 1_000;
+const triesMax = 10;
+
+/** Opens the checkpointer of the executor. The log's origin is the signer's name. Nothing is believed that is not hashed here. */
+export function openCheckpointer(options: {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly stateFolder: string;
+  /** Told of failures in the background; LOG_BEHIND and LOG_INVALID mean: no effects. */
+  readonly onError: (error: unknown) => void;
+}): Checkpointer {
+  const { store, signer, stateFolder } = options;
+  const origin = signer.name;
+  const keys = [noteKey(origin, signer.publicKey)];
+  const stopped = new AbortController();
+  let seen: { frontier: Frontier; leaf: Uint8Array } | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
+  let loop: Promise<void> = Promise.resolve();
+
+  /** Where to read on from: what this host has hashed before, if the database still has exactly that. */
+  async function resume(): Promise<{ frontier: Frontier; leaf: Uint8Array }> {
+    const mark = await readHighWaterMark(stateFolder);
+    if (mark === null) return { frontier: new Frontier(), leaf: new Uint8Array() };
+    await assertHolds(mark);
+    const frontier = new Frontier(mark.size, mark.frontier);
+    if (!same(frontier.root(), mark.root))
+      throw new CountersignError("LOG_INVALID", "expected a high-water mark that fits its root");
+    return { frontier, leaf: mark.leaf };
+  }
+
+  async function assertHolds(mark: HighWaterMark): Promise<void> {
+    const { size } = await store.logState();
+    const [leaf] = await store.leafHashes(mark.size - 1, 1);
+    if (size < mark.size || leaf === undefined || !same(leaf, mark.leaf)) {
+      throw new CountersignError(
+        "LOG_BEHIND",
+        `expected a log of at least ${mark.size} entries as seen here, got another of ${size}`,
+        {
+          seen: mark.size,
+          size,
+        },
+      );
+    }
+  }
+
+  async function readOn(from: {
+    frontier: Frontier;
+    leaf: Uint8Array;
+  }): Promise<{ frontier: Frontier; leaf: Uint8Array }> {
+    const state = await store.logState();
+    if (state.size < from.frontier.size) {
+      throw new CountersignError("LOG_BEHIND", `expected at least ${from.frontier.size} entries, got ${state.size}`, {
+        seen: from.frontier.size,
+        size: state.size,
+      });
+    }
+    const frontier = new Frontier(from.frontier.size, from.frontier.toBytes());
+    let { leaf } = from;
+    while (frontier.size < state.size) {
+      const page = await store.entries(frontier.size, Math.min(pageRows, state.size - frontier.size));
+      if (page.length === 0) throw invalid(`expected entry ${frontier.size}, got none`);
+      for (const row of page) {
+        if (row.idx !== frontier.size) throw invalid(`expected entry ${frontier.size}, got ${row.idx}`);
+        try {
+          checkCanonical(row.entry);
+        } catch {
+          throw invalid(`expected entry ${row.idx} in canonical form`);
+        }
+        leaf = leafHash(row.entry);
+        if (!same(leaf, row.leafHash)) throw invalid(`expected entry ${row.idx} to have its leaf hash`);
+        frontier.append(leaf);
+      }
+    }
+    if (!same(frontier.toBytes(), state.frontier)) throw invalid(`expected the frontier of ${state.size} entries`);
+    return { frontier, leaf };
+  }
+
+  function readStored(note: string): Checkpoint {
+    try {
+      return verifyCheckpoint(Buffer.from(note), origin, keys);
+    } catch {
+      throw invalid("expected the stored checkpoint to be signed by this log's key");
+    }
+  }
+
+  async function sign(): Promise<CheckpointRef> {
+    for (let tries = 1; ; tries++) {
+      seen ??= await resume();
+      seen = await readOn(seen);
+      const checkpoint = { origin, size: seen.frontier.size, root: seen.frontier.root() };
+      if (checkpoint.size === 0) return checkpointRef(checkpoint);
+      const last = await store.checkpoint();
+      if (last !== null && last.size >= checkpoint.size) {
+        // Ours from before, or of another executor with the same key: it must say the same.
+        const stored = readStored(last.note);
+        if (stored.size === checkpoint.size && same(stored.root, checkpoint.root)) return checkpointRef(stored);
+        if (stored.size === checkpoint.size || tries === triesMax)
+          throw invalid(`expected one root at size ${stored.size}`);
+        continue;
+      }
+      const note = await signCheckpoint(checkpoint, [signer]);
+      // The mark first: nothing signed is ever unknown to this host.
+      const { size, root } = checkpoint;
+      await writeHighWaterMark(stateFolder, { size, root, leaf: seen.leaf, frontier: seen.frontier.toBytes() });
+      try {
+        await store.checkpointStore(size, Buffer.from(note).toString());
+        return checkpointRef(checkpoint);
+      } catch (error) {
+        if (!isCode(error, "CONFLICT") || tries === triesMax) throw error;
+      }
+    }
+  }
+
+  /** One at a time: a caller that comes while another is served gets a signature over what it has just written. */
+  function checkpointNow(): Promise<CheckpointRef> {
+    const next = queue.then(sign);
+    queue = next.catch(() => undefined);
+    return next;
+  }
+
+  async function keepSigning(): Promise<void> {
+    while (!stopped.signal.aborted) {
+      try {
+        const { size } = await store.logState();
+        if (seen === null || size !== seen.frontier.size) await checkpointNow();
+      } catch (error) {
+        options.onError(error);
+      }
+      await delay(everyMs, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  return {
+    checkpointNow,
+    start() {
+      loop = keepSigning();
+    },
+    async stop() {
+      stopped.abort();
+      await loop;
+      await queue;
+    },
+  };
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function invalid(message: string): CountersignError {
+  return new CountersignError("LOG_INVALID", message);
+}

@@ -1,0 +1,18 @@
+export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
+export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
+export type { Intent, Outcome } from "./journal-store.ts";
+export type { Channel } from "./listen.ts";
+export type { CredentialFilter, CredentialInput, NoticeInput } from "./record-store.ts";
+export type * from "./rows.ts";
+export type {
+  Decision,
+  EntryInput,
+  FindingInput,
+  Hold,
+  RunFilter,
+  RunNotice,
+  RunRequest,
+  Transition,
+} from "./run-store.ts";
+export { openStore, type Store, type StoreRole } from "./store.ts";
+export type { ClaimInput, Lease, WorkerIdentity } from "./worker-store.ts";
