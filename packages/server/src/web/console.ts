@@ -10,21 +10,15 @@ import type { FastifyInstance } from "fastify";
 export async function serveConsole(app: FastifyInstance, folder: string): Promise<void> {
   const page = readFileSync(join(folder, "index.html"));
   const access = "public" as const;
-  await app.register(async (scope) => {
-    scope.addHook("onRoute", (route) => {
-      route.config = { ...route.config, access };
-    });
-    await scope.register(fastifyStatic, {
-      root: join(folder, "assets"),
-      prefix: "/assets/",
-      preCompressed: true,
-      decorateReply: false,
-      index: false,
-      cacheControl: false,
-      setHeaders: (reply) => void reply.header("cache-control", "public, max-age=31536000, immutable"),
-    });
+  await app.register(fastifyStatic, {
+    root: join(folder, "assets"),
+    serve: false,
+    preCompressed: true,
+    cacheControl: false,
+    setHeaders: (reply) => void reply.header("cache-control", "public, max-age=31536000, immutable"),
   });
   const send = { config: { access } };
+  app.get<{ Params: { file: string } }>("/assets/:file", send, (request, reply) => reply.sendFile(request.params.file));
   for (const url of ["/", "/sign-in", "/applications", "/applications/*", "/runs", "/runs/*", "/findings", "/log"]) {
     app.get(url, send, async (_request, reply) =>
       reply.type("text/html; charset=utf-8").header("cache-control", "no-cache").send(page),

@@ -22,7 +22,7 @@ export interface Fixture {
 /** The real API over an in-memory store with an awaiting, an overlapping, a held and a completed run. */
 export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fixture> {
   const store = new MemoryStore();
-  const time = { real: 1_000_000_000_000, domain: now };
+  const time = { real: Date.parse("2099-01-01T00:00:00.000Z"), domain: now };
   seed(store);
   const kept = memorySessions();
   const rows = [

@@ -1,0 +1,43 @@
+import { ChangeEvent, pathOf, type Status } from "@countersign/contract";
+import { useEffect, useState } from "react";
+import { query, queryClient } from "./queries.ts";
+
+/** What each list shows of runs; stale as soon as any run changes. */
+const lists = new Set([
+  "listRuns",
+  "listApplications",
+  "getApplication",
+  "listFindings",
+  "listCredentials",
+  "getStatus",
+  "getCheckpoint",
+  "getLogEntries",
+]);
+
+function apply(event: ChangeEvent): void {
+  queryClient.setQueryData(
+    query("getStatus", {}).queryKey,
+    (status: Status | undefined) => status && { ...status, now: event.now },
+  );
+  if (!event.all && event.runs.length === 0) return;
+  void queryClient.invalidateQueries({
+    predicate: ({ queryKey: [name, call] }) => {
+      if (event.all || lists.has(String(name))) return true;
+      const id = (call as { params?: { id?: string } } | undefined)?.params?.id;
+      return id !== undefined && event.runs.includes(id);
+    },
+  });
+}
+
+/** Keeps every query fresh by the one event stream; says whether the stream is up. */
+export function useLive(): boolean {
+  const [up, setUp] = useState(true);
+  useEffect(() => {
+    const source = new EventSource(pathOf("events"));
+    source.onopen = () => setUp(true);
+    source.onerror = () => setUp(false);
+    source.onmessage = (message) => apply(ChangeEvent.parse(JSON.parse(String(message.data))));
+    return () => source.close();
+  }, []);
+  return up;
+}

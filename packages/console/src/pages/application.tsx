@@ -1,0 +1,210 @@
+import type { Answer } from "@countersign/contract";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { api } from "../api/client.ts";
+import { query, useNames } from "../api/queries.ts";
+import { OverlapTimeline } from "../charts/overlap-timeline.tsx";
+import { duration } from "../text/duration.ts";
+import { humanise, kindWords, procedureWords } from "../text/words.ts";
+import { Badge, StateBadge } from "../ui/badge.tsx";
+import { Button } from "../ui/button.tsx";
+import { Card, Command, Empty, Facts } from "../ui/card.tsx";
+import { Dialog } from "../ui/dialog.tsx";
+import { TextArea } from "../ui/field.tsx";
+import { Loaded, ProblemBox } from "../ui/problem.tsx";
+import { Cell, Table } from "../ui/table.tsx";
+import { Time, Until } from "../ui/time.tsx";
+import { readinessWords } from "./applications.tsx";
+
+type Detail = Answer<"getApplication">;
+
+export function ApplicationPage() {
+  const { name } = useParams({ from: "/shell/applications/$name" });
+  const detail = useQuery(query("getApplication", { params: { name } }));
+  return <Loaded of={detail}>{(data) => <ApplicationView detail={data} />}</Loaded>;
+}
+
+function ApplicationView({ detail }: { readonly detail: Detail }) {
+  const { application: row, credentials } = detail;
+  const nameOf = useNames();
+  return (
+    <>
+      <div className="mb-3 flex items-start justify-between gap-4">
+        <div>
+          <h1 className="text-2xl font-semibold">{row.name}</h1>
+          <p className="text-fg2">
+            {procedureWords[row.procedure] ?? row.procedure} · {row.tenant} · {row.environment}{" "}
+            <Badge tone={readinessWords[row.readiness].tone}>{readinessWords[row.readiness].word}</Badge>
+          </p>
+        </div>
+        {row.openRun === null ? (
+          <RequestDialog row={row.name} />
+        ) : (
+          <Link to="/runs/$id" params={{ id: row.openRun.id }} className="font-semibold">
+            Go to the open run
+          </Link>
+        )}
+      </div>
+      <div className="grid items-start gap-4 xl:grid-cols-[1fr_360px]">
+        <div className="grid gap-4">
+          <Card title="Credentials over time" aside="values are never shown: no page, no API">
+            {credentials.length === 0 ? (
+              <Empty title="No credential seen yet" command="npx countersign scan">
+                The scan lists what exists in the tenant.
+              </Empty>
+            ) : (
+              <>
+                <OverlapTimeline credentials={credentials} switches={detail.switches} />
+                <CredentialTable credentials={credentials} />
+              </>
+            )}
+          </Card>
+          <Card title="Consumers" aside="who breaks if the old credential goes too early">
+            <Table label="Consumers" head={["Consumer", "How it gets the value", "Pick-up", "Signs in every"]}>
+              {detail.consumers.map((consumer) => (
+                <tr key={consumer.name}>
+                  <Cell>{consumer.name}</Cell>
+                  <Cell>{kindWords[consumer.kind] ?? consumer.kind}</Cell>
+                  <Cell>within {duration(consumer.pickupSeconds)}</Cell>
+                  <Cell>{duration(consumer.cadenceSeconds)}</Cell>
+                </tr>
+              ))}
+            </Table>
+          </Card>
+        </div>
+        <div className="grid gap-4">
+          <Card title="Who and where">
+            <Facts
+              items={[
+                ["Owners", row.owners.length === 0 ? "nobody" : row.owners.map(nameOf).join(", ")],
+                ...Object.entries(row.target).map(
+                  ([key, value]) =>
+                    [
+                      key,
+                      <code key={key} className="font-mono text-xs">
+                        {String(value)}
+                      </code>,
+                    ] as const,
+                ),
+                ["Record", `${row.record.name} in ${row.record.connection}`],
+              ]}
+            />
+          </Card>
+          <Card title="Findings">
+            {detail.findings.length === 0 ? (
+              <p className="text-fg2">The last validation found nothing that stands in the way.</p>
+            ) : (
+              <ul className="grid gap-1.5">
+                {detail.findings.map((finding) => (
+                  <li key={finding.code}>
+                    <Badge tone={finding.result === "block" ? "bad" : "warn"}>{finding.result}</Badge>{" "}
+                    {finding.sentence}
+                    <span className="text-xs text-fg3"> ({humanise(finding.code)})</span>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Card>
+          <Card title="Runs">
+            {detail.runs.length === 0 ? (
+              <p className="text-fg2">No run yet.</p>
+            ) : (
+              <ul className="grid gap-1">
+                {detail.runs.map((run) => (
+                  <li key={run.id} className="flex items-center justify-between">
+                    <Link to="/runs/$id" params={{ id: run.id }}>
+                      <Time at={run.requestedAt} />
+                    </Link>
+                    <StateBadge state={run.state} />
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Card>
+        </div>
+      </div>
+    </>
+  );
+}
+
+function CredentialTable({ credentials }: { readonly credentials: Detail["credentials"] }) {
+  return (
+    <div className="mt-3">
+      <Table label="Credentials" head={["Id", "Ledger", "Starts", "Expires", ""]}>
+        {credentials.map((credential) => (
+          <tr key={credential.id}>
+            <Cell mono>{credential.id}</Cell>
+            <Cell>
+              <Badge
+                tone={credential.state === "ours-active" ? "good" : credential.state === "orphan" ? "bad" : "neutral"}
+              >
+                {humanise(credential.state)}
+              </Badge>
+            </Cell>
+            <Cell>{credential.startsAt === null ? "–" : <Time at={credential.startsAt} />}</Cell>
+            <Cell>{credential.expiresAt === null ? "never" : <Time at={credential.expiresAt} />}</Cell>
+            <Cell>{credential.expiresAt !== null && <Until at={credential.expiresAt} />}</Cell>
+          </tr>
+        ))}
+      </Table>
+    </div>
+  );
+}
+
+function RequestDialog({ row }: { readonly row: string }) {
+  const [open, setOpen] = useState(false);
+  const [reason, setReason] = useState("");
+  const [force, setForce] = useState(false);
+  const navigate = useNavigate();
+  const request = useMutation({
+    mutationFn: () => api.requestRun({ body: { row, reason, force } }),
+    onSuccess: ({ run }) => navigate({ to: "/runs/$id", params: { id: run } }),
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    request.mutate();
+  };
+  return (
+    <>
+      <Button look="primary" onClick={() => setOpen(true)}>
+        Request a rotation
+      </Button>
+      <Dialog open={open} onClose={() => setOpen(false)} title={`Request a rotation of ${row}`}>
+        <form onSubmit={submit} className="grid gap-3">
+          <p className="text-fg2">
+            Nothing changes by asking: the request is validated and planned, then two other people must approve. You
+            will not be able to approve it yourself.
+          </p>
+          <TextArea
+            label="Reason"
+            required
+            minLength={3}
+            maxLength={2000}
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+          />
+          <label className="flex min-h-6 items-center gap-2">
+            <input
+              type="checkbox"
+              className="size-4"
+              checked={force}
+              onChange={(event) => setForce(event.target.checked)}
+            />
+            Also when nothing is due yet
+          </label>
+          <Command
+            text={`npx countersign request ${row} --reason "${reason.replaceAll('"', "'") || "why"}"${force ? " --force" : ""}`}
+          />
+          {request.isError && <ProblemBox error={request.error} />}
+          <div className="flex justify-end gap-2">
+            <Button onClick={() => setOpen(false)}>Cancel</Button>
+            <Button type="submit" look="primary" disabled={request.isPending || reason.trim().length < 3}>
+              Request
+            </Button>
+          </div>
+        </form>
+      </Dialog>
+    </>
+  );
+}

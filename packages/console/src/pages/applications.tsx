@@ -1,0 +1,187 @@
+import type { Answer, Readiness } from "@countersign/contract";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { query, useNames } from "../api/queries.ts";
+import { procedureWords, type Tone } from "../text/words.ts";
+import { Badge } from "../ui/badge.tsx";
+import { Button } from "../ui/button.tsx";
+import { Empty } from "../ui/card.tsx";
+import { Choice, TextField } from "../ui/field.tsx";
+import { Loaded } from "../ui/problem.tsx";
+import { Cell, Table } from "../ui/table.tsx";
+import { Time, Until } from "../ui/time.tsx";
+
+const keys = ["q", "environment", "tenant", "owner", "readiness", "sort", "order", "cursor"] as const;
+export type ApplicationFilter = { readonly [key in (typeof keys)[number]]?: string };
+
+/** The filter as it stands in the address, so that a view can be shared. */
+export function readFilter(search: Record<string, unknown>): ApplicationFilter {
+  return Object.fromEntries(
+    keys.flatMap((key) => (typeof search[key] === "string" && search[key] !== "" ? [[key, search[key]]] : [])),
+  );
+}
+
+export const readinessWords: Readonly<Record<Readiness, { readonly word: string; readonly tone: Tone }>> = {
+  ready: { word: "Nothing to do", tone: "good" },
+  due: { word: "Due", tone: "warn" },
+  expired: { word: "Expired", tone: "bad" },
+  "in-progress": { word: "In progress", tone: "brand" },
+  held: { word: "Held", tone: "bad" },
+  blocked: { word: "Blocked", tone: "bad" },
+  unowned: { word: "Nobody owns it", tone: "bad" },
+  unknown: { word: "Unknown", tone: "neutral" },
+};
+
+type Page = Answer<"listApplications">;
+
+export function ApplicationsPage() {
+  const filter = useSearch({ from: "/shell/applications" });
+  const navigate = useNavigate({ from: "/applications" });
+  const list = useQuery(query("listApplications", { query: { limit: 50, ...filter } as never }));
+  const set = (change: ApplicationFilter) =>
+    void navigate({ search: (old) => readFilter({ ...old, cursor: undefined, ...change }), replace: true });
+  const facet = (name: string) => list.data?.facets[name] ?? [];
+  const nameOf = useNames();
+  return (
+    <>
+      <h1 className="mb-3 text-2xl font-semibold">Applications</h1>
+      <search className="mb-3 grid grid-cols-2 gap-3 md:grid-cols-5">
+        <TextField
+          label="Search name or id"
+          type="search"
+          className="col-span-2 md:col-span-1"
+          value={filter.q ?? ""}
+          onChange={(event) => set({ q: event.target.value })}
+        />
+        <Choice
+          label="Readiness"
+          value={filter.readiness ?? ""}
+          onChange={(event) => set({ readiness: event.target.value })}
+          options={[
+            ["", "All"],
+            ...facet("readiness").map(
+              ({ value, count }) => [value, `${readinessWords[value as Readiness].word} (${count})`] as const,
+            ),
+          ]}
+        />
+        <Choice
+          label="Environment"
+          value={filter.environment ?? ""}
+          onChange={(event) => set({ environment: event.target.value })}
+          options={[
+            ["", "All"],
+            ...facet("environment").map(({ value, count }) => [value, `${value} (${count})`] as const),
+          ]}
+        />
+        <Choice
+          label="Owner"
+          value={filter.owner ?? ""}
+          onChange={(event) => set({ owner: event.target.value })}
+          options={[
+            ["", "All"],
+            ...facet("owner").map(({ value, count }) => [value, `${nameOf(value)} (${count})`] as const),
+          ]}
+        />
+        <Choice
+          label="Sort"
+          value={filter.sort ?? "expires"}
+          onChange={(event) => set({ sort: event.target.value })}
+          options={[
+            ["expires", "Expires first"],
+            ["name", "Name"],
+          ]}
+        />
+      </search>
+      <Loaded of={list}>
+        {(page) => (
+          <Rows
+            page={page}
+            filter={filter}
+            more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
+          />
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function Rows({
+  page,
+  filter,
+  more,
+}: {
+  readonly page: Page;
+  readonly filter: ApplicationFilter;
+  readonly more: (cursor: string) => void;
+}) {
+  const nameOf = useNames();
+  if (page.items.length === 0) {
+    return (
+      <Empty title="No application fits" command="npx countersign inventory accept inventory.yaml">
+        Change the filter, or add a row to inventory.yaml and accept it: what is not listed is never touched.
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <Table
+        label="Applications"
+        head={["Application", "Expires", "Readiness", "Environment", "Owners", "Consumers", "Findings"]}
+      >
+        {page.items.map((row) => (
+          <tr key={row.name}>
+            <Cell>
+              <Link to="/applications/$name" params={{ name: row.name }} className="font-semibold">
+                {row.name}
+              </Link>
+              <div className="text-xs text-fg3">
+                {procedureWords[row.procedure] ?? row.procedure} · {row.tenant}
+              </div>
+            </Cell>
+            <Cell>
+              {row.expiresAt === null ? (
+                <span className="text-fg3">never, or not seen</span>
+              ) : (
+                <>
+                  <Until at={row.expiresAt} />
+                  <div className="text-xs text-fg3">
+                    <Time at={row.expiresAt} />
+                  </div>
+                </>
+              )}
+            </Cell>
+            <Cell>
+              <Badge tone={readinessWords[row.readiness].tone}>{readinessWords[row.readiness].word}</Badge>{" "}
+              {row.openRun !== null && (
+                <Link to="/runs/$id" params={{ id: row.openRun.id }}>
+                  open run
+                </Link>
+              )}
+            </Cell>
+            <Cell>
+              {row.environment} {row.prod && <Badge tone="warn">prod</Badge>}
+            </Cell>
+            <Cell>
+              {row.owners.length === 0 ? (
+                <span className="text-bad-fg">nobody</span>
+              ) : (
+                row.owners.map(nameOf).join(", ")
+              )}
+            </Cell>
+            <Cell>{row.consumers}</Cell>
+            <Cell>{row.findings > 0 ? row.findings : "–"}</Cell>
+          </tr>
+        ))}
+      </Table>
+      <div className="mt-3 flex items-center justify-between text-fg2">
+        <span role="status">
+          {page.items.length} of {page.total} that fit
+        </span>
+        <span className="flex gap-2">
+          {filter.cursor !== undefined && <Button onClick={() => window.history.back()}>Back</Button>}
+          {page.nextCursor !== null && <Button onClick={() => more(page.nextCursor as string)}>Next page</Button>}
+        </span>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+import { createRootRoute, createRoute, createRouter, type ErrorComponentProps, Outlet } from "@tanstack/react-router";
+import { isSignedOut } from "./api/client.ts";
+import { ApplicationPage } from "./pages/application.tsx";
+import { type ApplicationFilter, ApplicationsPage, readFilter } from "./pages/applications.tsx";
+import { FindingsPage } from "./pages/findings.tsx";
+import { LogPage } from "./pages/log.tsx";
+import { OverviewPage } from "./pages/overview.tsx";
+import { RunPage } from "./pages/run/run.tsx";
+import { RunsPage } from "./pages/runs.tsx";
+import { SignInPage } from "./pages/sign-in.tsx";
+import { Shell } from "./shell/shell.tsx";
+import { ProblemBox } from "./ui/problem.tsx";
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+
+/** A page failed: signed out goes to the sign-in, anything else says what happened. */
+function Failed({ error, reset }: ErrorComponentProps) {
+  if (isSignedOut(error)) {
+    window.location.assign(`/sign-in?next=${encodeURIComponent(window.location.pathname + window.location.search)}`);
+    return null;
+  }
+  return <ProblemBox error={error} retry={reset} />;
+}
+
+const root = createRootRoute({ component: Outlet, errorComponent: Failed });
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  component: SignInPage,
+  validateSearch: (search): { next?: string } =>
+    text(search.next) === undefined ? {} : { next: text(search.next) as string },
+});
+const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell, errorComponent: Failed });
+const page = <P extends string, C extends () => React.ReactNode>(path: P, component: C) =>
+  createRoute({ getParentRoute: () => shell, path, component, errorComponent: Failed });
+
+const applications = createRoute({
+  getParentRoute: () => shell,
+  path: "/applications",
+  component: ApplicationsPage,
+  errorComponent: Failed,
+  validateSearch: (search): ApplicationFilter => readFilter(search),
+});
+const runs = createRoute({
+  getParentRoute: () => shell,
+  path: "/runs",
+  component: RunsPage,
+  errorComponent: Failed,
+  validateSearch: (search): { state?: string; row?: string; cursor?: string } =>
+    Object.fromEntries(
+      ["state", "row", "cursor"].flatMap((key) => (text(search[key]) === undefined ? [] : [[key, text(search[key])]])),
+    ),
+});
+const run = createRoute({
+  getParentRoute: () => shell,
+  path: "/runs/$id",
+  component: RunPage,
+  errorComponent: Failed,
+  validateSearch: (search): { view?: string } =>
+    text(search.view) === undefined ? {} : { view: text(search.view) as string },
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signIn,
+    shell.addChildren([
+      page("/", OverviewPage),
+      applications,
+      page("/applications/$name", ApplicationPage),
+      runs,
+      run,
+      page("/findings", FindingsPage),
+      page("/log", LogPage),
+    ]),
+  ]),
+  defaultPreload: false,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

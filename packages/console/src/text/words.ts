@@ -1,0 +1,106 @@
+import type { RunState } from "@countersign/contract";
+
+export type Tone = "neutral" | "brand" | "good" | "warn" | "bad";
+
+/** Each state as people say it, with the tone it is shown in. */
+export const states: Readonly<
+  Record<RunState, { readonly word: string; readonly tone: Tone; readonly sentence: string }>
+> = {
+  requested: { word: "Requested", tone: "brand", sentence: "The executor reads the world and validates the request." },
+  blocked: { word: "Blocked", tone: "bad", sentence: "Validation found a reason not to rotate. Nothing was changed." },
+  planned: { word: "Planned", tone: "brand", sentence: "The plan is frozen; approval is asked for next." },
+  awaiting_approval: {
+    word: "Awaiting approval",
+    tone: "warn",
+    sentence: "Nothing happens until the people named in the plan have signed its digest.",
+  },
+  approved: {
+    word: "Approved",
+    tone: "brand",
+    sentence: "The quorum is complete. The executor verifies every signature itself before the first effect.",
+  },
+  scheduled: { word: "Scheduled", tone: "brand", sentence: "Approved; waits for its time." },
+  executing: {
+    word: "Executing",
+    tone: "brand",
+    sentence: "Steps run in the plan's order. Any failure stops everything and rolls back.",
+  },
+  overlapping: {
+    word: "Overlapping",
+    tone: "brand",
+    sentence:
+      "Old and new credential both sign in. Consumers are being confirmed; a roll back is possible at any moment.",
+  },
+  retiring: { word: "Retiring", tone: "brand", sentence: "The gate is checked, then the old credential is removed." },
+  completed: { word: "Completed", tone: "good", sentence: "The new credential is in use and the old one is retired." },
+  held: { word: "Held", tone: "bad", sentence: "Both credentials stay valid. A person decides how it goes on." },
+  rolling_back: {
+    word: "Rolling back",
+    tone: "warn",
+    sentence: "Consumers return to the old credential; the new one stays valid until all are back.",
+  },
+  rolled_back: {
+    word: "Rolled back",
+    tone: "warn",
+    sentence: "Everything is as it was before; the new credential has been removed.",
+  },
+  rejected: { word: "Rejected", tone: "bad", sentence: "An approver said no. Nothing was changed." },
+  expired: { word: "Expired", tone: "neutral", sentence: "Nobody decided in time. Nothing was changed." },
+  withdrawn: { word: "Withdrawn", tone: "neutral", sentence: "The request was taken back. Nothing was changed." },
+  superseded: {
+    word: "Superseded",
+    tone: "neutral",
+    sentence: "The world differed from the plan. A new plan replaced this one; its approvals are void.",
+  },
+};
+
+export const triggerWords: Readonly<Record<string, string>> = {
+  due: "it expires soon",
+  event: "an event reported it",
+  compromise: "a compromise was reported",
+  leaver: "somebody who knew it has left",
+  policy: "policy asks for it",
+  manual: "a person asked for it",
+};
+
+export const roleWords: Readonly<Record<string, string>> = {
+  "app-owner": "App owner",
+  platform: "Platform",
+  security: "Security",
+  auditor: "Auditor",
+};
+
+export const procedureWords: Readonly<Record<string, string>> = {
+  "entra-client-secret": "client secret",
+  "postgres-role-password": "PostgreSQL login",
+};
+
+export const levelWords: Readonly<Record<string, string>> = {
+  accepted: "write accepted",
+  "metadata-changed": "change seen",
+  "value-matched": "value read back",
+  used: "seen signing in",
+};
+
+export const kindWords: Readonly<Record<string, string>> = {
+  latest: "reads the newest version",
+  pinned: "reference to one version",
+  copied: "copy in another store",
+  "connection-file": "connection file",
+};
+
+/** What the binding of the old credential to the stored value rests on. */
+export const bindingWords: Readonly<Record<string, { readonly text: string; readonly tone: Tone }>> = {
+  ours: { text: "proven by our own record", tone: "good" },
+  hint: { text: "shown by its first characters", tone: "warn" },
+  unproven: { text: "not shown: nothing is retired by itself", tone: "bad" },
+};
+
+/** A code as words, for codes that have no sentence here. */
+export function humanise(code: string): string {
+  const words = code
+    .replaceAll(/[-_.:]+/g, " ")
+    .trim()
+    .toLowerCase();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,25 @@
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import { useStatus } from "../api/queries.ts";
+
+const Now = createContext(0);
+
+/** Domain time for countdowns: ticks by itself with the system clock, stands still between events with a virtual one. */
+export function NowProvider({ children }: { readonly children: ReactNode }) {
+  const status = useStatus().data;
+  const [ticks, setTicks] = useState({ base: 0, passed: 0 });
+  const base = status === undefined ? Date.now() : Date.parse(status.now);
+  const ticking = status?.clock.kind === "system";
+  useEffect(() => {
+    setTicks({ base, passed: 0 });
+    if (!ticking) return;
+    const startedAt = performance.now();
+    const timer = setInterval(() => setTicks({ base, passed: performance.now() - startedAt }), 1_000);
+    return () => clearInterval(timer);
+  }, [base, ticking]);
+  return <Now value={ticks.base === base ? base + ticks.passed : base}>{children}</Now>;
+}
+
+/** Now, in domain time, ms since the epoch. */
+export function useNow(): number {
+  return useContext(Now);
+}
