@@ -8,9 +8,9 @@ export const errorCodes = {
   SECRET_REFERENCE_INVALID:
     "A secret reference cannot be read. Check the file, its mode (0600) or the environment variable.",
   INPUT_INVALID: "A request is not valid. Mend the field that the message names.",
-  NOT_FOUND: "There is no such thing, or you may not see it.",
-  NOT_SIGNED_IN: "Sign in first.",
-  FORBIDDEN: "Your roles do not allow this.",
+  NOT_FOUND: "There is no such thing, or you may not see it. Check the name, or ask somebody who may.",
+  NOT_SIGNED_IN: "This needs a session, and there is none. Sign in first.",
+  FORBIDDEN: "Your roles do not allow this. Ask somebody who holds one that does.",
   CONFLICT: "Something changed in the meantime. Read it again and decide anew.",
   RATE_LIMITED: "Too many requests. Wait as long as `Retry-After` says.",
   STATE_CONFLICT: "The run is not in a state that allows this. Look at its page.",
@@ -31,23 +31,28 @@ export const errorCodes = {
   OUTSIDE_AUTH: "An outside system refused our sign-in. Check our credential for it.",
   OUTSIDE_FORBIDDEN:
     "An outside system refused the act. Grant the permission that the docs page of the connector names.",
-  OUTSIDE_NOT_FOUND: "An outside object does not exist (any more).",
-  OUTSIDE_CONFLICT: "An outside system reports a concurrent change.",
-  OUTSIDE_INVALID: "An outside system refused our request as invalid.",
-  OUTSIDE_RATE_LIMITED: "An outside system asks us to wait.",
-  OUTSIDE_UNAVAILABLE: "An outside system is not available.",
+  OUTSIDE_NOT_FOUND: "An outside object does not exist (any more). Find out who removed it; the run's page names it.",
+  OUTSIDE_CONFLICT:
+    "An outside system reports a concurrent change. Find out who else writes there, then let the run go on.",
+  OUTSIDE_INVALID:
+    "An outside system refused our request as invalid. Compare the target with the connector's docs page; nothing was changed.",
+  OUTSIDE_RATE_LIMITED: "An outside system asks us to wait. The call is made again after the time that it named.",
+  OUTSIDE_UNAVAILABLE:
+    "An outside system is not available. Look at its own status; the run's page says what happens next.",
   OUTSIDE_UNKNOWN: "The outcome of an outside call is not known. It is looked up before anything else happens.",
   OUTSIDE_MALFORMED: "An outside system answered in a form we do not know. Nothing was concluded from it.",
-  HOST_REFUSED: "A host or address is not allowed by the configuration.",
-  CREDENTIAL_REFUSED: "The credential does not sign in.",
-  DEADLINE_PASSED: "A step did not come to an end within its deadline.",
+  HOST_REFUSED: "A host or address is not allowed by the configuration. Check it, or allow it there.",
+  CREDENTIAL_REFUSED:
+    "The credential does not sign in. The run's page names which one was tried and what happens next.",
+  DEADLINE_PASSED:
+    "A step did not come to an end within its deadline. Its attempts on the run's page say how far it came.",
   UNDO_IMPOSSIBLE: "A step cannot be undone safely. The run holds with both credentials valid; a person decides.",
   CLOCK_SKEWED: "System clock and database clock differ by more than 30 s. No effects until they agree.",
   LOG_BEHIND: "The log is shorter than this host has seen: a restored database. Read-only until it is reconciled.",
   LOG_INVALID: "The evidence log is not consistent. Nothing is signed and nothing executed.",
   DATABASE_UNAVAILABLE: "The database cannot be reached. No outside effect happens while it is away.",
   LIMIT_EXCEEDED: "A limit was exceeded. The message names the limit.",
-  READ_ONLY: "The installation is in read-only mode until two people are enrolled and a policy is active.",
+  READ_ONLY: "The installation is in read-only mode. That ends when two people are enrolled and a policy is active.",
   UNEXPECTED: "Something failed that nobody foresaw. The service's log holds it under the request's id.",
 } as const;
 
