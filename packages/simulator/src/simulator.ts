@@ -120,6 +120,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   if (options.caFile !== undefined && authority !== null) writeFileSync(options.caFile, authority.caPem);
   if (stateFile !== null) {
     world.persist = () => stateFile.flush();
+    world.touch = () => stateFile.touch();
     clock.subscribe(() => stateFile.touch());
     stateFile.flush();
   }
@@ -164,9 +165,12 @@ function createWorld(
 ): World {
   const streams = new Map<string, Random>();
   const events = new EventHub();
-  const effects = new EffectLog(() => clock.nowMs);
+  const effects = new EffectLog(
+    () => clock.nowMs,
+    () => world.touch(),
+  );
   if (saved !== null) effects.restore(saved.effects);
-  return {
+  const world: World = {
     seed,
     clock,
     knobs,
@@ -184,7 +188,9 @@ function createWorld(
       return known;
     },
     persist: () => undefined,
+    touch: () => undefined,
   };
+  return world;
 }
 
 /** The listening servers of a tenant. */

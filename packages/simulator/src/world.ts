@@ -31,6 +31,8 @@ export interface World {
   readonly addresses: Addresses;
   /** The stream of that name; the same object each time. */
   random(stream: string): Random;
-  /** Called after each effect, before its reply: writes the state file where there is one. */
+  /** Called after each effect, once it is logged and before its reply: writes the state file where there is one. */
   persist: () => void;
+  /** Called after each log entry: the state file follows soon. */
+  touch: () => void;
 }

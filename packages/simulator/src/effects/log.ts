@@ -48,9 +48,11 @@ const EFFECTS_MAX = 2_000_000;
 export class EffectLog {
   readonly #entries: Effect[] = [];
   readonly #nowMs: () => number;
+  readonly #onAppend: () => void;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, onAppend: () => void) {
     this.#nowMs = nowMs;
+    this.#onAppend = onAppend;
   }
 
   /** Appends at the present virtual time, or at `atMs` for what began earlier in the same stretch. */
@@ -65,6 +67,7 @@ export class EffectLog {
       ...input,
     };
     this.#entries.push(effect);
+    this.#onAppend();
     return effect;
   }
 

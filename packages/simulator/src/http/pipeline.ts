@@ -53,10 +53,11 @@ export async function runExchange(world: World, surface: Surface, incoming: Inco
   }
 
   const outcome = operation.carryOut();
-  if (outcome.effect) world.persist();
   const lost = mischief?.lost ?? null;
   const after = fault?.action.type === "fault" && fault.action.position === "after-effect" ? fault.action : null;
   recordOutcome(world, incoming, operation, outcome, after === null ? lost && `after-effect:${lost}` : label(fault));
+
+  if (outcome.effect) world.persist();
 
   if (holdAt("after-effect") && (await world.holds.wait(view("after-effect"))) === "drop") return { type: "reset" };
   if (lost === "reset") return { type: "reset" };

@@ -311,6 +311,7 @@ export class PostgresSession {
       },
       this.#workload?.atMs ?? this.#world.clock.nowMs,
     );
+    if (effect && this.#workload === null) this.#world.persist();
   }
 }
 
