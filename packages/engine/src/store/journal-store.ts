@@ -1,5 +1,5 @@
 import type { Facts } from "@countersign/core";
-import type { EntryData } from "@countersign/evidence";
+import type { EntryData, EntryType } from "@countersign/evidence";
 import { z } from "zod";
 import { CheckpointRow, LogEntryRow, StepRow } from "./rows.ts";
 import { canonicalText, type EntryInput, entryText, type Hold } from "./run-store.ts";
@@ -123,6 +123,13 @@ export function journalStore(sql: Sql) {
 
     entriesOfRun: (run: string): Promise<LogEntryRow[]> =>
       sql.rows(LogEntryRow, "select * from journal.log_entry where run_id = $1 order by run_seq", [run]),
+
+    /** Entries of no run, of some types, in order: genesis, policies, erasures. */
+    entriesOfNoRun: (types: readonly EntryType[], limit: number): Promise<LogEntryRow[]> =>
+      sql.rows(LogEntryRow, "select * from journal.log_entry where run_id is null and type = any ($1) order by idx limit $2", [
+        [...types],
+        limit,
+      ]),
 
     /** Leaf hashes from index `from`, for proofs. */
     async leafHashes(from: number, limit: number): Promise<Uint8Array[]> {

@@ -98,6 +98,12 @@ export function workerStore(sql: Sql, beats: Sql) {
       return rows.map((found) => found.due_runs);
     },
 
+    /** The database's clock, ms since the epoch: only to compare it with ours. */
+    async databaseNow(): Promise<number> {
+      const row = z.object({ now: z.date() });
+      return (await sql.first(row, "select clock_timestamp() as now"))?.now.getTime() ?? 0;
+    },
+
     /** The earliest domain time at which a free run is due; null when none waits for a time. */
     async nextDue(): Promise<number | null> {
       const row = z.object({ due: z.int().nullable() });
