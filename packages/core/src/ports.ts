@@ -202,6 +202,8 @@ export interface World {
 export interface WorldReader {
   readonly procedure: string;
   read(ctx: ReadContext, row: InventoryRow, oldCredentialTag: (id: string) => boolean): Promise<World>;
+  /** Whether the value that the record held in this version signs in; null when it cannot be shown. Asked before a roll back, never after a cut-over is final. */
+  versionSignsIn(ctx: ReadContext, row: InventoryRow, version: string): Promise<boolean | null>;
 }
 
 /** One line of a listing scan. */

@@ -27,6 +27,11 @@ interface Needs {
 export function entraWorld(needs: Needs): WorldReader {
   return {
     procedure: "entra-client-secret",
+    async versionSignsIn(ctx, row, version) {
+      if (row.procedure !== "entra-client-secret") return null;
+      const stored = await needs.records(row.record.connection).version(ctx, row.record.name, version);
+      return doesSignIn(ctx, needs.tenants(row.tenant), row.appId, stored.value);
+    },
     async read(ctx, row, oldCredentialTag): Promise<World> {
       if (row.procedure !== "entra-client-secret")
         throw new CountersignError("CONFIG_INVALID", `expected an entra-client-secret row, got ${row.procedure}`);

@@ -16,6 +16,13 @@ interface Needs {
 export function postgresWorld(needs: Needs): WorldReader {
   return {
     procedure: "postgres-role-password",
+    async versionSignsIn(ctx, row, version) {
+      if (row.procedure !== "postgres-role-password") return null;
+      const held = namedRole(await needs.records(row.record.connection).version(ctx, row.record.name, version), row.roles);
+      if (held === null) return false;
+      const login = await logInOnce(ctx, needs.servers(row.connection), held);
+      return login.kind === "yes" ? true : login.kind === "no" ? false : null;
+    },
     async read(ctx, row, oldCredentialTag): Promise<World> {
       if (row.procedure !== "postgres-role-password")
         throw new CountersignError("CONFIG_INVALID", `expected a postgres-role-password row, got ${row.procedure}`);

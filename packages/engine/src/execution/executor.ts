@@ -1,0 +1,223 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Connectors, CountersignError, closedStates, isCode, thawPlan, type Verb } from "@countersign/core";
+import type { EngineClock } from "../clock/clock.ts";
+import type { Dispatch } from "../dispatch/index.ts";
+import type { ClaimedRun, Hold, RunRow, Store } from "../store/index.ts";
+import { HeldValues, type StepServices } from "./context.ts";
+import type { Guard } from "./guard.ts";
+import { isProvenDead, Lease, type Liveness, thisProcess } from "./lease.ts";
+import type { Pauses } from "./pauses.ts";
+import { awaitApproval } from "./phases/await-approval.ts";
+import { execute } from "./phases/execute.ts";
+import { held } from "./phases/held.ts";
+import type { Next } from "./phases/moves.ts";
+import { overlap } from "./phases/overlap.ts";
+import type { Planner } from "./phases/plan.ts";
+import { retire } from "./phases/retire.ts";
+import { rollBack } from "./phases/roll-back.ts";
+import { start } from "./phases/start.ts";
+import { readRunData, runDataFacts } from "./run-data.ts";
+import { RunWork } from "./run-work.ts";
+import { createSweep, type SweepTwins } from "./sweep.ts";
+
+export interface ExecutorOptions {
+  readonly store: Store;
+  readonly dispatch: Dispatch;
+  readonly clock: EngineClock;
+  readonly connectors: Connectors;
+  readonly guard: Guard;
+  readonly planner: Planner;
+  readonly sweepTwins: SweepTwins;
+  readonly pauses: Pauses;
+  readonly liveness: Liveness;
+  readonly build: string;
+  readonly runsInFlightMax: number;
+  readonly runsPerTenantMax: number;
+  readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+  /** Called when this worker may not go on (its beat was refused); the process ends itself. */
+  readonly fenced: (because: string) => void;
+}
+
+export interface Executor {
+  /** Id of this worker in the database. */
+  readonly worker: string;
+  /** Beats, sweeps and works until stopped. */
+  start(): Promise<void>;
+  /** Takes nothing new, lets running steps end, and says good-bye: what it still holds is free at once. */
+  stop(): Promise<void>;
+}
+
+/** Real time between two sweeps when nothing else wakes them. */
+const sweepMs = 1_000;
+const dueMax = 500;
+/** A run whose work was interrupted is looked at again after this (domain time). */
+const interruptedMs = 5_000;
+
+/** Takes runs as they come due and moves each through its phases until it waits, holds or has ended. */
+export function createExecutor(options: ExecutorOptions): Executor {
+  const { store, clock, dispatch, liveness } = options;
+  const worker = randomUUID();
+  const stopped = new AbortController();
+  let wake: () => void = () => {};
+  let beating: Promise<void> = Promise.resolve();
+  let sweeping: Promise<void> = Promise.resolve();
+  const lease = new Lease(
+    liveness,
+    () => store.beat(worker, liveness.leaseMs),
+    (because) => {
+      stopped.abort();
+      options.fenced(because);
+    },
+  );
+  const services: StepServices = { clock, lease, held: new HeldValues(), pauses: options.pauses, build: options.build };
+
+  const twins = createSweep({ store, clock, lease, sweepTwins: options.sweepTwins, log: options.log });
+
+  function verbOf(id: string): Verb<unknown> {
+    const verb = options.connectors.verbs.get(id);
+    if (verb === undefined) throw new CountersignError("VERB_UNKNOWN", `expected verb ${id} in this build, got none`);
+    return verb as unknown as Verb<unknown>;
+  }
+
+  /** Offers every run that is due; a job is only a hint, the claim decides. */
+  async function sweep(): Promise<void> {
+    const provenDead = await provenDeadWorkers();
+    for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax })) await dispatch.offer(run);
+    await clock.work(() => twins.look());
+  }
+
+  async function sweepForEver(): Promise<void> {
+    const stopListening = await store.listen("cs_due", () => wake());
+    while (!stopped.signal.aborted) {
+      await sweep().catch((error: unknown) => options.log("sweep.failed", { error: describe(error) }));
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        delay(sweepMs, undefined, { signal: stopped.signal }).then(resolve, resolve);
+      });
+    }
+    await stopListening();
+  }
+
+  async function provenDeadWorkers(): Promise<string[]> {
+    const others = (await store.workers()).filter((row) => row.id !== worker && row.goneAs !== "proven" && row.goneAs !== "stopped");
+    const dead = others.filter((row) => isProvenDead(row)).map((row) => row.id);
+    if (dead.length > 0) await store.workerProvenDead(dead);
+    return dead;
+  }
+
+  /** One dispatched hint. */
+  async function handle(id: string): Promise<void> {
+    if (stopped.signal.aborted) return;
+    await clock.work(async () => {
+      const provenDead = await provenDeadWorkers();
+      const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
+      const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
+      if (claimed === undefined) return;
+      const at: { hold: Hold } = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker } };
+      try {
+        await drive(await recover(claimed), at);
+      } catch (error) {
+        if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
+        options.log("run.interrupted", { run: id, error: describe(error) });
+        // Let go with a pause, so that another worker, or this one once it is well again, reconciles.
+        await store.release(at.hold, clock.now() + interruptedMs, clock.now()).catch(() => {});
+      }
+    });
+  }
+
+  /** A run whose holder died or stalled: say so, wait until its last request has landed, and only then look. */
+  async function recover(claimed: ClaimedRun): Promise<RunRow> {
+    const { run, previousWorker, provenDead } = claimed;
+    if (previousWorker === null) return run;
+    const hold = { run: run.id, fence: run.fence, worker };
+    options.log("recovery.started", { run: run.id, provenDead });
+    await store.append(
+      {
+        type: "recovery.started",
+        data: { deadAfterMs: claimed.silentMs ?? 0, holder: previousWorker, provenDead: provenDead === true, settleMs: liveness.settleMs, worker },
+      },
+      clock.now(),
+      hold,
+    );
+    const data = readRunData(run.data);
+    const known = provenDead === true ? data.unproven : [...new Set([...data.unproven, previousWorker])];
+    const kept = runDataFacts({ ...data, unproven: known.slice(-20) });
+    await store.dataPut(hold, kept);
+    await delay(liveness.settleMs, undefined, { signal: stopped.signal });
+    return { ...run, data: kept };
+  }
+
+  /** Moves one run from phase to phase; `at.hold` is kept current for whoever has to let go of it. */
+  async function drive(claimed: RunRow, at: { hold: Hold }): Promise<void> {
+    let run = claimed;
+    if (run.state === "requested") {
+      const planned = await options.planner.plan(run, at.hold, services);
+      if (planned === null) return;
+      run = planned;
+      at.hold = { ...at.hold, fence: run.fence };
+    }
+    if (run.planDigest === null) throw new CountersignError("STATE_CONFLICT", `expected a plan on ${run.id}, got none`);
+    const bytes = await store.plan(run.planDigest);
+    if (bytes === null) throw new CountersignError("STATE_CONFLICT", `expected the plan of ${run.id}, got none`);
+    const work = await RunWork.open({ store, services, frozen: thawPlan(bytes, run.planDigest), verbOf, run, worker });
+    while (!closedStates.has(work.state)) {
+      if (stopped.signal.aborted) throw new CountersignError("LEASE_LOST", "expected a worker that goes on, got one that stops");
+      if ((await phase(work)) === "released") return;
+      at.hold = work.hold;
+      await work.hear();
+    }
+  }
+
+  function phase(work: RunWork): Promise<Next> {
+    switch (work.state) {
+      case "planned":
+      case "awaiting_approval":
+        return awaitApproval(work);
+      case "approved":
+      case "scheduled":
+        return start(work, options.guard);
+      case "executing":
+        return execute(work);
+      case "overlapping":
+        return overlap(work);
+      case "retiring":
+        return retire(work, options.guard);
+      case "rolling_back":
+        return rollBack(work, options.guard);
+      case "held":
+        return held(work);
+      default:
+        throw new CountersignError("STATE_CONFLICT", `expected a state with work to do, got ${work.state}`);
+    }
+  }
+
+  return {
+    worker,
+    async start() {
+      const { host, bootId, pid, pidStarted } = thisProcess();
+      await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
+      beating = lease.run();
+      clock.onTick(sweep);
+      clock.nextDue(() => store.nextDue());
+      clock.nextDue(() => twins.nextDue());
+      await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
+      sweeping = sweepForEver();
+    },
+    async stop() {
+      stopped.abort();
+      wake();
+      await dispatch.stop();
+      lease.stop();
+      await beating;
+      await sweeping;
+      await store.workerStop(worker).catch(() => {});
+    },
+  };
+}
+
+/** Our own message, or a name only: the text of any other error may hold what an outside system said. */
+function describe(error: unknown): string {
+  if (error instanceof CountersignError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.name : "unknown";
+}

@@ -1,0 +1,27 @@
+import type { Drift } from "@countersign/core";
+import type { EntryData } from "@countersign/evidence";
+import type { RunWork } from "./run-work.ts";
+import type { Because } from "./phases/moves.ts";
+
+/** May the first effect of this run happen now? Decided from this host's own files, never from rows. */
+export type StartVerdict =
+  | { readonly kind: "go"; readonly authorised: EntryData<"run.authorised"> }
+  /** Not now: a window, a freeze, the kill switch. */
+  | { readonly kind: "wait"; readonly until: number; readonly because: Because }
+  /** The approvals ran out before the start. */
+  | { readonly kind: "expired" }
+  /** The world or the rules differ from the approved plan: the approvals are void. */
+  | { readonly kind: "drifted"; readonly reasons: readonly Drift[] }
+  /** What is stored does not prove an authorisation: somebody tampered, or a signer is not trusted. */
+  | { readonly kind: "refused"; readonly because: Because };
+
+/** The executor's own judgement of a plan that others wrote. */
+export interface Guard {
+  beforeFirstEffect(work: RunWork): Promise<StartVerdict>;
+  /** Null when the old credential may be retired; otherwise why the run holds. */
+  beforeRetirement(work: RunWork): Promise<Because | null>;
+  /** Null when the old credential can carry the consumers again; otherwise why the run holds with both valid. */
+  beforeRollBack(work: RunWork): Promise<Because | null>;
+  /** Whether effects are stopped by the kill switch now. Roll back is always allowed. */
+  frozen(tenant: string): Promise<boolean>;
+}

@@ -1,0 +1,141 @@
+import { authorise, type Connectors, CountersignError, type Drift, driftOf, type ErrorCode, isOpen, nextOpening, noOwnEffects, type OwnEffects, type Plan, rulesOf, settingsOf } from "@countersign/core";
+import { type CheckpointRef, parseEntry, type Trust } from "@countersign/evidence";
+import type { EngineClock } from "../clock/clock.ts";
+import type { Checkpointer, Store } from "../store/index.ts";
+import type { Ground } from "./ground.ts";
+import type { Guard, StartVerdict } from "./guard.ts";
+import type { Judge, Judgement } from "./judge.ts";
+import type { Because } from "./phases/moves.ts";
+import type { RunWork } from "./run-work.ts";
+
+const horizonMs = 400 * 86_400_000;
+/** When something outside the run stops its start, it looks again after this (domain time). */
+const againMs = 60_000;
+/** System clock and database clock may differ by so much; beyond that nothing is touched. */
+const skewMsMax = 30_000;
+
+/** What keeps a start waiting without voiding anything. */
+const passing: readonly ErrorCode[] = ["INVENTORY_UNTRUSTED", "INVENTORY_INVALID", "POLICY_UNTRUSTED", "POLICY_INVALID", "TRUST_INVALID", "CLOCK_SKEWED", "LOG_BEHIND", "LOG_INVALID"];
+
+/** The executor's guard: trusts its own files, signatures and what it reads outside; rows only name things. */
+export function createGuard(options: {
+  readonly store: Store;
+  readonly clock: EngineClock;
+  readonly connectors: Connectors;
+  readonly ground: Ground;
+  readonly judge: Judge;
+  readonly checkpointer: Checkpointer;
+}): Guard {
+  const { store, clock, ground, judge } = options;
+
+  async function frozen(tenant: string): Promise<boolean> {
+    const frozenScopes = await store.frozen();
+    return frozenScopes.some(({ scope }) => scope === "all" || scope === `tenant:${tenant}`);
+  }
+
+  /** Signatures over this plan, proven against the trust file and the roles that policy asks for now. */
+  async function prove(work: RunWork, trust: Trust, required: Plan["approvals"]["require"]) {
+    const rows = await store.approvals(work.id);
+    const stored = rows.flatMap(({ statement, envelope }) => (statement === null || envelope === null ? [] : [{ statement, envelope }]));
+    const authorisation = authorise(work.frozen, stored, trust, required, null);
+    const entries = (await store.entriesOfRun(work.id)).map((row) => parseEntry(row.entry));
+    const logged = new Set(entries.flatMap((entry) => (entry.type === "approval.given" ? [entry.data.statementDigest as string] : [])));
+    const missing = authorisation.statements.find((statement) => !logged.has(statement));
+    if (missing !== undefined) throw new CountersignError("AUTHORISATION_INVALID", `expected approval ${missing} in the log, got none`);
+    return authorisation;
+  }
+
+  async function assertClock(): Promise<void> {
+    if (clock.kind === "virtual") return;
+    const skewMs = Math.abs((await store.databaseNow()) - clock.now());
+    if (skewMs > skewMsMax) throw new CountersignError("CLOCK_SKEWED", `expected clocks within ${skewMsMax} ms, got ${Math.round(skewMs)} ms`);
+  }
+
+  async function beforeFirstEffect(work: RunWork): Promise<StartVerdict> {
+    const now = clock.now();
+    if (await frozen(work.plan.tenant.name)) return { kind: "wait", until: now + againMs, because: { code: "frozen" } };
+    try {
+      await assertClock();
+      const judgement = await judge.judge(work.row, "start", work.services.lease.signal);
+      if (judgement.row !== null && judgement.world === null) return { kind: "wait", until: now + againMs, because: { code: "world-unreadable" } };
+      const required = judgement.known === null ? [] : settingsOf(judgement.known).approvals.require;
+      const reasons = [...driftBetween(work.plan, judgement, noOwnEffects), ...stricterApprovals(work.plan, required)];
+      if (reasons.length > 0) return { kind: "drifted", reasons };
+
+      const authorisation = await prove(work, ground.trust(), required);
+      if (now >= authorisation.expiresAt) return { kind: "expired" };
+      const schedule = judgement.policy?.schedule;
+      if (schedule !== undefined && !isOpen(schedule, now)) {
+        return { kind: "wait", until: nextOpening(schedule, now, horizonMs) ?? now + againMs, because: { code: "window-closed" } };
+      }
+      const checkpoint: CheckpointRef = await options.checkpointer.checkpointNow();
+      const statements = authorisation.statements as `sha256:${string}`[];
+      return { kind: "go", authorised: { checkpoint, kind: "quorum", planDigest: work.frozen.digest as `sha256:${string}`, statements } };
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error;
+      if (error.code === "AUTHORISATION_INVALID") return { kind: "refused", because: { code: error.code } };
+      if (passing.includes(error.code)) return { kind: "wait", until: now + againMs, because: { code: error.code } };
+      throw error;
+    }
+  }
+
+  async function beforeRetirement(work: RunWork): Promise<Because | null> {
+    try {
+      await assertClock();
+      if (await frozen(work.plan.tenant.name)) return { code: "frozen" };
+      const judgement = await judge.judge(work.row, "retire", work.services.lease.signal);
+      if (judgement.world === null) return { code: "world-unreadable" };
+      const own = ownEffects(work);
+      if (judgement.world.record.version === null || !own.recordVersions.has(judgement.world.record.version)) return { code: "record-changed" };
+      const [drift] = driftBetween(work.plan, judgement, own);
+      if (drift !== undefined) return { code: drift.code };
+      await prove(work, ground.trust(), judgement.known === null ? [] : settingsOf(judgement.known).approvals.require);
+      await options.checkpointer.checkpointNow();
+      return null;
+    } catch (error) {
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code))) return { code: error.code };
+      throw error;
+    }
+  }
+
+  async function beforeRollBack(work: RunWork): Promise<Because | null> {
+    const { old, timing, baseline } = work.plan;
+    const remainingMs = old.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(old.expiresAt) - clock.now();
+    if (remainingMs < timing.rollbackMinRemainingSeconds * 1_000) return { code: "rollback-minimum" };
+    const row = ground.inventory().rows.find((candidate) => candidate.name === work.row.targetKey);
+    const reader = options.connectors.worlds.get(work.plan.procedure.name);
+    if (row === undefined || reader === undefined || baseline.recordVersion === null) return { code: "no-way-back" };
+    const signsIn = await reader.versionSignsIn({ clock, signal: work.services.lease.signal }, row, baseline.recordVersion);
+    return signsIn === true ? null : { code: signsIn === false ? "old-refused" : "old-not-shown" };
+  }
+
+  return { beforeFirstEffect, beforeRetirement, beforeRollBack, frozen };
+}
+
+function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[] {
+  if (judgement.world === null) return [{ code: "row-gone", required: plan.baseline.rowDigest, observed: "not in the inventory" }];
+  return driftOf(plan, judgement.world, judgement.row, rulesOf(judgement.findings), own);
+}
+
+/** Policy asks for more people than the plan did: what was given is not enough any more. */
+function stricterApprovals(plan: Plan, required: Plan["approvals"]["require"]): Drift[] {
+  return required.flatMap(({ role, count }) => {
+    const planned = plan.approvals.require.find((item) => item.role === role)?.count ?? 0;
+    return planned >= count ? [] : [{ code: "rule:approvals", required: `${count} x ${role}`, observed: `${planned} x ${role}` }];
+  });
+}
+
+/** What this run itself has changed so far; never drift. */
+function ownEffects(work: RunWork): OwnEffects {
+  const credentialIds = new Set<string>();
+  const recordVersions = new Set<string>();
+  const consumers = new Set<string>();
+  for (const step of work.plan.steps) {
+    for (const attempt of work.attempts(step.id, "do")) {
+      for (const name of ["keyId", "role"]) if (typeof attempt.objectIds[name] === "string") credentialIds.add(attempt.objectIds[name]);
+      if (step.id === "store" && typeof attempt.objectIds.version === "string") recordVersions.add(attempt.objectIds.version);
+    }
+  }
+  for (const consumer of work.plan.consumers) consumers.add(consumer.name);
+  return { credentialIds, recordVersions, consumers };
+}

@@ -1,0 +1,46 @@
+import type { PlanStep } from "@countersign/core";
+import type { RunWork } from "../run-work.ts";
+import { discardAttempt, doStep } from "../step.ts";
+import { stalledHolders } from "./abandoned.ts";
+import { recordLedger } from "./ledger.ts";
+import { hold, move, type Next, rollBackBecause } from "./moves.ts";
+
+/**
+ * executing: every step of phase `execute`, in the plan's order. The value exists in memory from `create` to `store`;
+ * when it was lost in between (a crash), what was created is taken away and the steps are done again.
+ */
+export async function execute(work: RunWork): Promise<Next> {
+  const steps = work.plan.steps.filter((step) => step.phase === "execute");
+  await startOverIfValueLost(work, steps);
+  for (const step of steps) {
+    const result = await doStep(work, step);
+    if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });
+    if (result.kind === "failed") return rollBackBecause(work, { code: result.code, step: step.id });
+  }
+  work.services.held.drop(work.id);
+  await recordLedger(work, "published");
+  return move(work, "overlapping", { data: { overlapUntil: work.now + work.plan.timing.overlapSeconds * 1_000 } });
+}
+
+/** The credential's value was never stored and is in nobody's memory: remove what carries our marker, mint again. */
+async function startOverIfValueLost(work: RunWork, steps: readonly PlanStep[]): Promise<void> {
+  const create = steps.find((step) => work.verbOf(step).value === "yields");
+  const store = steps.find((step) => work.verbOf(step).value === "stores");
+  if (create === undefined || store === undefined || work.services.held.has(work.id)) return;
+  if (work.outcomeOf(create.id) === undefined || work.outcomeOf(store.id) !== undefined) return;
+
+  // A store attempt without outcome may have landed: then the value is published and the credential must live.
+  const open = work.attempts(store.id, "do").at(-1);
+  if (open !== undefined && (open.outcome === null || open.outcome === "unknown")) {
+    const stored = await doStep(work, store, { onlyReconcile: true });
+    if (stored.kind === "done") return;
+  }
+
+  const stalled = await stalledHolders(work);
+  for (const attempt of work.attempts(create.id, "do")) {
+    if (attempt.outcome !== "done" || work.isVoid(attempt)) continue;
+    // A stalled holder may still publish this value; removing it now could break every consumer of `latest`.
+    if (stalled.length === 0 && (await discardAttempt(work, create, attempt)).kind === "done") continue;
+    await work.keep({ abandoned: [...work.data.abandoned, { step: create.id, attempt: attempt.attempt }] });
+  }
+}

@@ -1,0 +1,81 @@
+import type { RunState } from "@countersign/core";
+import type { EntryInput, RunNotice } from "../../store/index.ts";
+import { type RunData, runDataFacts } from "../run-data.ts";
+import type { RunWork } from "../run-work.ts";
+
+/** What the executor does after a phase: goes on with the run in its new state, or lets it go until it is due. */
+export type Next = "again" | "released";
+
+export interface Because {
+  readonly code: string;
+  readonly step?: string;
+}
+
+/** Moves the run with its log entry in one transaction; this worker goes on with it unless it has ended. */
+export async function move(
+  work: RunWork,
+  to: RunState,
+  options: {
+    readonly because?: Because;
+    readonly data?: Partial<RunData>;
+    readonly entries?: readonly EntryInput[];
+    /** Takes the plan's lock keys in the same transaction. Error: LOCK_HELD. */
+    readonly locks?: boolean;
+    /** The move answers what a person asked for. */
+    readonly answered?: boolean;
+  } = {},
+): Promise<Next> {
+  const data = { ...work.data, ...options.data };
+  const fence = await work.store.transition({
+    ...work.hold,
+    from: work.state,
+    to,
+    at: work.now,
+    because: options.because === undefined ? null : { ...options.because },
+    notBefore: work.now,
+    release: false,
+    entries: options.entries ?? [],
+    data: runDataFacts(data),
+    answered: options.answered ?? false,
+    notices: told.has(to) ? [noticeOf(work, to, options.because)] : [],
+    ...(options.locks === true ? { take: work.plan.lockKeys } : {}),
+  });
+  work.moved(to, fence, data);
+  return "again";
+}
+
+/** States that owners and approvers hear of; the notice is committed with the move. */
+const told: ReadonlySet<RunState> = new Set(["awaiting_approval", "executing", "overlapping", "held", "rolling_back", "rolled_back", "completed", "blocked", "expired", "superseded"]);
+
+function noticeOf(work: RunWork, to: RunState, because: Because | undefined): RunNotice {
+  const { plan } = work;
+  return {
+    kind: `run.${to.replaceAll("_", "-")}`,
+    channel: "owners",
+    key: `${work.id}:${work.hold.fence}:${to}`,
+    payload: {
+      application: plan.target.name,
+      tenant: plan.tenant.name,
+      environment: plan.environment,
+      owners: [...plan.baseline.owners],
+      because: because === undefined ? null : { ...because },
+      planDigest: work.frozen.digest,
+    },
+  };
+}
+
+/** Stops with both credentials valid and asks a person; nothing moves until one decides. */
+export function hold(work: RunWork, because: Because): Promise<Next> {
+  return move(work, "held", { because, data: { held: { from: work.state, ...because } } });
+}
+
+/** Something failed, or a person asked: nothing further propagates; undo what was done. */
+export function rollBackBecause(work: RunWork, because: Because): Promise<Next> {
+  return move(work, "rolling_back", { because, data: { held: null, rollback: { ...because, backAt: null } } });
+}
+
+/** Lets the run go until `at` (domain time), or until a person acts; no state change, so no log entry. */
+export async function releaseUntil(work: RunWork, at: number | null): Promise<Next> {
+  await work.store.release(work.hold, at, work.now, runDataFacts(work.data));
+  return "released";
+}

@@ -1,0 +1,57 @@
+import type { PlanStep } from "@countersign/core";
+import type { RunWork } from "../run-work.ts";
+import { removeAbandoned } from "./abandoned.ts";
+import { readGate } from "./gate.ts";
+import { hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
+
+/** How often an overlapping run looks at its consumers when nothing tells it otherwise (domain time). */
+const pollMsMax = 10 * 60_000;
+
+/** How often a shut gate is asked again (domain time). */
+const gateMsMax = 60 * 60_000;
+
+/**
+ * overlapping: both credentials are valid. Consumers are confirmed by polls, each poll a row that comes due; when all
+ * are confirmed, the overlap named in the plan has passed and the retire gate is open, the run goes on to retirement.
+ * A shut gate never retires: the run stays here, overdue, and says why.
+ */
+export async function overlap(work: RunWork): Promise<Next> {
+  if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
+  await removeAbandoned(work);
+  const now = work.now;
+  let lookAt = now + pollMsMax;
+  let open = 0;
+  for (const step of work.plan.steps.filter((candidate) => candidate.phase === "overlap")) {
+    if (work.outcomeOf(step.id) !== undefined) continue;
+    const waitMs = await confirm(work, step);
+    if (waitMs === "refuted") return hold(work, { code: "consumer-refuted", step: step.id });
+    if (waitMs === null) continue;
+    open += 1;
+    lookAt = Math.min(lookAt, now + Math.max(waitMs, 1_000));
+  }
+  const until = work.data.overlapUntil ?? now;
+  if (open > 0) return releaseUntil(work, lookAt);
+  if (now < until) return releaseUntil(work, until);
+  if (await readGate(work)) return move(work, "retiring");
+  return releaseUntil(work, now + gateMsMax);
+}
+
+/** Looks at one consumer. Null: confirmed and journaled; a number: look again after so many ms. */
+async function confirm(work: RunWork, step: PlanStep): Promise<number | null | "refuted"> {
+  const verb = work.verbOf(step);
+  const past = work.attempts(step.id, "do").at(-1);
+  const attempt = (past?.attempt ?? 0) + 1;
+  const nothing = { objectIds: {}, facts: {}, requestIds: [] };
+  const ctx = work.context(step, "do", attempt, past?.nonce ?? "");
+  if (verb.verify === undefined) return null;
+  const seen = await verb.verify(ctx, step.params, nothing);
+  if (seen.kind === "not-yet") return seen.lookAgainMs;
+  // Only what was found is journaled, not each look: a look changes nothing outside.
+  const row = await work.intend(step, "do", attempt, {});
+  if (seen.kind === "refuted") {
+    await work.conclude(row, step, { outcome: "failed", facts: seen.facts, error: { code: seen.code } });
+    return "refuted";
+  }
+  await work.conclude(row, step, { outcome: "done", facts: seen.facts, verified: seen.level });
+  return null;
+}

@@ -1,0 +1,29 @@
+import type { RunWork } from "../run-work.ts";
+import { doStep } from "../step.ts";
+import type { Guard } from "../guard.ts";
+import { readGate } from "./gate.ts";
+import { recordLedger } from "./ledger.ts";
+import { hold, move, type Next, releaseUntil } from "./moves.ts";
+
+const retryMs = 10 * 60_000;
+
+/**
+ * retiring: the point of no return. Authorisation, world and gate are checked once more, right before the exact
+ * credential of the plan is removed; once that was intended, only its outcome counts.
+ */
+export async function retire(work: RunWork, guard: Guard): Promise<Next> {
+  const steps = work.plan.steps.filter((step) => step.phase === "retire");
+  const begun = steps.some((step) => work.attempts(step.id, "do").length > 0);
+  if (!begun) {
+    const problem = await guard.beforeRetirement(work);
+    if (problem !== null) return hold(work, problem);
+    if (work.asked === "roll-back" || !(await readGate(work))) return move(work, "overlapping", { because: { code: "gate-shut" } });
+  }
+  for (const step of steps) {
+    const result = await doStep(work, step);
+    if (result.kind === "unknown") return releaseUntil(work, work.now + retryMs);
+    if (result.kind === "failed") return hold(work, { code: result.code, step: step.id });
+  }
+  await recordLedger(work, "retired");
+  return move(work, "completed");
+}

@@ -1,0 +1,185 @@
+import { CountersignError, type Done, type ErrorCode, type Facts, type PlanStep, sameFacts, type VerifyLevel, type Verb, type VerbContext } from "@countersign/core";
+import { newNonce } from "./context.ts";
+import { type Attempt, doneOf, type RunWork } from "./run-work.ts";
+
+/** What came of a step, as the phases decide on it. */
+export type StepResult =
+  | { readonly kind: "done"; readonly done: Done; readonly verified: VerifyLevel | null }
+  /** Will not succeed by trying again. */
+  | { readonly kind: "failed"; readonly code: string; readonly facts: Facts }
+  /** The outside will not say whether it happened: a person decides, nothing is guessed. */
+  | { readonly kind: "unknown"; readonly facts: Facts };
+
+/** Attempts of one step in one direction; beyond that a person looks. */
+const attemptsMax = 8;
+/** Looking again at an attempt whose outcome is unknown, before the run holds. */
+const looksMax = 12;
+/** A step that is not verified by then has failed (domain time). */
+const verifyDeadlineMs = 15 * 60_000;
+/** First pause before another attempt (domain time); doubled each time. */
+const backoffMs = 1_000;
+const backoffMsMax = 60_000;
+
+/** Codes after which the same attempt may simply be made again: nothing happened outside, and it may go better next time. */
+const passing = ["OUTSIDE_CONFLICT", "OUTSIDE_RATE_LIMITED", "OUTSIDE_UNAVAILABLE", "OUTSIDE_NOT_FOUND"] as const;
+/** The act left no trace for sure, or may be repeated: see {@link Verb.retry}. */
+const unclear = ["OUTSIDE_UNKNOWN", "OUTSIDE_MALFORMED", "DEADLINE_PASSED"] as const;
+
+/** The run is not ours any more, or cannot be journaled: whoever takes over reconciles. */
+const notOurs: readonly ErrorCode[] = ["LEASE_LOST", "STALE_FENCE", "DATABASE_UNAVAILABLE", "VERB_UNKNOWN"];
+
+/** Does one step of the plan: intent, effect, verification, outcome; reconciles what an earlier attempt left open. */
+export function doStep(work: RunWork, step: PlanStep, options: { readonly onlyReconcile?: boolean } = {}): Promise<StepResult> {
+  return drive(work, step, "do", options.onlyReconcile ?? false);
+}
+
+/** Reverses one step. Twice is once. */
+export function undoStep(work: RunWork, step: PlanStep): Promise<StepResult> {
+  return drive(work, step, "undo", false);
+}
+
+/** Takes back what a `do` attempt created whose value is lost; journaled under the same attempt number. */
+export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Attempt): Promise<StepResult> {
+  const verb = work.verbOf(step);
+  const open = work.attempts(step.id, "discard").find((row) => row.attempt === attempt.attempt);
+  if (open?.outcome === "done") return { kind: "done", done: doneOf(open), verified: null };
+  const row = open ?? (await work.intend(step, "discard", attempt.attempt, { of: attempt.objectIds }));
+  const ctx = work.context(step, "discard", attempt.attempt, attempt.nonce);
+  return attemptOnce(work, step, verb, row, ctx, () => {
+    if (verb.discard === undefined) throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to be able to discard, got no such verb`);
+    return verb.discard(ctx, step.params, attempt.objectIds);
+  });
+}
+
+async function drive(work: RunWork, step: PlanStep, direction: "do" | "undo", onlyReconcile: boolean): Promise<StepResult> {
+  const verb = work.verbOf(step);
+  for (;;) {
+    const attempts = work.attempts(step.id, direction);
+    const last = attempts.at(-1);
+    const settled = last !== undefined && (last.outcome === "done" || last.outcome === "failed" || last.facts.reconciled !== undefined);
+    if (last?.outcome === "done" && !(direction === "do" && work.isVoid(last))) return { kind: "done", done: doneOf(last), verified: last.verified };
+
+    if (last !== undefined && !settled) {
+      const reconciled = await reconcile(work, step, verb, last, direction);
+      if (reconciled !== null) return reconciled;
+      continue;
+    }
+
+    if (onlyReconcile) return { kind: "failed", code: last?.error?.code ?? "OUTSIDE_UNKNOWN", facts: {} };
+    // What failed before a person said "go on" does not count against the step any more.
+    const counted = attempts.filter((row) => row.intentAt >= (work.data.resumedAt));
+    if (counted.length >= attemptsMax) return { kind: "failed", code: last?.error?.code ?? "DEADLINE_PASSED", facts: { attempts: attempts.length } };
+    const before = counted.at(-1);
+    if (before?.outcome === "failed") {
+      if (!isPassing(before.error?.code)) return { kind: "failed", code: before.error?.code ?? "OUTSIDE_INVALID", facts: before.facts };
+      await work.services.clock.sleep(Math.min(backoffMs * 2 ** (counted.length - 1), backoffMsMax));
+    }
+
+    const attempt = (last?.attempt ?? 0) + 1;
+    const look = work.context(step, direction, attempt, newNonce());
+    const mismatch = await identityProblem(verb, step, look);
+    if (mismatch !== null) return mismatch;
+
+    const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {});
+    const ctx = work.context(step, direction, attempt, row.nonce);
+    const result = await attemptOnce(work, step, verb, row, ctx, () => act(work, verb, step, ctx, direction));
+    if (result.kind === "done" || (result.kind === "failed" && !isPassing(result.code))) return result;
+  }
+}
+
+/** Performs the act of one attempt whose intent is committed, and commits what came of it. */
+async function attemptOnce(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, ctx: VerbContext, perform: () => Promise<Done>): Promise<StepResult> {
+  try {
+    work.services.lease.assertAlive();
+    const done = await perform();
+    if (done.value !== undefined) work.services.held.hold(work.id, done.value);
+    return await verifyAndConclude(work, step, verb, row, ctx, done);
+  } catch (error) {
+    return concludeError(work, step, verb, row, error);
+  }
+}
+
+function act(work: RunWork, verb: Verb<unknown>, step: PlanStep, ctx: VerbContext, direction: "do" | "undo"): Promise<Done> {
+  if (direction === "do") return verb.do(ctx, step.params);
+  if (verb.undo === undefined) throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to have an undo, got none`);
+  return verb.undo(ctx, step.params, work.outcomeOf(step.id) ?? lastTrace(work, step));
+}
+
+/** What the newest attempt is known to have made, when none is known to be done. */
+function lastTrace(work: RunWork, step: PlanStep): Done {
+  const row = work.attempts(step.id, "do").at(-1);
+  return row === undefined ? { objectIds: {}, facts: {}, requestIds: [] } : doneOf(row);
+}
+
+async function verifyAndConclude(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, ctx: VerbContext, done: Done): Promise<StepResult> {
+  const shared = { objectIds: done.objectIds, facts: done.facts, requestIds: done.requestIds };
+  if (row.direction !== "do" || verb.verify === undefined) {
+    await work.conclude(row, step, { outcome: "done", ...shared });
+    return { kind: "done", done, verified: null };
+  }
+  const deadline = work.now + verifyDeadlineMs;
+  for (;;) {
+    const verified = await verb.verify(ctx, step.params, done);
+    if (verified.kind === "verified") {
+      await work.conclude(row, step, { outcome: "done", ...shared, facts: { ...done.facts, ...verified.facts }, verified: verified.level });
+      return { kind: "done", done, verified: verified.level };
+    }
+    if (verified.kind === "refuted" || work.now >= deadline) {
+      const code = verified.kind === "refuted" ? verified.code : "DEADLINE_PASSED";
+      await work.conclude(row, step, { outcome: "failed", ...shared, facts: { ...done.facts, ...verified.facts }, error: { code } });
+      return { kind: "failed", code, facts: verified.facts };
+    }
+    await work.services.clock.sleep(verified.lookAgainMs);
+  }
+}
+
+/** Turns an attempt without outcome into one: asks the outside, never assumes. Null: go on with the next attempt. */
+async function reconcile(work: RunWork, step: PlanStep, verb: Verb<unknown>, open: Attempt, direction: "do" | "undo"): Promise<StepResult | null> {
+  const ctx = work.context(step, direction, open.attempt, open.nonce);
+  const mismatch = await identityProblem(verb, step, ctx);
+  if (mismatch !== null) return mismatch;
+  if (direction === "undo" || verb.reconcile === undefined) {
+    // An undo is idempotent by contract, and a verb without `reconcile` only looks or may be repeated as it is.
+    await work.conclude(open, step, { outcome: "failed", error: { code: "OUTSIDE_CONFLICT" }, facts: { reconciled: "repeat" } });
+    return null;
+  }
+  for (let looks = 0; looks < looksMax; looks += 1) {
+    const answer = await verb.reconcile(ctx, step.params);
+    if (answer.kind === "done") return verifyAndConclude(work, step, verb, open, ctx, answer.done);
+    if (answer.kind === "not-done") {
+      // "Absent" in a listing is not absence (I3): such an attempt stays unknown, and the sweep looks for its late twin.
+      const absent = answer.facts.absent === "not-proven";
+      const error = { code: "OUTSIDE_CONFLICT" };
+      await work.conclude(open, step, { outcome: absent ? "unknown" : "failed", error, facts: { ...answer.facts, reconciled: "not-done" } });
+      return null;
+    }
+    await work.services.clock.sleep(answer.lookAgainMs);
+  }
+  return { kind: "unknown", facts: { looks: looksMax } };
+}
+
+async function concludeError(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, error: unknown): Promise<StepResult> {
+  // The journal stays open on purpose.
+  if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
+  const status = typeof error.facts.status === "number" ? { status: error.facts.status } : {};
+  const isUnclear = (unclear as readonly string[]).includes(error.code);
+  const outcome = isUnclear && verb.effect === "change" ? "unknown" : "failed";
+  const code = isUnclear && verb.effect === "look" ? "OUTSIDE_UNAVAILABLE" : error.code;
+  await work.conclude(row, step, { outcome, error: { code, ...status } });
+  return { kind: "failed", code: outcome === "unknown" ? "OUTSIDE_CONFLICT" : code, facts: {} };
+}
+
+async function identityProblem(verb: Verb<unknown>, step: PlanStep, ctx: VerbContext): Promise<StepResult | null> {
+  try {
+    const seen = await verb.identify(ctx, step.params);
+    if (sameFacts(seen, step.identity as Facts)) return null;
+    return { kind: "failed", code: "IDENTITY_MISMATCH", facts: {} };
+  } catch (error) {
+    if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
+    return { kind: "failed", code: error.code, facts: {} };
+  }
+}
+
+function isPassing(code: string | undefined): boolean {
+  return code !== undefined && (passing as readonly string[]).includes(code);
+}

@@ -1,0 +1,85 @@
+import { CountersignError, isCode, type Plan, thawPlan } from "@countersign/core";
+import type { EngineClock } from "../clock/clock.ts";
+import type { StepRow, Store } from "../store/index.ts";
+import type { Lease } from "./lease.ts";
+
+/** How often unresolved creations are looked for: none may be orphaned 60 s after it becomes visible (I3). */
+const lookMs = 50_000;
+/** An unknown creation counts as absent after so long without being seen (I3). */
+const absentMs = 24 * 60 * 60_000;
+const rowsMax = 500;
+
+/** Removes late twins of one run from its target, keeping what is accounted for; how, is the connector's affair. */
+export type SweepTwins = (
+  at: { readonly run: string; readonly clock: EngineClock; readonly signal: AbortSignal; assertAlive(): void; effectSent(): Promise<void> },
+  target: { readonly tenant: string; readonly objectId: string; readonly appId: string },
+  rules: { readonly keep: readonly string[]; readonly nonces: readonly string[] },
+) => Promise<{ readonly removed: readonly string[]; readonly strangers: readonly string[] }>;
+
+/**
+ * Looks for credentials of creations whose outcome is unknown, also after their run has closed, until they are found and
+ * removed or 24 h have passed. The run itself went on with a new nonce long ago.
+ */
+export function createSweep(options: {
+  readonly store: Store;
+  readonly clock: EngineClock;
+  readonly lease: Lease;
+  readonly sweepTwins: SweepTwins;
+  readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+}): { look(): Promise<void>; nextDue(): Promise<number | null> } {
+  const { store, clock, lease } = options;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+
+  async function one(row: StepRow): Promise<void> {
+    const run = await store.run(row.runId);
+    const bytes = run?.planDigest === null || run === null ? null : await store.plan(run.planDigest);
+    if (run?.planDigest === null || run === null || bytes === null) return;
+    const { plan } = thawPlan(bytes, run.planDigest);
+    const open = await store.steps(row.runId);
+    // While the run itself reconciles this attempt, it is not the sweep's.
+    if (row.outcomeData?.facts.reconciled === undefined) return;
+    if (plan.target.kind === "entra-application") await removeTwins(plan, row, open, run.state);
+    if (clock.now() - row.intentAt >= absentMs) await store.stepResolve({ run: row.runId, ...row }, clock.now());
+  }
+
+  async function removeTwins(plan: Plan, row: StepRow, journal: readonly StepRow[], state: string): Promise<void> {
+    const created = journal.filter((other) => other.step === row.step && other.direction === "do" && other.outcome !== "unknown" && other.outcome !== "failed");
+    const discarded = new Set(journal.filter((other) => other.direction === "discard" && other.outcome === "done").map((other) => other.attempt));
+    const keep = state === "rolled_back" ? [] : created.filter((other) => !discarded.has(other.attempt)).flatMap((other) => keyIdOf(other));
+    // An attempt still open may be about to learn its keyId: nothing is removed then.
+    if (created.some((other) => other.outcome === null)) return;
+    const { target, tenant } = plan;
+    if (target.kind !== "entra-application") return;
+    const found = await options.sweepTwins(
+      { run: row.runId, clock, signal: lease.signal, assertAlive: () => lease.assertAlive(), effectSent: async () => {} },
+      { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
+      { keep, nonces: [row.nonce] },
+    );
+    if (found.strangers.length > 0) options.log("sweep.stranger", { run: row.runId, credentials: found.strangers });
+    if (found.removed.length === 0) return;
+    options.log("sweep.removed", { run: row.runId, credentials: found.removed });
+    await store.stepResolve({ run: row.runId, ...row }, clock.now());
+  }
+
+  return {
+    async look() {
+      if (clock.now() < lookedAt + lookMs) return;
+      lookedAt = clock.now();
+      for (const row of await store.unresolvedSteps(rowsMax)) {
+        await one(row).catch((error: unknown) => {
+          if (isCode(error, "LEASE_LOST")) throw error;
+          options.log("sweep.failed", { run: row.runId, error: error instanceof CountersignError ? error.code : "unknown" });
+        });
+      }
+    },
+    async nextDue() {
+      const rows = await store.unresolvedSteps(1);
+      return rows.length === 0 ? null : Math.max(lookedAt + lookMs, 0);
+    },
+  };
+}
+
+function keyIdOf(row: StepRow): string[] {
+  const id = row.outcomeData?.objectIds.keyId;
+  return typeof id === "string" ? [id] : [];
+}
