@@ -1,3 +1,4 @@
+import type { World, WorldCredential } from "../ports.ts";
 import {
   blocked,
   consumerSteps,
@@ -65,7 +66,7 @@ export const entraClientSecret: Procedure = {
       throw new TypeError(`expected an entra-client-secret row, got ${row.procedure}`);
     const [create, prove, store, , , , retire] = shape;
     const app = { tenant: row.tenant, objectId: row.objectId, appId: row.appId };
-    const old = world.credentials.find((credential) => credential.id === world.binding.id);
+    const old = replaced(world);
     if (old === undefined) throw blocked("to know which of the live secrets is to be replaced, got none", row.name);
     const { id: oldId, expiresAt } = old;
     const { updates, confirms } = consumerSteps(input, shape, { tenant: row.tenant, appId: row.appId, old: oldId });
@@ -127,6 +128,19 @@ export const entraClientSecret: Procedure = {
     };
   },
 };
+
+/**
+ * The secret to be replaced: the one that the record holds. When that cannot be shown, the live one that expires first:
+ * the plan says `unproven`, approvers read it, and a gate never opens for it by itself.
+ */
+function replaced({ binding, credentials, readAt }: World): WorldCredential | undefined {
+  const bound = credentials.find((credential) => credential.id === binding.id);
+  if (bound !== undefined || binding.by !== "unproven") return bound;
+  const end = (credential: WorldCredential) => credential.expiresAt ?? Number.POSITIVE_INFINITY;
+  const live = credentials.filter((credential) => end(credential) > readAt);
+  const candidates = live.length > 0 ? live : credentials;
+  return candidates.toSorted((a, b) => end(a) - end(b) || (a.id < b.id ? -1 : 1))[0];
+}
 
 /** Seconds as days or hours for a sentence. */
 function days(seconds: number): string {

@@ -1,7 +1,16 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { freezePlan, type InventoryRow, makePlan, procedureNamed, procedures, type World } from "../../src/index.ts";
-import { consumersByKind, entraRow, frozenOf, inputOf, postgresRow, withDigest, worldOf } from "../plan/samples.ts";
+import {
+  consumersByKind,
+  entraRow,
+  frozenOf,
+  inputOf,
+  postgresRow,
+  startMs,
+  withDigest,
+  worldOf,
+} from "../plan/samples.ts";
 import { casesOf } from "./cases.ts";
 import { goldenOf, readGolden } from "./golden.ts";
 import { proveProcedure } from "./prove.ts";
@@ -55,7 +64,7 @@ describe("what no plan may be made of", () => {
   const unknown = { id: null, by: "unproven" } as const;
 
   it("a secret nobody knows: a guess could retire another one", () => {
-    expect(blocked(entraRow, { binding: unknown })).toThrow(refused(/which of the live secrets/));
+    expect(blocked(entraRow, { binding: unknown, credentials: [] })).toThrow(refused(/which of the live secrets/));
     expect(blocked(entraRow, { binding: { id: "not-there", by: "ours" } })).toThrow(
       refused(/which of the live secrets/),
     );
@@ -87,6 +96,36 @@ describe("what no plan may be made of", () => {
     const { settings } = inputOf(entraRow);
     expect(() => entra.plan({ row: postgresRow, world: worldOf(postgresRow), settings })).toThrow(TypeError);
     expect(() => postgres.plan({ row: entraRow, world: worldOf(entraRow), settings })).toThrow(TypeError);
+  });
+});
+
+describe("a record whose secret cannot be shown", () => {
+  const [first, second] = worldOf(entraRow).credentials;
+  if (first === undefined || second === undefined) throw new Error("expected two sample credentials");
+  const at = (days: number | null) => (days === null ? null : startMs + days * 86_400_000);
+  const oldOf = (firstDays: number | null, secondDays: number | null) => {
+    const credentials = [
+      { ...first, expiresAt: at(firstDays) },
+      { ...second, expiresAt: at(secondDays) },
+    ];
+    const world = { ...worldOf(entraRow), credentials, binding: { id: null, by: "unproven" } as const };
+    const { old } = makePlan(inputOf(entraRow, world)).plan;
+    const turned = makePlan(inputOf(entraRow, { ...world, credentials: credentials.toReversed() })).plan;
+    expect(turned.old).toEqual(old);
+    expect(old.binding).toBe("unproven");
+    return old.id;
+  };
+
+  it("names the live one that expires first, and says unproven; the order of the listing does not matter", () => {
+    expect(oldOf(10, 20)).toBe(first.id);
+    expect(oldOf(20, 10)).toBe(second.id);
+    expect(oldOf(10, 10)).toBe(first.id);
+  });
+
+  it("passes over those that have expired, unless none is live", () => {
+    expect(oldOf(-30, 20)).toBe(second.id);
+    expect(oldOf(-30, null)).toBe(second.id);
+    expect(oldOf(-10, -30)).toBe(second.id);
   });
 });
 
