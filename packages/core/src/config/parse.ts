@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { issueMessage, type Problem } from "../documents/problem.ts";
 import { readYaml } from "../documents/yaml.ts";
+import { isPattern } from "../inventory/scope.ts";
 import { checkConfig } from "./checks.ts";
 import type { Config, Connection } from "./config.ts";
 import { ConfigForm } from "./schema.ts";
@@ -29,6 +30,10 @@ export function parseConfig(input: Uint8Array | string, kinds: ConnectionKinds):
     const parsed = schema?.safeParse(rest);
     for (const issue of parsed?.error?.issues ?? [])
       complain(["connections", index, ...issue.path], issueMessage(issue, at(rest, issue.path)));
+    for (const key of ["names", "paths", "roles"] as const)
+      (entry[key] ?? []).forEach((pattern, at) => {
+        if (!isPattern(pattern)) complain(["connections", index, key, at], "expected a pattern such as billing-*");
+      });
     const scope = entry.names ?? entry.paths ?? entry.roles ?? [];
     return {
       name: entry.name,

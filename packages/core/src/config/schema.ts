@@ -19,6 +19,11 @@ export const guidField = z
 /** Opaque id of a person. */
 export const personField = z.string().regex(/^p_[0-9a-f]{16}$/, "expected a person id: p_ and 16 hex digits");
 
+/** A role people hold towards an application; the same form as in evidence. */
+export const roleField = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, "expected a role of a-z, 0-9 and dash, at most 32 characters");
+
 /** Where a secret is found; configuration never holds one (design: secret references only). */
 export const secretField = z
   .string()
@@ -90,7 +95,7 @@ const LocalPerson = z.strictObject({
   email: z.email().max(320),
   iss: z.string().min(1).max(500),
   sub: z.string().min(1).max(200),
-  roles: z.array(nameField).min(1).max(20),
+  roles: z.array(roleField).min(1).max(20),
   password: secretField,
 });
 

@@ -1,7 +1,8 @@
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { isAlias, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import { hiddenCharacter, isPrototypeKey } from "./hostile.ts";
 import { documentLimits } from "./limits.ts";
+import { keyAt, nodeAt, valueAt } from "./places.ts";
 import { type DocumentCode, documentError, issueMessage, type Problem, pathText } from "./problem.ts";
 
 /** A document read and checked, with a way to complain about places in it later. */
@@ -56,12 +57,9 @@ export function readYaml<T>(input: Uint8Array | string, code: DocumentCode, sche
   if (!parsed.success)
     fail(
       flatten(parsed.error.issues, []).map(({ issue, path }) => {
-        const place =
-          issue.code === "unrecognized_keys" && issue.keys[0] !== undefined ? [...path, issue.keys[0]] : path;
-        return {
-          ...problem(path, issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path))),
-          ...at(nodeAt(root.contents, place)),
-        };
+        const said = problem(path, issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path)));
+        if (issue.code !== "unrecognized_keys") return said;
+        return { ...said, ...at(keyAt(nodeAt(root.contents, path), issue.keys[0] ?? "")) };
       }),
     );
   return {
@@ -99,7 +97,7 @@ function compose(text: string, lines: LineCounter, fail: (problems: readonly Pro
       merge: false,
       lineCounter: lines,
       prettyErrors: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
     const problems = [...root.errors, ...root.warnings].map((error) => {
       const { line, col } = lines.linePos(error.pos[0]);
@@ -148,31 +146,6 @@ function hostileNodes(
     },
   });
   return problems;
-}
-
-function nodeAt(contents: unknown, path: readonly PropertyKey[]): Node | null {
-  let node = contents as Node | null;
-  for (const part of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === part);
-      if (pair === undefined) return node;
-      node = ((pair.value as Node | null) ?? (pair.key as Node)) as Node;
-    } else if (isSeq(node) && typeof part === "number") {
-      const next = node.items[part] as Node | undefined;
-      if (next === undefined) return node;
-      node = next;
-    } else return node;
-  }
-  return node;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let current = value;
-  for (const part of path) {
-    if (typeof current !== "object" || current === null || !Object.hasOwn(current, part)) return undefined;
-    current = (current as Record<PropertyKey, unknown>)[part];
-  }
-  return current;
 }
 
 /** Issues inside the best-fitting branch of a union instead of "invalid union". */

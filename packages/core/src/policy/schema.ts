@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nameField } from "../config/schema.ts";
+import { nameField, roleField } from "../config/schema.ts";
 import { isPattern } from "../inventory/scope.ts";
 import { verifyLevels } from "../ports.ts";
 import { type DurationOptions, durationField } from "../time/duration.ts";
@@ -31,8 +31,8 @@ const FreezeField = z
   .refine((freeze) => freeze.from <= freeze.to, { error: "expected a freeze that ends on or after its first day" });
 
 const RequirementField = z.strictObject({
-  role: nameField,
-  from: z.string().regex(/^(?:owner-of-app|role:[a-z0-9][a-z0-9._-]{0,62})$/, "expected owner-of-app or role:<role>"),
+  role: roleField,
+  from: z.string().regex(/^(?:owner-of-app|role:[a-z][a-z0-9-]{0,31})$/, "expected owner-of-app or role:<role>"),
   count: z.int().min(1).max(10),
   when: z.strictObject({ risk: z.literal("high") }).optional(),
 });

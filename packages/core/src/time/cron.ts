@@ -2,6 +2,8 @@ import { Cron } from "croner";
 
 /** Whether the text is a five-field cron expression (minute, hour, day, month, weekday). */
 export function isCron(text: string): boolean {
+  // A plain date or "@daily" is croner's own extension and no cron expression.
+  if (text.trim().split(/\s+/).length !== 5) return false;
   try {
     compile(text, "UTC");
     return true;

@@ -20,11 +20,14 @@ export function parseDuration(text: string, options: DurationOptions): number | 
   return (weeks ?? 0) * 604_800 + (days ?? 0) * 86_400 + (hours ?? 0) * 3_600 + (minutes ?? 0) * 60 + (seconds ?? 0);
 }
 
+/** Longest duration anywhere: a plan holds none above it. */
+const durationSecondsMax = 400 * 86_400;
+
 /** A duration field of a document: text in, seconds out. */
 export function durationField(
   options: DurationOptions,
   secondsMin = 0,
-  secondsMax = 5 * 366 * 86_400,
+  secondsMax = durationSecondsMax,
 ): z.ZodType<number> {
   const units = options.seconds ? "weeks, days, hours, minutes or seconds" : "weeks, days, hours or minutes";
   return z

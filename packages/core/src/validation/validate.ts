@@ -1,3 +1,4 @@
+import { hiddenCharacter } from "../documents/hostile.ts";
 import type { RuleResult } from "../plan/drift.ts";
 import { approverChecks } from "./approvers.ts";
 import { block, type Check, type Finding } from "./check.ts";
@@ -29,10 +30,18 @@ export function validate(input: ValidationInput): Finding[] {
 
 function evaluated(rule: Check, input: ValidationInput) {
   try {
-    return rule.evaluate(input);
+    const verdict = rule.evaluate(input);
+    return verdict === null
+      ? null
+      : { ...verdict, observed: plain(verdict.observed), required: plain(verdict.required) };
   } catch {
     return block("the rule could not be evaluated", "an answer");
   }
+}
+
+/** Ids from outside may be anything: evidence takes 600 characters and none that repaints a terminal. */
+function plain(text: string): string {
+  return hiddenCharacter(text) === null ? text.slice(0, 600) : "text with hidden characters";
 }
 
 /** Whether any finding stops the run. */
