@@ -12,6 +12,7 @@ import {
   type RunState,
   type Signer,
   type Trust,
+  type TrustFile,
   bundleNeeds,
   buildStatement,
   canonicalBytes,
@@ -83,12 +84,12 @@ export function keysOf(seed: string): Keys {
 }
 
 /** The trust file of an installation with these keys. */
-export function trustOf(keys: Keys, change: (file: Record<string, unknown>) => void = () => {}): Trust {
+export function trustFileOf(keys: Keys): TrustFile {
   const person = (id: string, roles: string[]) => ({ person: id, iss: ISS, sub: `sub-${id}`, roles, level: "session" as const });
-  const file = {
-    v: 1 as const,
+  return {
+    v: 1,
     origin: ORIGIN,
-    profile: "test" as const,
+    profile: "test",
     solo: false,
     logKeys: [{ vkey: formatVkey(noteKey(ORIGIN, keys.log.publicKey)) }],
     runKeys: [trustedKey(keys.run.publicKey)],
@@ -97,7 +98,12 @@ export function trustOf(keys: Keys, change: (file: Record<string, unknown>) => v
     policies: [{ digest: POLICY_DIGEST }],
     inventories: [{ digest: INVENTORY_DIGEST }],
   };
-  change(file);
+}
+
+/** The same, read, after a change. */
+export function trustOf(keys: Keys, change: (file: Record<string, unknown>) => void = () => {}): Trust {
+  const file = structuredClone(trustFileOf(keys));
+  change(file as unknown as Record<string, unknown>);
   return parseTrust(writeTrust(file));
 }
 

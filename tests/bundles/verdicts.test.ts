@@ -1,6 +1,10 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readZip, renderReport, verifyBundle, writeZip } from "@countersign/evidence";
-import { LIVES, bundleOf, keysOf, trustOf } from "./builder.ts";
+import { readBundle, readZip, renderReport, verifyBundle, writeBundle, writeZip } from "@countersign/evidence";
+import { LIVES, NEW_KEY, approved, begin, bundleOf, inputOf, keysOf, trustOf } from "./builder.ts";
 
 const trust = trustOf(keysOf("home"));
 
@@ -26,4 +30,32 @@ test("a complete bundle of another installation is refused at the log's signatur
   const report = verifyBundle(await bundleOf(await LIVES.completed()), trustOf(keysOf("elsewhere")));
   expect(report.verdict).toBe("refused");
   expect(report.checks.at(-1)?.code).toBe("checkpoint");
+});
+
+test("a bundle written to a folder is proven from there, and sha256sum agrees", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "bundle-"));
+  try {
+    await writeBundle(dir, await inputOf(await LIVES.completed()));
+    expect(verifyBundle(readBundle(dir), trust).verdict).toBe("proven");
+    execFileSync("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: dir });
+    await expect(writeBundle(dir, await inputOf(await LIVES.completed()))).rejects.toThrow("EEXIST");
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
+test("an attempt that a stalled process left behind is said in the report", async () => {
+  const run = begin();
+  await approved(run);
+  run.step("create", { outcome: "unknown" });
+  run.step("create", { attempt: 2, objectIds: { keyId: NEW_KEY } });
+  const report = verifyBundle(await bundleOf(run), trust);
+  expect(report.verdict).toBe("proven");
+  expect(report.facts.find((f) => f.code === "left-behind")?.sentence).toContain("Attempt 1 of step create");
+});
+
+test("what a hostile bundle holds cannot reach the terminal", () => {
+  const report = { verdict: "refused", run: null, state: null, open: null, clock: null, profile: null, separation: null } as const;
+  const checks = [{ code: "files", result: "fail", sentence: "expected \u001b[2J\u202e nothing" }] as const;
+  expect(renderReport({ ...report, checks, facts: [] })).toMatch(/^[\x20-\x7e\n]+$/);
 });

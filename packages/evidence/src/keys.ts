@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { fromBase64url } from "./base64.ts";
 import type { Signer } from "./ed25519.ts";
-import { assertThat, show } from "./errors.ts";
+import { assertThat, EvidenceError, show } from "./errors.ts";
 
 const KEY_FILE_BYTES_MAX = 4_096;
 /** 32-byte seed of an Ed25519 key in PKCS#8 (RFC 8410) follows this prefix. */
@@ -25,7 +25,7 @@ export function createKeyFile(path: string, name: string): Signer {
  * written by group or world: whoever can read a log key can rewrite history.
  */
 export function loadKeyFile(path: string, name: string): Signer {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const fd = openKey(path);
   try {
     // fstat on the open descriptor, so that the file checked is the file read.
     const stat = fstatSync(fd);
@@ -43,6 +43,18 @@ export function loadKeyFile(path: string, name: string): Signer {
     return signerFromPem(readFileSync(fd, "utf8"), name);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openKey(path: string): number {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    // ELOOP is a link: the mode of what it points to says nothing about who may change the link.
+    throw new EvidenceError(
+      "bad-key",
+      `expected a key file at ${show(path)}, got ${(error as NodeJS.ErrnoException).code}`,
+    );
   }
 }
 

@@ -33,8 +33,9 @@ export interface Note {
   readonly signatures: readonly NoteSignature[];
 }
 
-const NAME = /^[^\s+\p{C}]{1,256}$/u;
-const SIGNATURE_LINE = /^\u2014 (\S+) (\S+)$/u;
+/** Narrower than C2SP, which allows Unicode: readers differ on what a space is outside ASCII. */
+const NAME = /^[\x21-\x2a\x2c-\x7e]{1,256}$/;
+const SIGNATURE_LINE = /^\u2014 ([\x21-\x7e]+) ([A-Za-z0-9+/=]+)$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 

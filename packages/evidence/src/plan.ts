@@ -86,6 +86,14 @@ export function parsePlan(bytes: Uint8Array): PlanFacts {
   const parsed = plan(parseCanonical(bytes, LIMITS.planBytesMax), "plan");
   const ids = new Set(parsed.steps.map((s) => s.id));
   assertThat(ids.size === parsed.steps.length, "bad-shape", "expected every step id of the plan once");
+  // What ends a credential may stand in phase retire only: everywhere else neither overlap nor gate protects it.
+  const ends = new Set(parsed.steps.filter((s) => s.phase === "retire").map((s) => s.verb));
+  const early = parsed.steps.find((s) => s.phase !== "retire" && ends.has(s.verb));
+  assertThat(
+    early === undefined,
+    "bad-shape",
+    `expected the verb of a retire step in no other phase, got step ${early?.id}`,
+  );
   const roles = new Set(parsed.approvals.require.map((r) => r.role));
   assertThat(roles.size === parsed.approvals.require.length, "bad-shape", "expected every required role once");
   return parsed;

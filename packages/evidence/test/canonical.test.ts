@@ -41,8 +41,8 @@ function isCanonical(bytes: Uint8Array): boolean {
     checkCanonical(bytes);
     return true;
   } catch (error) {
-    expect(error).toBeInstanceOf(EvidenceError);
-    return false;
+    if (error instanceof EvidenceError) return false;
+    throw error;
   }
 }
 
@@ -148,7 +148,7 @@ describe("canonical form", () => {
     ["not a number", Number.NaN],
     ["minus zero", -0],
     ["a lone surrogate", "\ud800"],
-    ["a sparse list", [1, , 2]],
+    ["a sparse list", Object.assign([], { length: 2 })],
     ["bytes", new Uint8Array(2)],
   ];
   test.each(unwritable)("does not write %s", (_, value) => {

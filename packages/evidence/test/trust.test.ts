@@ -103,6 +103,7 @@ describe("a key file", () => {
     expect(() => loadKeyFile(path, "b")).toThrow(EvidenceError);
     expect(() => loadKeyFile(path, "b")).not.toThrow("hunter2");
     symlinkSync(join(dir, "a.pem"), join(dir, "link.pem"));
-    expect(() => loadKeyFile(join(dir, "link.pem"), "l")).toThrow();
+    expect(() => loadKeyFile(join(dir, "link.pem"), "l")).toThrow("got ELOOP");
+    expect(() => loadKeyFile(join(dir, "missing.pem"), "l")).toThrow("got ENOENT");
   });
 });

@@ -50,6 +50,13 @@ function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): Re
   else say("first-effect", `First effect intended at ${first.at}, after every counted approval.`);
   if (overlapMs !== undefined)
     say("overlap", `Old and new were both valid for ${overlapMs / 1000} s before retirement.`);
+  for (const { step, intent } of leftBehind(calls)) {
+    const { attempt } = intent.entry.data;
+    say(
+      "left-behind",
+      `Attempt ${attempt} of step ${step.id} may have left something that no entry of this run takes back.`,
+    );
+  }
   const open = calls.filter((c) => c.outcomes.length === 0).length;
   if (open > 0)
     say(
@@ -57,6 +64,26 @@ function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): Re
       `${open} intent(s) have no outcome: the process stopped in between, later attempts followed.`,
     );
   return facts;
+}
+
+/** Superseded attempts whose effect may stand: a stalled process's credential is removed later, outside the run. */
+function leftBehind(calls: readonly ProvenCall[]): ProvenCall[] {
+  return calls.filter((call, i) => {
+    const { direction, attempt } = call.intent.entry.data;
+    const last = call.outcomes.at(-1)?.entry.data.outcome;
+    if (direction !== "do" || !call.step.undoable || last === "failed") return false;
+    const later = calls.slice(i + 1).filter((c) => c.step === call.step);
+    const superseded = later.some(
+      (c) => c.intent.entry.data.direction === "do" && c.intent.entry.data.attempt > attempt,
+    );
+    const discarded = later.some(
+      (c) =>
+        c.intent.entry.data.direction === "discard" &&
+        c.intent.entry.data.attempt === attempt &&
+        c.outcomes.at(-1)?.entry.data.outcome === "done",
+    );
+    return superseded && !discarded;
+  });
 }
 
 function limits({ run, genesis, log, trust, approvals, authorisation, erased }: ProvenRun): ReportFact[] {
