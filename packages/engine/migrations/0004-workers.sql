@@ -158,14 +158,19 @@ begin
   if not found then perform cs.refuse(p_run, p_fence, null); end if;
 end $$;
 
--- Writes entries about a run one holds, with data and notices, without a move.
+-- Writes entries about a run one holds, with data and notices, without a move. p_answered: what a person asked is settled.
 create function cs.note(
-  p_run text, p_fence bigint, p_worker uuid, p_at bigint, p_data jsonb, p_entries jsonb, p_notices jsonb
+  p_run text, p_fence bigint, p_worker uuid, p_at bigint, p_data jsonb, p_entries jsonb, p_notices jsonb,
+  p_answered boolean
 ) returns void language plpgsql security definer set search_path = cs, journal, pg_temp as $$
 begin
   perform cs.must('transition');
   perform cs.hold_still(p_run, p_fence, p_worker);
   if p_data is not null then update run set data = p_data where id = p_run; end if;
+  if p_answered then
+    update run set asked = null where id = p_run;
+    update directive set taken_at = p_at where run_id = p_run and taken_at is null;
+  end if;
   perform cs.notices(p_run, p_notices, p_at);
   perform cs.changed(p_run, false);
   perform cs.append_all(p_run, p_entries, p_at);
@@ -188,6 +193,7 @@ begin
   insert into step (run_id, step, direction, attempt, verb, call, fence, nonce, intent, intent_at)
     values (p_run, p_step, p_direction, p_attempt, p_verb, p_call, p_fence, p_nonce, p_facts::jsonb, p_at)
     returning * into v_step;
+  perform cs.changed(p_run, false);
   perform journal.append(p_run, 'step.intent', '{"attempt":' || p_attempt || ',"call":' || quote(p_call)
     || ',"direction":' || quote(p_direction) || ',"facts":' || p_facts || ',"step":' || quote(p_step)
     || ',"target":' || p_target || ',"verb":' || quote(p_verb) || '}', p_at);
@@ -215,6 +221,7 @@ begin
   if not found then
     raise exception 'expected an open attempt % of step %', p_attempt, p_step using errcode = 'CS003';
   end if;
+  perform cs.changed(p_run, false);
   perform journal.append(p_run, 'step.outcome', '{"attempt":' || p_attempt || ',"build":' || quote(p_build)
     || ',"call":' || quote(v_step.call) || ',"connector":' || p_connector || ',"direction":' || quote(p_direction)
     || ',"error":' || coalesce(p_error, 'null') || ',"facts":' || p_facts || ',"objectIds":' || p_object_ids

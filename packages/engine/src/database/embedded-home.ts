@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, chown, lstat, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, readFile, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CountersignError } from "@countersign/core";
+import { createOnce } from "./create-once.ts";
 
 /** The user the server runs as when we are root. */
 export interface Owner {
@@ -39,7 +40,7 @@ export async function chooseHome(state: string, owner: Owner | null, shared: str
   let home = path.join(path.resolve(state), "database");
   if (owner !== null && !(await canReach(path.resolve(state), owner))) {
     const note = path.join(state, "database.home");
-    await writeFile(note, randomBytes(6).toString("hex"), { mode: 0o600, flag: "wx" }).catch(ignoreExists);
+    await createOnce(note, randomBytes(6).toString("hex"));
     const id = (await readFile(note, "utf8")).trim();
     if (!/^[0-9a-f]{12}$/.test(id)) {
       throw new CountersignError("CONFIG_INVALID", `expected 12 hex digits in ${note}, got something else`);

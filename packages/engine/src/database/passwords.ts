@@ -1,18 +1,15 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import path from "node:path";
 import { CountersignError } from "@countersign/core";
+import { createOnce } from "./create-once.ts";
 
 const iterations = 4096;
 
 /** The random key (32 bytes, hex) that all database passwords of this installation are derived from; made at first use. */
 export async function databaseKey(stateFolder: string): Promise<string> {
   const file = path.join(stateFolder, "database.key");
-  await writeFile(file, randomBytes(32).toString("hex"), { mode: 0o600, flag: "wx", flush: true }).catch(
-    (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EEXIST") throw error;
-    },
-  );
+  await createOnce(file, randomBytes(32).toString("hex"));
   const handle = await open(file);
   const { mode } = await handle.stat().finally(() => handle.close());
   const key = await readFile(file, "utf8");

@@ -126,10 +126,11 @@ export function journalStore(sql: Sql) {
 
     /** Entries of no run, of some types, in order: genesis, policies, erasures. */
     entriesOfNoRun: (types: readonly EntryType[], limit: number): Promise<LogEntryRow[]> =>
-      sql.rows(LogEntryRow, "select * from journal.log_entry where run_id is null and type = any ($1) order by idx limit $2", [
-        [...types],
-        limit,
-      ]),
+      sql.rows(
+        LogEntryRow,
+        "select * from journal.log_entry where run_id is null and type = any ($1) order by idx limit $2",
+        [[...types], limit],
+      ),
 
     /** Leaf hashes from index `from`, for proofs. */
     async leafHashes(from: number, limit: number): Promise<Uint8Array[]> {

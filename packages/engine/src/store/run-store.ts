@@ -185,6 +185,8 @@ export function runStore(sql: Sql) {
         readonly data?: Facts;
         readonly entries: readonly EntryInput[];
         readonly notices?: readonly RunNotice[];
+        /** What a person asked for is settled by it. */
+        readonly answered?: boolean;
       },
     ): Promise<void> =>
       sql.call(nothing, "cs.note", {
@@ -195,6 +197,7 @@ export function runStore(sql: Sql) {
         data: said.data === undefined ? null : JSON.stringify(said.data),
         entries: entriesText(said.entries),
         notices: JSON.stringify(said.notices ?? []),
+        answered: said.answered ?? false,
       }),
 
     /** Puts a run one holds back to wait until `notBefore`; makes no entry. */

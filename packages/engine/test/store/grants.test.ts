@@ -93,7 +93,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
     "select cs.transition('$run', 0, gen_random_uuid(), 'approved', 'executing', null, 0, null, null, true, null, null, null, null, null, null, false)",
     but("cs_executor"),
   ],
-  ["select cs.note('$run', 0, gen_random_uuid(), 0, null, null, null)", but("cs_executor")],
+  ["select cs.note('$run', 0, gen_random_uuid(), 0, null, null, null, false)", but("cs_executor")],
   ["select cs.decide('$run', '', '', '', 'approve', 'session', '', '', 0, 0, true, 0)", but("cs_api")],
   ["select cs.withdraw('$run', 'p', 0)", but("cs_api")],
   ["select cs.direct('$run', 'hold', 'p', null, 0)", but("cs_api")],
@@ -180,11 +180,12 @@ it("pins the search path of every function that runs as its owner", async () => 
   expect(rows).toEqual([]);
 });
 
-it("makes every process log in as itself", async () => {
+it("makes every process log in as itself, which it can tell", async () => {
   for (const role of roles) {
     const { rows } = await (clients.get(role) as pg.Client).query(
       "select session_user::text as who, rolsuper as super from pg_roles where rolname = session_user",
     );
     expect(rows).toEqual([{ who: role, super: false }]);
   }
+  expect(await stores.cs_scanner.sessionUser()).toBe("cs_scanner");
 });

@@ -133,6 +133,9 @@ describe("the step journal", () => {
     expect(await stores.cs_api.notices({ run: hold.run, limit: 9 })).toEqual([]);
     await stores.cs_executor.note(hold, note);
     expect((await stores.cs_api.run(hold.run))?.data).toEqual({ gate: "shut" });
+    await stores.cs_api.direct(hold.run, "look-again", ada, startedAt);
+    await stores.cs_executor.note(hold, { at: startedAt, entries: [], answered: true });
+    expect((await stores.cs_api.run(hold.run))?.asked).toBeNull();
     expect(await stores.cs_api.notices({ run: hold.run, limit: 9 })).toMatchObject([
       { kind: "run.overdue", state: "due" },
     ]);
