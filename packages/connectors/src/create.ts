@@ -1,4 +1,5 @@
 import { type Connectors, CountersignError, type Scanner, type WorldReader } from "@countersign/core";
+import type { z } from "zod";
 import { consumerConfirm } from "./consumer/confirm.ts";
 import { addPassword } from "./entra/add-password.ts";
 import type { Tenant } from "./entra/graph.ts";
@@ -9,8 +10,9 @@ import { createSignInLog } from "./entra/sign-in-log.ts";
 import { createSweep } from "./entra/sweep.ts";
 import { entraWorld } from "./entra/world.ts";
 import { referenceFilePoint } from "./files/point.ts";
-import type { FilesConnection } from "./files/schema.ts";
+import { FilesConnection } from "./files/schema.ts";
 import { connectionFileWrite } from "./files/write-connection.ts";
+import { KeyVaultConnection } from "./keyvault/schema.ts";
 import { defaultApiVersion, recordStore, type Vault } from "./keyvault/vault.ts";
 import { keyvaultCopy, keyvaultWrite } from "./keyvault/verbs.ts";
 import { isLoopbackHost } from "./kit/addresses.ts";
@@ -23,6 +25,7 @@ import { defaultWaits } from "./kit/twice.ts";
 import { type AnyVerb, offer } from "./kit/verb.ts";
 import { disableRole } from "./postgres/disable-role.ts";
 import { provePostgres } from "./postgres/prove.ts";
+import { PostgresConnection } from "./postgres/schema.ts";
 import type { Server } from "./postgres/server.ts";
 import { createSessions } from "./postgres/sessions.ts";
 import { setPassword } from "./postgres/set-password.ts";
@@ -89,44 +92,40 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
 
   const vaults = namedBy(
     "key-vault connection",
-    config.connections.flatMap((connection): Vault[] => {
-      if (connection.kind !== "key-vault") return [];
+    settingsOf(config, "key-vault", KeyVaultConnection).map((connection): Vault => {
       const tenant = tenants(connection.tenant);
       const endpoint = http.endpoint(connection.url);
-      return [
-        {
-          connection,
-          tenantId: tenant.settings.id,
+      return {
+        connection,
+        tenantId: tenant.settings.id,
+        http,
+        endpoint,
+        token: clientSecretTokens({
           http,
-          endpoint,
-          token: clientSecretTokens({
-            http,
-            authority: tenant.authority,
-            tenantId: tenant.settings.id,
-            clientId: connection.client.clientId,
-            secret: () => deps.readSecret(connection.client.secret),
-            scope: `${connection.audience.replace(/\/$/, "")}/.default`,
-            budget: tenant.budgets.token,
-          }),
-          budget: budgets(`${tenant.settings.id}:vault:${endpoint.base.host}`),
-          query: { "api-version": connection.apiVersion ?? defaultApiVersion },
-          loopback,
-        },
-      ];
+          authority: tenant.authority,
+          tenantId: tenant.settings.id,
+          clientId: connection.client.clientId,
+          secret: () => deps.readSecret(connection.client.secret),
+          scope: `${connection.audience.replace(/\/$/, "")}/.default`,
+          budget: tenant.budgets.token,
+        }),
+        budget: budgets(`${tenant.settings.id}:vault:${endpoint.base.host}`),
+        query: { "api-version": connection.apiVersion ?? defaultApiVersion },
+        loopback,
+      };
     }),
     (vault) => vault.connection.name,
   );
 
   const roots = namedBy(
     "files connection",
-    config.connections.filter((connection): connection is FilesConnection => connection.kind === "files"),
+    settingsOf(config, "files", FilesConnection),
     (connection) => connection.name,
   );
 
   const servers = namedBy(
     "postgres connection",
-    config.connections.flatMap((connection): Server[] => {
-      if (connection.kind !== "postgres") return [];
+    settingsOf(config, "postgres", PostgresConnection).map((connection): Server => {
       const local = isLoopbackHost(connection.host) || connection.host.startsWith("/");
       if (connection.tls.mode === "disable" && !(local && loopback)) {
         throw new CountersignError(
@@ -134,14 +133,12 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
           `expected tls verify-full on connection ${connection.name}, got it disabled outside loopback`,
         );
       }
-      return [
-        {
-          connection,
-          password: () => deps.readSecret(connection.password),
-          callDeadlineMs: config.callDeadlineMs,
-          ca: config.network.ca,
-        },
-      ];
+      return {
+        connection,
+        password: () => deps.readSecret(connection.password),
+        callDeadlineMs: config.callDeadlineMs,
+        ca: config.network.ca,
+      };
     }),
     (server) => server.connection.name,
   );
@@ -186,4 +183,18 @@ function namedBy<T>(what: string, list: readonly T[], nameOf: (item: T) => strin
       throw new CountersignError("CONFIG_INVALID", `expected a ${what} named ${name} in the configuration, got none`);
     return found;
   };
+}
+
+/** Connections of one kind, in the form of their schema. */
+function settingsOf<T>(config: ConnectorsConfig, kind: string, schema: z.ZodType<T>): readonly T[] {
+  return config.connections
+    .filter((connection) => connection.kind === kind)
+    .map((connection) => {
+      const parsed = schema.safeParse(connection.settings);
+      if (parsed.success) return parsed.data;
+      throw new CountersignError(
+        "CONFIG_INVALID",
+        `expected a well-formed connection ${connection.name}, got one that is not`,
+      );
+    });
 }

@@ -1,23 +1,16 @@
-import type { Clock, SecretValue } from "@countersign/core";
-import type { EntraTenant } from "./entra/schema.ts";
-import { EntraTenant as EntraTenantSchema } from "./entra/schema.ts";
+import type { Clock, Config, SecretValue, TenantConfig } from "@countersign/core";
+import type { z } from "zod";
 import { FilesConnection } from "./files/schema.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
 import type { Waits } from "./kit/twice.ts";
 import { PostgresConnection } from "./postgres/schema.ts";
 
-/** Schema of a connection by its kind; core's configuration parser is given this map. */
-export const connectionSchemas = {
-  "key-vault": KeyVaultConnection,
-  files: FilesConnection,
-  postgres: PostgresConnection,
-} as const;
-
-/** Any connection of the configuration. */
-export type Connection = KeyVaultConnection | FilesConnection | PostgresConnection;
-
-/** Schema of a tenant of the configuration. */
-export const tenantSchema = EntraTenantSchema;
+/** Schema of a connection entry (without `kind`) by kind; core's configuration parser is given this map. */
+export const connectionKinds: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+  ["key-vault", KeyVaultConnection],
+  ["files", FilesConnection],
+  ["postgres", PostgresConnection],
+]);
 
 /** The parts of the configuration that connectors read. */
 export interface ConnectorsConfig {
@@ -28,10 +21,11 @@ export interface ConnectorsConfig {
     readonly proxy: string | null;
     readonly loopback: boolean;
   };
+  /** Longest time one outside call may take, real ms. */
   readonly callDeadlineMs: number;
-  readonly tenants: readonly EntraTenant[];
-  readonly connections: readonly Connection[];
-  /** Waits around deciding reads; the defaults fit real directories. */
+  readonly tenants: readonly TenantConfig[];
+  readonly connections: readonly Pick<Config["connections"][number], "name" | "kind" | "settings">[];
+  /** Waits of domain time around deciding reads; the defaults fit real directories. */
   readonly waits?: Partial<Waits>;
 }
 

@@ -42,7 +42,6 @@ export function addPassword(tenants: Tenants, connector: Verb["connector"]): Ver
     identify: (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
     intent: (ctx, params) => ({
       displayName: ctx.marker,
-      nonce: ctx.nonce,
       endDateTime: isoOf(ctx.clock.now() + params.lifetimeSeconds * 1_000),
     }),
 
@@ -113,7 +112,7 @@ function endOf(ctx: VerbContext, params: Params): string {
 async function reconcile(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Reconciled> {
   const tenant = tenants(params.tenant);
   if (ctx.direction !== "do") return reconcileRemoval(ctx, params, tenants);
-  const nonces = new Set(ctx.past.filter((past) => past.outcome !== "done").map((past) => past.intent.nonce));
+  const nonces = new Set(ctx.past.filter((past) => past.outcome !== "done").map((past) => past.nonce));
   nonces.add(ctx.nonce);
   const intentAt = currentIntent(ctx)?.intentAt;
   const { settleMs, apartMs } = tenant.waits;

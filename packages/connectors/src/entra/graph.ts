@@ -1,4 +1,4 @@
-import { CountersignError } from "@countersign/core";
+import { CountersignError, type TenantConfig } from "@countersign/core";
 import { z } from "zod";
 import type { Budget } from "../kit/budget.ts";
 import type { Answer, Call, Endpoint, ErrorReader, Http } from "../kit/http.ts";
@@ -6,11 +6,10 @@ import type { Leave } from "../kit/leave.ts";
 import { limits } from "../kit/limits.ts";
 import type { TokenSource } from "../kit/token.ts";
 import type { Waits } from "../kit/twice.ts";
-import type { EntraTenant } from "./schema.ts";
 
 /** One tenant ready to be called. */
 export interface Tenant {
-  readonly settings: EntraTenant;
+  readonly settings: TenantConfig;
   readonly http: Http;
   readonly authority: Endpoint;
   readonly graph: Endpoint;
@@ -28,14 +27,7 @@ export interface Tenant {
 /** Finds a tenant by its name in the configuration. Throws CONFIG_INVALID. */
 export type Tenants = (name: string) => Tenant;
 
-const GraphError = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string().nullish(),
-    innerError: z.unknown(),
-    innererror: z.unknown(),
-  }),
-});
+const GraphError = z.object({ error: z.object({ code: z.string(), message: z.string().nullish() }) });
 
 /**
  * Graph reports concurrent changes as 409 `Directory_ConcurrencyViolation`, but also as 400 or 503 with the same text;

@@ -78,7 +78,7 @@ async function point(
   const now = referenceIn(params.path, text);
   if (now === to) return pointed(ctx, true);
   if (now !== from) {
-    const code = ctx.direction === "do" ? "OUTSIDE_CONFLICT" : "UNDO_IMPOSSIBLE";
+    const code = ctx.direction === "do" ? "PLAN_DRIFTED" : "UNDO_IMPOSSIBLE";
     throw new CountersignError(
       code,
       `expected ${params.path} to hold what the plan saw, got the content of another writer`,

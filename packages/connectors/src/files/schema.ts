@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { connectionBase } from "../kit/schema.ts";
 
-/** Connection of kind `files`: one folder and the relative paths that may be written below it (I12). */
+/** Entry of a connection (without `kind`) of kind `files`: one folder and the relative paths that may be written below it (I12). */
 export const FilesConnection = z.strictObject({
   ...connectionBase,
-  kind: z.literal("files"),
   root: z.string().min(1).max(1_024),
   /** Patterns of paths below `root`, with `/`; `*` stands for any characters within one name. */
   paths: z.array(z.string().min(1).max(512)).min(1).max(200),

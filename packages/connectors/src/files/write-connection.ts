@@ -64,7 +64,7 @@ export function connectionFileWrite(roots: FileRoots, records: Records, connecto
         );
       }
       const from = params.previous === null ? null : await fromRecord(ctx, params, params.previous);
-      return replace(ctx, params, to, from, "OUTSIDE_CONFLICT");
+      return replace(ctx, params, to, from, "PLAN_DRIFTED");
     },
 
     async verify(ctx, params) {
@@ -98,7 +98,7 @@ export function connectionFileWrite(roots: FileRoots, records: Records, connecto
     params: Params,
     to: Versioned,
     from: RoleCredentials | null,
-    conflict: "OUTSIDE_CONFLICT" | "UNDO_IMPOSSIBLE",
+    conflict: "PLAN_DRIFTED" | "UNDO_IMPOSSIBLE",
   ): Promise<Done> {
     const held = await read(params);
     if (held === null)

@@ -1,10 +1,9 @@
 import { z } from "zod";
 import { connectionBase, secretReference } from "../kit/schema.ts";
 
-/** Connection of kind `key-vault`: one vault and the secret names that may be written in it (I12). */
+/** Entry of a connection (without `kind`) of kind `key-vault`: one vault and the secret names that may be written in it (I12). */
 export const KeyVaultConnection = z.strictObject({
   ...connectionBase,
-  kind: z.literal("key-vault"),
   tenant: z.string().min(1),
   url: z.url(),
   /** Audience of our tokens, e.g. `https://vault.azure.net`; other clouds have their own. */

@@ -44,7 +44,7 @@ export function keyvaultWrite(vaults: Vaults, connector: Verb["connector"], sett
     retry: "once",
     call: "secret.set",
     identify: (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
-    intent: (ctx, params) => ({ nonce: ctx.nonce, previous: params.previous }),
+    intent: (_ctx, params) => ({ previous: params.previous }),
     do: (ctx, params) => write(ctx, target(params), ctx.value()),
     verify: (ctx, params, done) =>
       verifyWrite(ctx, target(params), done, () => storedValue(ctx, params, needId(done, "version"))),
@@ -87,7 +87,7 @@ export function keyvaultCopy(
     retry: "once",
     call: "secret.copy",
     identify: (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
-    intent: (ctx, params) => ({ nonce: ctx.nonce, previous: params.previous }),
+    intent: (_ctx, params) => ({ previous: params.previous }),
     async do(ctx, params) {
       const to = target(params);
       assertScope(to.vault, to.name);

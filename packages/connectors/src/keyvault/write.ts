@@ -65,7 +65,7 @@ export async function write(ctx: VerbContext, to: Write, value: SecretValue): Pr
     return doneWith(ctx, before.version, null, []);
   if ((before?.version ?? null) !== to.previous && before?.tags["cs-run"] !== ctx.run) {
     throw new CountersignError(
-      "OUTSIDE_CONFLICT",
+      "PLAN_DRIFTED",
       "expected the newest version to be the plan's, got one by another writer",
       {
         call: to.call,
@@ -145,7 +145,7 @@ export async function verifyWrite(
 export async function reconcileWrite(ctx: VerbContext, to: Write, settleMs: number): Promise<Reconciled> {
   const nonces = new Set([
     ctx.nonce,
-    ...ctx.past.filter((past) => past.direction === ctx.direction).map((past) => past.intent.nonce),
+    ...ctx.past.filter((past) => past.direction === ctx.direction).map((past) => past.nonce),
   ]);
   for (let look = 0; look < 2; look += 1) {
     await ctx.clock.sleep(look === 0 ? settleMs : 5_000, ctx.signal);
@@ -155,7 +155,7 @@ export async function reconcileWrite(ctx: VerbContext, to: Write, settleMs: numb
         ({ tags }) =>
           tags["cs-run"] === ctx.run &&
           (tags["cs-undo-of"] !== undefined) === (ctx.direction !== "do") &&
-          nonces.has(tags["cs-nonce"]),
+          nonces.has(tags["cs-nonce"] ?? ""),
       )
       .sort((a, b) => b.created - a.created)[0];
     if (mine !== undefined) return { kind: "done", done: doneWith(ctx, mine.version, null, []) };

@@ -32,7 +32,7 @@ export function setPassword(servers: Servers, connector: Verb["connector"]): Ver
     retry: "once",
     call: "role.set-password",
     identify: (ctx, params) => identifyForVerb(ctx, servers(params.server)),
-    intent: (ctx, params) => ({ role: params.role, nonce: ctx.nonce }),
+    intent: (_ctx, params) => ({ role: params.role }),
 
     async do(ctx, params) {
       const server = servers(params.server);
@@ -47,7 +47,7 @@ export function setPassword(servers: Servers, connector: Verb["connector"]): Ver
           const byThisRun = parseMarker(role.marker)?.run === ctx.run;
           if (!byThisRun && (await sessionsOf(client, params.role)).length > 0) {
             throw new CountersignError(
-              "OUTSIDE_CONFLICT",
+              "PLAN_DRIFTED",
               `expected the idle role ${params.role} to have no sessions, got some: somebody uses it`,
               {
                 call: "role.set-password",

@@ -18,7 +18,10 @@ export function postgresWorld(needs: Needs): WorldReader {
     procedure: "postgres-role-password",
     async versionSignsIn(ctx, row, version) {
       if (row.procedure !== "postgres-role-password") return null;
-      const held = namedRole(await needs.records(row.record.connection).version(ctx, row.record.name, version), row.roles);
+      const held = namedRole(
+        await needs.records(row.record.connection).version(ctx, row.record.name, version),
+        row.roles,
+      );
       if (held === null) return false;
       const login = await logInOnce(ctx, needs.servers(row.connection), held);
       return login.kind === "yes" ? true : login.kind === "no" ? false : null;
