@@ -6,6 +6,7 @@ import {
   noOwnEffects,
   type OwnEffects,
   type RuleResult,
+  sameFacts,
   type World,
 } from "../../src/index.ts";
 import { consumersByKind, entraRow, frozenOf, people, postgresRow, samples, withDigest, worldOf } from "./samples.ts";
@@ -176,6 +177,16 @@ describe("drift", () => {
       world: { credentials: [old, key("44444444")], record: { ...record, version: "v-9" } },
     };
     expect(codes(now)).toEqual(["row-gone", "key-added", "key-removed", "record-changed"]);
+  });
+});
+
+describe("an identity", () => {
+  it("is the same facts, in any order, and no fact more or less", () => {
+    expect(sameFacts({ a: 1, b: "x" }, { b: "x", a: 1 })).toBe(true);
+    for (const other of [{ a: 1 }, { a: 1, b: "y" }, { a: 1, b: "x", c: null }, { a: "1", b: "x" }, { a: 1, c: "x" }]) {
+      expect(sameFacts({ a: 1, b: "x" }, other)).toBe(false);
+      expect(sameFacts(other, { a: 1, b: "x" })).toBe(false);
+    }
   });
 });
 
