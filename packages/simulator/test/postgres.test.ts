@@ -1,3 +1,4 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -122,13 +123,44 @@ describe.runIf(programs !== null)("the PostgreSQL proxy in front of a real serve
       .toBe("0");
   });
 
+  test("a role whose password nobody holds is an orphan a minute later, unless it may not log in", async () => {
+    const salt = randomBytes(16);
+    const verifier = (password: string): string => {
+      const salted = pbkdf2Sync(password, salt, 4096, 32, "sha256");
+      const part = (name: string) => createHmac("sha256", salted).update(name).digest();
+      const stored = createHash("sha256").update(part("Client Key")).digest("base64");
+      return `SCRAM-SHA-256$4096:${salt.toString("base64")}$${stored}:${part("Server Key").toString("base64")}`;
+    };
+    const orphans = async () => {
+      await tenant.manage("POST", "/clock/advance", { by: 61 });
+      return (await tenant.manage("GET", "/figures")).body.postgres[0].orphans.map(
+        (item: { role: string }) => item.role,
+      );
+    };
+    const client = await connect();
+    await client.query(`alter role app_b password '${verifier("second-password")}'`);
+    expect(await orphans()).toEqual([]);
+    await client.query("begin");
+    await client.query(`alter role "app_a" password '${verifier("lost")}'`);
+    await client.query("rollback");
+    expect(await orphans()).toEqual([]);
+    await client.query("create role app_c nologin");
+    await client.query(`alter role app_c login password '${verifier("lost")}'`);
+    expect(await orphans()).toEqual(["app_c"]);
+    await client.query("alter role app_c nologin");
+    expect(await orphans()).toEqual([]);
+    await client.end();
+  });
+
   test("hosted workloads reconnect all the time with what their file or vault entry holds", async () => {
+    const since = (await tenant.manage("GET", "/effects?limit=10000")).body.next;
     const started = performance.now();
     const advanced = (await tenant.manage("POST", "/clock/advance", { by: "P1D" })).body;
     process.stdout.write(`${advanced.events} real connections in ${Math.round(performance.now() - started)} ms\n`);
     expect(advanced.events).toBe(288);
     const read = async (name: string) =>
-      (await tenant.manage("GET", `/effects?op=postgres.connect&workload=${name}&limit=10000`)).body.entries;
+      (await tenant.manage("GET", `/effects?op=postgres.connect&workload=${name}&limit=10000&after=${since}`)).body
+        .entries;
     expect((await read("by-file")).length).toBe(144);
     expect(
       (await read("by-file")).every(

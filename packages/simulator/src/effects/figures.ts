@@ -3,6 +3,7 @@ import type { World } from "../world.ts";
 import { heldTexts } from "./held-values.ts";
 import type { Effect } from "./log.ts";
 import { findOrphans } from "./orphans.ts";
+import { findRoleOrphans } from "./role-orphans.ts";
 import { countSignIns } from "./sign-in-figures.ts";
 
 /** Body of `GET /figures`: everything is counted from the effect log and from what is in the tenant now. */
@@ -26,6 +27,7 @@ export function figures(world: World): Record<string, unknown> {
   const postgres = tenant.postgres.map((database) => ({
     name: database.name,
     ...countSignIns(byDatabase.get(database.name) ?? [], (entry) => text(entry.target.role)),
+    orphans: findRoleOrphans(world, database, held),
   }));
   const all = [...applications, ...postgres];
   return {
@@ -35,7 +37,7 @@ export function figures(world: World): Record<string, unknown> {
     totals: {
       signIns: all.reduce((sum, item) => sum + item.signIns, 0),
       failedSignIns: all.reduce((sum, item) => sum + item.failedSignIns, 0),
-      orphans: applications.reduce((sum, item) => sum + item.orphans.length, 0),
+      orphans: all.reduce((sum, item) => sum + item.orphans.length, 0),
       orphansNaive: applications.reduce((sum, item) => sum + item.orphansNaive.length, 0),
     },
   };

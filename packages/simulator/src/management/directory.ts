@@ -56,7 +56,10 @@ export function directory(world: World): Record<string, unknown> {
         })),
       })),
     })),
-    postgres: tenant.postgres.map((database) => ({ ...database, url: addresses.postgres[database.name] })),
+    postgres: tenant.postgres.map(({ roles: _, ...database }) => ({
+      ...database,
+      url: addresses.postgres[database.name],
+    })),
     workloads: tenant.workloads.map(({ held, nextMs, ...workload }) => ({
       ...workload,
       next: isoTime(nextMs),

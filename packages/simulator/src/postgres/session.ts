@@ -17,6 +17,7 @@ import {
   sqlText,
   startupParameters,
 } from "./framing.ts";
+import { applyRoleChanges, type RoleChange, readRoleChanges } from "./roles.ts";
 import { readWorkloadName } from "./workload-name.ts";
 
 const READS =
@@ -33,6 +34,7 @@ interface Cycle {
   lost: boolean;
   tags: string[];
   error: string | null;
+  roleChanges: RoleChange[];
 }
 
 /** One client connection through the proxy to the real server. */
@@ -49,6 +51,7 @@ export class PostgresSession {
   #batch: Frame[] = [];
   /** Forwarded and not yet answered, oldest first: a client may send on before it has its answer. */
   readonly #cycles: Cycle[] = [];
+  #uncommitted: RoleChange[] = [];
   /** Messages are handled one after another, since a hold may stop any of them. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -56,6 +59,8 @@ export class PostgresSession {
     this.#world = world;
     this.#database = database;
     this.#client = client;
+    // Messages are forwarded one by one; waiting to join them would cost 40 ms each time.
+    client.setNoDelay(true);
     client.on("data", (chunk: Buffer) => this.#read(this.#fromClient, chunk, (frame) => this.#onClient(frame)));
     client.on("error", () => client.destroy());
     client.on("close", () => this.#onClientClose());
@@ -119,6 +124,7 @@ export class PostgresSession {
   #openServer(): Socket {
     const server = connect(this.#database.port, this.#database.host);
     this.#server = server;
+    server.setNoDelay(true);
     server.on("data", (chunk: Buffer) => this.#read(this.#fromServer, chunk, (frame) => this.#onServer(frame)));
     server.on("error", () => {
       if (this.#startup === "authenticating") {
@@ -134,12 +140,11 @@ export class PostgresSession {
   }
 
   async #startCycle(): Promise<void> {
-    const text = blankSecrets(
-      this.#batch
-        .filter((frame) => frame.type === "Q" || frame.type === "P")
-        .map(sqlText)
-        .join("; "),
-    );
+    const sql = this.#batch
+      .filter((frame) => frame.type === "Q" || frame.type === "P")
+      .map(sqlText)
+      .join("; ");
+    const text = blankSecrets(sql);
     const target = { ...this.#target(), text };
     const requestId = randomUUID();
     const firing = this.#fire("postgres.query", target);
@@ -160,6 +165,7 @@ export class PostgresSession {
       lost: mischief === "after",
       tags: [],
       error: null,
+      roleChanges: readRoleChanges(sql),
     });
     this.#forwardBatch();
   }
@@ -180,7 +186,9 @@ export class PostgresSession {
     if (frame.type === "C") cycle.tags.push(frame.bytes.subarray(5, -1).toString("utf8"));
     if (cycle.kept === null) this.#client.write(frame.bytes);
     else cycle.kept.push(frame.bytes);
-    if (frame.type === "Z") await this.#endCycle(cycle);
+    if (frame.type !== "Z") return;
+    this.#noteRoles(cycle, String.fromCharCode(frame.bytes[5] ?? 0));
+    await this.#endCycle(cycle);
   }
 
   #onAuthentication(frame: Frame): void {
@@ -191,6 +199,15 @@ export class PostgresSession {
     if (frame.type !== "Z") return;
     this.#startup = "ready";
     this.#log("postgres.connect", randomUUID(), this.#target(), true, "ok", null, null);
+  }
+
+  /** Role changes count once they are committed: `status` is the server's own word, I = outside a transaction. */
+  #noteRoles(cycle: Cycle, status: string): void {
+    if (cycle.error === null) this.#uncommitted.push(...cycle.roleChanges);
+    if (status !== "I") return;
+    const kept = cycle.error === null && !cycle.tags.includes("ROLLBACK");
+    if (kept) applyRoleChanges(this.#database.roles, this.#uncommitted, this.#world.clock.nowMs);
+    this.#uncommitted = [];
   }
 
   async #endCycle(cycle: Cycle): Promise<void> {

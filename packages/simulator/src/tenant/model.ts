@@ -147,6 +147,14 @@ export interface DirectoryAudit {
   userAgent: string | null;
 }
 
+/** What the proxy has seen of a login role. */
+export interface RoleState {
+  /** SCRAM verifier as it was set; null when none was. Never leaves the process but for the state file. */
+  verifier: string | null;
+  setMs: number;
+  login: boolean;
+}
+
 /** A real PostgreSQL server behind the proxy. */
 export interface PostgresDatabase {
   name: string;
@@ -154,6 +162,7 @@ export interface PostgresDatabase {
   port: number;
   /** Port of the proxy; 0 until it has one. */
   listenPort: number;
+  roles: Record<string, RoleState>;
 }
 
 /** An application made for whoever drives this tenant, with the credential it signs in with. */

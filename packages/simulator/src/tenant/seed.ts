@@ -52,7 +52,7 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
   for (const database of scenario.postgres) {
     // The server behind a proxy may have moved since the last start; the proxy's own port stays.
     const known = tenant.postgres.find((item) => item.name === database.name);
-    if (known === undefined) tenant.postgres.push({ ...database });
+    if (known === undefined) tenant.postgres.push({ ...database, roles: {} });
     else Object.assign(known, { host: database.host, port: database.port });
   }
   for (const workload of scenario.workloads) addWorkload(world, workload);

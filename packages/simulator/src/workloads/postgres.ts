@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
-import pg from "pg";
+import { signInOnce } from "../postgres/client.ts";
 import { workloadName } from "../postgres/workload-name.ts";
 import type { Workload } from "../tenant/model.ts";
 import { readSecret } from "../vault/store.ts";
 import type { World } from "../world.ts";
 import { readAccount } from "./account.ts";
 
-const CONNECT_MS_MAX = 15_000;
+const SIGN_IN_MS_MAX = 15_000;
 
 /** One sign-in of a workload that lives on a database account: connects through the proxy, asks, leaves. */
 export async function actPostgres(world: World, workload: Workload, atMs: number): Promise<void> {
@@ -17,24 +17,15 @@ export async function actPostgres(world: World, workload: Workload, atMs: number
     logWithoutConnection(world, workload, atMs);
     return;
   }
-  const client = new pg.Client({
-    host: "127.0.0.1",
+  // The proxy logs the sign-in, a refusal with its SQLSTATE; a failed one is counted, not retried.
+  await signInOnce({
     port: database.listenPort,
     user: held.user,
     password: held.value,
     database: held.database ?? "postgres",
-    application_name: workloadName(workload.name, atMs),
-    connectionTimeoutMillis: CONNECT_MS_MAX,
+    applicationName: workloadName(workload.name, atMs),
+    deadlineMs: SIGN_IN_MS_MAX,
   });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    await client.query("select 1");
-  } catch {
-    // The proxy has logged the refusal with its SQLSTATE; a failed sign-in is counted, not retried.
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }
 
 async function refresh(world: World, workload: Workload, atMs: number): Promise<void> {
