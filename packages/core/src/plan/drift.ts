@@ -58,9 +58,10 @@ export function driftOf(
   if (!sameFacts(world.target, plan.steps[0]?.identity ?? {}))
     say("target-replaced", plan.target.name, "another target of that name");
 
-  const now = new Set(world.credentials.map((credential) => credential.id).filter((id) => !own.credentialIds.has(id)));
+  const now = new Set(world.credentials.map((credential) => credential.id));
   const then = new Set(plan.baseline.credentialIds);
-  for (const id of now) if (!then.has(id)) say("key-added", "no other key", id);
+  // Ours may have been there before: of two roles that take turns, the idle one can be able to log in already.
+  for (const id of now) if (!then.has(id) && !own.credentialIds.has(id)) say("key-added", "no other key", id);
   for (const id of then) if (!now.has(id)) say("key-removed", id, "absent");
 
   const version = world.record.version;

@@ -3,13 +3,24 @@ import { describe, expect, it } from "vitest";
 import {
   driftOf,
   type InventoryRow,
+  makePlan,
   noOwnEffects,
   type OwnEffects,
   type RuleResult,
   sameFacts,
   type World,
 } from "../../src/index.ts";
-import { consumersByKind, entraRow, frozenOf, people, postgresRow, samples, withDigest, worldOf } from "./samples.ts";
+import {
+  consumersByKind,
+  entraRow,
+  frozenOf,
+  inputOf,
+  people,
+  postgresRow,
+  samples,
+  withDigest,
+  worldOf,
+} from "./samples.ts";
 
 interface Now {
   readonly row?: InventoryRow | null;
@@ -227,6 +238,21 @@ describe("no drift", () => {
   ];
   it.each(cases)("%s", (_, now) => {
     expect(codes(now)).toEqual([]);
+  });
+
+  it("our new password for a role that could log in before", () => {
+    const world = { record: { ...worldOf(postgresRow).record, version: "v-2" } };
+    const ours = { credentialIds: new Set(["orders_b"]), recordVersions: new Set(["v-2"]) };
+    expect(codes({ own: ours, world }, postgresRow)).toEqual([]);
+  });
+
+  it("a role that could not log in before and now can, by us", () => {
+    const [active, idle] = worldOf(postgresRow).credentials;
+    if (active === undefined || idle === undefined) throw new Error("expected two roles");
+    const { plan } = makePlan(inputOf(postgresRow, { ...worldOf(postgresRow), credentials: [active] }));
+    const own = { ...noOwnEffects, credentialIds: new Set([idle.id]) };
+    expect(driftOf(plan, worldOf(postgresRow), postgresRow, plan.rules, own)).toEqual([]);
+    expect(driftOf(plan, worldOf(postgresRow), postgresRow, plan.rules)).toHaveLength(1);
   });
 
   it("another policy digest alone: the plan's own rules decide", () => {
