@@ -12,8 +12,8 @@ import { contextOf, jumpingClock, lifetimeSeconds, openTenant, verbOf } from "./
 type Params = Record<string, unknown>;
 
 function suite(name: string, open: () => Promise<Stage<Params>>, lacks: Lacks = {}): void {
-  describe(name, () => {
-    for (const check of conformance(open, lacks)) it(check.name, () => check.run());
+  describe(`${name}`, () => {
+    it.each(conformance(open, lacks))("$name", (check) => check.run());
   });
 }
 
@@ -96,18 +96,7 @@ function vaultStage(verbId: string, connection: string, name: string, extra: Par
       effects: () => Promise.resolve(tenant.effects("secret.set")),
       loseNextAnswer: () => void tenant.arm("secret.set", "504"),
       async otherWriter() {
-        const { writeSecret } = await import("../../simulator/src/vault/store.ts");
-        const found = tenant.sim.world.tenant.vaults.find((one) => one.name === vault);
-        if (found === undefined) throw new Error("expected the vault");
-        writeSecret(tenant.sim.world, found, name, {
-          value: "theirs",
-          contentType: null,
-          tags: {},
-          enabled: true,
-          nbf: null,
-          exp: null,
-          writer: "somebody",
-        });
+        await tenant.putSecret(vault, name, "theirs");
       },
       secrets: () => [...tenant.secrets(), value.reveal(), seen()],
       close: () => tenant.close(),

@@ -1,4 +1,4 @@
-import { type Done, type PostgresRow, SecretValue, type VerbContext } from "@countersign/core";
+import { CountersignError, type Done, type PostgresRow, SecretValue, type VerbContext } from "@countersign/core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { clean, conformance, type Stage } from "../src/kit/conformance.ts";
 import type { Records, StoredVersion } from "../src/kit/seams.ts";
@@ -162,10 +162,10 @@ describe("a rotation between two roles of a real PostgreSQL", () => {
       clock,
       assertAlive: () => {
         alive -= 1;
-        if (alive < 2) throw Object.assign(new Error("lease"), { code: "STOP" });
+        if (alive < 2) throw new CountersignError("LEASE_LOST", "expected a fresh lease, got none");
       },
     });
-    await expect(set.do(stale, create)).rejects.toThrow();
+    await expect(set.do(stale, create)).rejects.toBeInstanceOf(CountersignError);
     expect(await roles()).toBe(before);
     const killed = contextOf({
       clock,
@@ -270,7 +270,7 @@ describe("postgres.set-password@1", () => {
     otherWriter: "the role belongs to the run: a session in it is what shows another user, and that is refused",
     lostAnswer: "a lost answer to COMMIT is shown above with the session ended under it",
   };
-  for (const check of conformance(open, lacks)) it(check.name, () => check.run());
+  it.each(conformance(open, lacks))("$name", (check) => check.run());
 });
 
 describe("SCRAM-SHA-256", () => {

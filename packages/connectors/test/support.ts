@@ -222,6 +222,25 @@ export async function openTenant(options: { knobs?: KnobChange; tls?: boolean } 
         match: {},
         action: { type: "fault", position, kind, retryAfterSeconds: kind === "429" ? 3 : null, delayMs: 0 },
       }),
+    /** Writes as somebody else would, past our connectors. */
+    async putSecret(name: string, secret: string, value: string) {
+      const { clientId, secret: reference } = client("vault");
+      const form = new URLSearchParams({
+        client_id: clientId,
+        client_secret: secrets[reference] ?? "",
+        grant_type: "client_credentials",
+        scope: "https://vault.azure.net/.default",
+      });
+      const token = (await (
+        await fetch(`${sim.urls.authority}/${sim.tenantId}/oauth2/v2.0/token`, { method: "POST", body: form })
+      ).json()) as { access_token: string };
+      const answer = await fetch(`${vaultUrl(name)}/secrets/${secret}?api-version=7.6`, {
+        method: "PUT",
+        headers: { authorization: `Bearer ${token.access_token}`, "content-type": "application/json" },
+        body: JSON.stringify({ value }),
+      });
+      if (!answer.ok) throw new Error(`expected the write to work, got ${answer.status}`);
+    },
     async close() {
       await connectors.close();
       await sim.close();

@@ -64,8 +64,8 @@ export function consumerConfirm(needs: Needs, connector: Verb["connector"]): Ver
     async identify(ctx, params) {
       return (await needs.targets(ctx, question(params), null)).identity;
     },
-    do: (ctx) => Promise.resolve(looked({ at: isoOf(ctx.clock.now()) })),
-    verify: (ctx, params) => confirm(ctx, params, needs, question(params)),
+    do: async (ctx) => looked({ at: isoOf(ctx.clock.now()) }),
+    verify: async (ctx, params) => confirm(ctx, params, needs, question(params)),
   };
 }
 

@@ -39,7 +39,7 @@ export function addPassword(tenants: Tenants, connector: Verb["connector"]): Ver
     effect: "change",
     retry: "once",
     call: "application.addPassword",
-    identify: (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
+    identify: async (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
     intent: (ctx, params) => ({
       displayName: ctx.marker,
       endDateTime: isoOf(ctx.clock.now() + params.lifetimeSeconds * 1_000),
@@ -93,9 +93,9 @@ export function addPassword(tenants: Tenants, connector: Verb["connector"]): Ver
       return Promise.resolve({ kind: "verified", level: "accepted", facts });
     },
 
-    reconcile: (ctx, params) => reconcile(ctx, params, tenants),
-    undo: (ctx, params, done) => removeMade(ctx, params, tenants, done.objectIds),
-    discard: (ctx, params, objectIds) => removeMade(ctx, params, tenants, objectIds),
+    reconcile: async (ctx, params) => reconcile(ctx, params, tenants),
+    undo: async (ctx, params, done) => removeMade(ctx, params, tenants, done.objectIds),
+    discard: async (ctx, params, objectIds) => removeMade(ctx, params, tenants, objectIds),
   };
 }
 

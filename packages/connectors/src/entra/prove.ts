@@ -31,7 +31,7 @@ export function prove(tenants: Tenants, connector: Verb["connector"]): Verb<Para
     effect: "look",
     retry: "safe",
     call: "token.prove",
-    identify: (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
+    identify: async (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
     async do(ctx, params) {
       const tenant = tenants(params.tenant);
       const value = ctx.value();

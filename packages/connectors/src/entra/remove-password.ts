@@ -48,9 +48,9 @@ export function removePassword(needs: Needs, connector: Verb["connector"]): Verb
     effect: "change",
     retry: "idempotent",
     call: "application.removePassword",
-    identify: (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
+    identify: async (ctx, params) => identifyApplication(ctx, tenants(params.tenant), params),
     intent: (_ctx, params) => ({ keyId: params.keyId }),
-    gate: (ctx, params) => gate(ctx, params, needs),
+    gate: async (ctx, params) => gate(ctx, params, needs),
 
     async do(ctx, params) {
       const tenant = tenants(params.tenant);

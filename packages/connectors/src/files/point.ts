@@ -37,9 +37,9 @@ export function referenceFilePoint(roots: FileRoots, records: Records, connector
     effect: "change",
     retry: "idempotent",
     call: "file.point",
-    identify: (_ctx, params) => fileIdentity(roots(params.connection), params.path),
+    identify: async (_ctx, params) => fileIdentity(roots(params.connection), params.path),
     intent: (_ctx, params) => ({ previous: params.previous }),
-    do: (ctx, params) => point(ctx, params, roots, reference(ctx, params), params.previous),
+    do: async (ctx, params) => point(ctx, params, roots, reference(ctx, params), params.previous),
     async verify(ctx, params) {
       const now = await held(params);
       if (now === reference(ctx, params)) return { kind: "verified", level: "value-matched", facts: {} };

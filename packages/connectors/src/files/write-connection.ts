@@ -50,7 +50,7 @@ export function connectionFileWrite(roots: FileRoots, records: Records, connecto
     effect: "change",
     retry: "idempotent",
     call: "file.write",
-    identify: (_ctx, params) => fileIdentity(roots(params.connection), params.path),
+    identify: async (_ctx, params) => fileIdentity(roots(params.connection), params.path),
     intent: (_ctx, params) => ({ previous: params.previous }),
 
     async do(ctx, params) {

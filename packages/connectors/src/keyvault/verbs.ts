@@ -43,13 +43,13 @@ export function keyvaultWrite(vaults: Vaults, connector: Verb["connector"], sett
     effect: "change",
     retry: "once",
     call: "secret.set",
-    identify: (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
+    identify: async (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
     intent: (_ctx, params) => ({ previous: params.previous }),
-    do: (ctx, params) => write(ctx, target(params), ctx.value()),
-    verify: (ctx, params, done) =>
+    do: async (ctx, params) => write(ctx, target(params), ctx.value()),
+    verify: async (ctx, params, done) =>
       verifyWrite(ctx, target(params), done, () => storedValue(ctx, params, needId(done, "version"))),
-    reconcile: (ctx, params) => reconcileWrite(ctx, target(params), settleMs),
-    undo: (ctx, params, done) => undoWrite(ctx, target(params), done),
+    reconcile: async (ctx, params) => reconcileWrite(ctx, target(params), settleMs),
+    undo: async (ctx, params, done) => undoWrite(ctx, target(params), done),
   };
 
   /** After a crash the value is no longer held: the version that we wrote says what it is. */
@@ -86,7 +86,7 @@ export function keyvaultCopy(
     effect: "change",
     retry: "once",
     call: "secret.copy",
-    identify: (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
+    identify: async (ctx, params) => recordStore(vaults(params.connection)).identity(ctx, params.name),
     intent: (_ctx, params) => ({ previous: params.previous }),
     async do(ctx, params) {
       const to = target(params);
@@ -94,9 +94,9 @@ export function keyvaultCopy(
       assertEnvironment(records(params.record.connection).prod, to.vault.connection.prod, params.connection);
       return write(ctx, to, await value(ctx, params));
     },
-    verify: (ctx, params, done) => verifyWrite(ctx, target(params), done, () => value(ctx, params)),
-    reconcile: (ctx, params) => reconcileWrite(ctx, target(params), settleMs),
-    undo: (ctx, params, done) => undoWrite(ctx, target(params), done),
+    verify: async (ctx, params, done) => verifyWrite(ctx, target(params), done, () => value(ctx, params)),
+    reconcile: async (ctx, params) => reconcileWrite(ctx, target(params), settleMs),
+    undo: async (ctx, params, done) => undoWrite(ctx, target(params), done),
   };
 }
 

@@ -11,7 +11,7 @@ import {
 import { matchesAny } from "../kit/glob.ts";
 import type { StoredVersion } from "../kit/seams.ts";
 import { isoOf, msOf } from "../kit/time.ts";
-import { heldValue, need } from "../kit/verb.ts";
+import { currentIntent, heldValue, need } from "../kit/verb.ts";
 import { SecretBundle } from "./shapes.ts";
 import { listVersions, recordStore, type Vault, vaultCall, versionOf } from "./vault.ts";
 
@@ -148,7 +148,8 @@ export async function reconcileWrite(ctx: VerbContext, to: Write, settleMs: numb
     ...ctx.past.filter((past) => past.direction === ctx.direction).map((past) => past.nonce),
   ]);
   for (let look = 0; look < 2; look += 1) {
-    await ctx.clock.sleep(look === 0 ? settleMs : 5_000, ctx.signal);
+    const waitMs = look === 0 ? (currentIntent(ctx)?.intentAt ?? ctx.clock.now()) + settleMs - ctx.clock.now() : 5_000;
+    if (waitMs > 0) await ctx.clock.sleep(waitMs, ctx.signal);
     const versions = await listOrNone(ctx, to);
     const mine = versions
       .filter(

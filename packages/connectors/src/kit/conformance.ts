@@ -3,14 +3,7 @@
  * brings the stage: a fresh outside, real or a double, and the means to disturb it.
  */
 import { strict as assert } from "node:assert";
-import {
-  CountersignError,
-  type Done,
-  type Facts,
-  type PastAttempt,
-  type Verb,
-  type VerbContext,
-} from "@countersign/core";
+import { CountersignError, type Done, type PastAttempt, type Verb, type VerbContext } from "@countersign/core";
 
 /** One fresh outside with a target in it. */
 export interface Stage<P> {
@@ -25,9 +18,9 @@ export interface Stage<P> {
   /** Effects so far that reached the target. */
   effects(): Promise<number>;
   /** The next effect is carried out and its answer lost. Absent where there is no answer to lose. */
-  loseNextAnswer?(): void;
+  readonly loseNextAnswer?: () => void;
   /** Somebody else writes the target. Absent where the target belongs to the run alone. */
-  otherWriter?(): Promise<void>;
+  readonly otherWriter?: () => Promise<void>;
   /** Texts that may stand in no output. */
   secrets(): readonly string[];
   close(): Promise<void>;
@@ -76,12 +69,10 @@ export function conformance<P>(open: () => Promise<Stage<P>>, lacks: Lacks = {})
     check("undo restores what users saw; twice is once", async (stage) => {
       const [before, beside] = [await stage.seen(), await stage.neighbours()];
       const { done, past } = await act(stage);
-      const undo = stage.verb.undo;
-      assert.ok(undo, "expected an undo, or a sentence in `lacks.undo`");
-      const first = await undo(stage.context(2, "undo", past), stage.params, done);
+      const first = await undone(stage, stage.context(2, "undo", past), done);
       assert.equal(await stage.seen(), before, "expected the target as it was");
       const effects = await stage.effects();
-      await undo(stage.context(3, "undo", past), stage.params, done);
+      await undone(stage, stage.context(3, "undo", past), done);
       assert.equal(await stage.seen(), before, "expected a second undo to change nothing");
       assert.equal(await stage.effects(), effects, "expected a second undo to have no effect");
       assert.equal(await stage.neighbours(), beside, "expected the neighbours to be untouched");
@@ -179,6 +170,12 @@ export function attemptOf<P>(
   };
 }
 
+async function undone<P>(stage: Stage<P>, ctx: VerbContext, done: Done): Promise<Done> {
+  const answer = await stage.verb.undo?.(ctx, stage.params, done);
+  assert.ok(answer, "expected an undo, or a sentence in `lacks.undo`");
+  return answer;
+}
+
 async function settled<P>(stage: Stage<P>, ctx: VerbContext, done: Done) {
   for (let looks = 0; ; looks += 1) {
     const verified = await stage.verb.verify?.(ctx, stage.params, done);
@@ -189,7 +186,7 @@ async function settled<P>(stage: Stage<P>, ctx: VerbContext, done: Done) {
 }
 
 /** Fails when a secret stands in `outputs`: raw, base64, base64url, hex, URL-encoded or JSON-escaped (I7). */
-export function clean(stage: Pick<Stage<unknown>, "secrets">, ...outputs: readonly (Facts | unknown)[]): void {
+export function clean(stage: Pick<Stage<unknown>, "secrets">, ...outputs: readonly unknown[]): void {
   const text = outputs.map((output) => (typeof output === "string" ? output : JSON.stringify(output))).join("\n");
   for (const secret of stage.secrets()) {
     const bytes = Buffer.from(secret);

@@ -38,9 +38,9 @@ export function disableRole(servers: Servers, records: Records, connector: Verb[
     effect: "change",
     retry: "idempotent",
     call: "role.disable",
-    identify: (ctx, params) => identifyForVerb(ctx, servers(params.server)),
+    identify: async (ctx, params) => identifyForVerb(ctx, servers(params.server)),
     intent: (_ctx, params) => ({ role: params.role }),
-    gate: (ctx, params) => gate(ctx, params, servers, records),
+    gate: async (ctx, params) => gate(ctx, params, servers, records),
 
     async do(ctx, params) {
       const server = servers(params.server);

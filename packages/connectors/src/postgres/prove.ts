@@ -27,7 +27,7 @@ export function provePostgres(servers: Servers, connector: Verb["connector"]): V
     effect: "look",
     retry: "safe",
     call: "role.log-in",
-    identify: (ctx, params) => identifyForVerb(ctx, servers(params.server)),
+    identify: async (ctx, params) => identifyForVerb(ctx, servers(params.server)),
     async do(ctx, params) {
       const login = credentialsIn(ctx.value());
       if (login.user !== params.role)

@@ -31,7 +31,7 @@ export function setPassword(servers: Servers, connector: Verb["connector"]): Ver
     effect: "change",
     retry: "once",
     call: "role.set-password",
-    identify: (ctx, params) => identifyForVerb(ctx, servers(params.server)),
+    identify: async (ctx, params) => identifyForVerb(ctx, servers(params.server)),
     intent: (_ctx, params) => ({ role: params.role }),
 
     async do(ctx, params) {
@@ -86,8 +86,8 @@ export function setPassword(servers: Servers, connector: Verb["connector"]): Ver
       return { kind: "refuted", code: "other-writer", facts: { canLogin: role.canLogin } };
     },
 
-    undo: (ctx, params) => takeLogin(ctx, params, servers(params.server)),
-    discard: (ctx, params) => takeLogin(ctx, params, servers(params.server)),
+    undo: async (ctx, params) => takeLogin(ctx, params, servers(params.server)),
+    discard: async (ctx, params) => takeLogin(ctx, params, servers(params.server)),
   };
 }
 

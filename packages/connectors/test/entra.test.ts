@@ -1,0 +1,316 @@
+import { CountersignError, type PastAttempt, SecretValue } from "@countersign/core";
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import { bindingOf } from "../src/entra/binding.ts";
+import { signInCodes, verdictOf } from "../src/entra/sign-in-codes.ts";
+import { parseChallenge } from "../src/keyvault/challenge.ts";
+import { formatMarker, parseMarker } from "../src/kit/markers.ts";
+import { isoOf, msOf, secondsOfDuration } from "../src/kit/time.ts";
+import { contextOf, lifetimeSeconds, type OpenTenant, openTenant, run, verbOf } from "./support.ts";
+
+let tenant: OpenTenant | null = null;
+const open = async (...options: Parameters<typeof openTenant>) => {
+  tenant = await openTenant(...options);
+  return tenant;
+};
+afterEach(async () => {
+  await tenant?.close();
+  tenant = null;
+});
+
+describe("a creation whose answer is lost", () => {
+  it.each(["reset", "timeout", "504", "malformed", "truncated"] as const)(
+    "by %s is found by its marker, taken away, and made anew",
+    async (kind) => {
+      const { clock, connectors, sim, app, arm, liveKeys, effects } = await open();
+      const verb = verbOf(connectors, "entra.add-password@1");
+      const before = liveKeys();
+      arm("application.addPassword", kind);
+      const ctx = contextOf({ clock, tenantId: sim.tenantId });
+      await expect(verb.do(ctx, { ...app, lifetimeSeconds })).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN" });
+      expect(effects("application.addPassword")).toBe(1);
+      expect(liveKeys()).toHaveLength(before.length + 1);
+      expect(await verb.reconcile?.(ctx, { ...app, lifetimeSeconds })).toMatchObject({
+        kind: "not-done",
+        facts: { removed: [expect.any(String) as string] },
+      });
+      expect(liveKeys()).toEqual(before);
+    },
+  );
+
+  it("and that is not visible for ten minutes is not called absent; the sweep removes the late twin and nothing else", async () => {
+    const { clock, connectors, sim, app, arm, liveKeys, oldKeyId } = await open({
+      knobs: { preset: "off", visibilityLagSeconds: [600, 600] },
+    });
+    const verb = verbOf(connectors, "entra.add-password@1");
+    const params = { ...app, lifetimeSeconds };
+    const before = liveKeys();
+    arm("application.addPassword", "reset");
+    const first = contextOf({ clock, tenantId: sim.tenantId });
+    await expect(verb.do(first, params)).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN" });
+    expect(await verb.reconcile?.(first, params)).toEqual({
+      kind: "not-done",
+      facts: { absent: "not-proven", looks: 2 },
+    });
+    const second = contextOf({ clock, tenantId: sim.tenantId, attempt: 2 });
+    const { objectIds } = await verb.do(second, params);
+    const keep = [String(objectIds.keyId)];
+    const target = app;
+    const nonces = [first.nonce, second.nonce];
+    expect(await connectors.sweepMarkers(second, target, { keep, nonces })).toEqual({ removed: [], strangers: [] });
+    await clock.sleep(601_000);
+    expect((await connectors.sweepMarkers(second, target, { keep, nonces }, true)).removed).toHaveLength(1);
+    expect((await connectors.sweepMarkers(second, target, { keep, nonces })).removed).toHaveLength(1);
+    await clock.sleep(601_000);
+    expect(liveKeys()).toEqual([...before, ...keep].sort());
+    expect(liveKeys()).toContain(oldKeyId);
+  });
+
+  it("leaves a secret alone whose marker has a nonce that no intent holds", async () => {
+    const { clock, connectors, sim, app, application, liveKeys } = await open();
+    const forged = formatMarker({ run, attempt: 9, nonce: "f".repeat(32) });
+    const credential = application().credentials[0];
+    if (credential === undefined) throw new Error("expected a credential");
+    credential.displayName = forged;
+    const before = liveKeys();
+    const ctx = contextOf({ clock, tenantId: sim.tenantId });
+    expect(await connectors.sweepMarkers(ctx, app, { keep: [], nonces: [ctx.nonce] })).toEqual({
+      removed: [],
+      strangers: [credential.keyId],
+    });
+    expect(
+      await verbOf(connectors, "entra.add-password@1").reconcile?.(ctx, { ...app, lifetimeSeconds }),
+    ).toMatchObject({ kind: "not-done" });
+    expect(liveKeys()).toEqual(before);
+  });
+});
+
+describe("the wrong target", () => {
+  it("is refused: another tenant, another client id behind the object id, an object that is gone", async () => {
+    const { clock, connectors, sim, app } = await open();
+    const verb = verbOf(connectors, "entra.add-password@1");
+    const params = { ...app, lifetimeSeconds };
+    await expect(
+      verb.identify(contextOf({ clock, tenantId: "00000000-0000-4000-8000-000000000000" }), params),
+    ).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+    const ctx = contextOf({ clock, tenantId: sim.tenantId });
+    await expect(
+      verb.identify(ctx, { ...params, appId: "00000000-0000-4000-8000-000000000000" }),
+    ).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+    await expect(
+      verb.identify(ctx, { ...params, objectId: "00000000-0000-4000-8000-000000000000" }),
+    ).rejects.toMatchObject({ code: "OUTSIDE_NOT_FOUND" });
+    await expect(verb.identify(ctx, { ...params, tenant: "fabrikam" })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+    });
+    expect(await verb.identify(ctx, params)).toEqual({
+      tenantId: sim.tenantId,
+      objectId: app.objectId,
+      appId: app.appId,
+    });
+  });
+
+  it("names in a vault outside the connection's scope are never written", async () => {
+    const { clock, connectors, sim, effects } = await open();
+    const outcomes = new Map([["create", { objectIds: { keyId: "k" }, facts: {}, requestIds: [] }]]);
+    const ctx = contextOf({ clock, tenantId: sim.tenantId, outcomes, value: () => SecretValue.of("value") });
+    const params = { connection: "main-vault", name: "other-secret", previous: null, created: "create" };
+    await expect(verbOf(connectors, "keyvault.write@1").do(ctx, params)).rejects.toMatchObject({
+      code: "SCOPE_REFUSED",
+    });
+    expect(effects("secret.set")).toBe(0);
+  });
+
+  it("the old secret is kept when the new one is not there, or is the same", async () => {
+    const { clock, connectors, sim, app, oldKeyId, liveKeys } = await open();
+    const verb = verbOf(connectors, "entra.remove-password@1");
+    const params = {
+      ...app,
+      keyId: oldKeyId,
+      created: "create",
+      store: "store",
+      record: { connection: "main-vault", name: "billing-secret" },
+      quietSeconds: 0,
+      consumers: [],
+    };
+    const before = liveKeys();
+    for (const keyId of [oldKeyId, "00000000-0000-4000-8000-000000000000"]) {
+      const outcomes = new Map([["create", { objectIds: { keyId }, facts: {}, requestIds: [] }]]);
+      await expect(verb.do(contextOf({ clock, tenantId: sim.tenantId, outcomes }), params)).rejects.toMatchObject({
+        code: "PLAN_DRIFTED",
+      });
+    }
+    expect(liveKeys()).toEqual(before);
+  });
+});
+
+describe("a proof", () => {
+  it("starts again when a late replica refuses, and ends at its deadline for a wrong value", async () => {
+    const { clock, connectors, sim, app } = await open({ knobs: { preset: "off", replicationSeconds: [5, 40] } });
+    const add = await verbOf(connectors, "entra.add-password@1").do(contextOf({ clock, tenantId: sim.tenantId }), {
+      ...app,
+      lifetimeSeconds,
+    });
+    const prove = verbOf(connectors, "entra.prove@1");
+    const params = { ...app, times: 5, spacingSeconds: 4, deadlineSeconds: 300 };
+    const done = await prove.do(contextOf({ clock, value: () => add.value ?? null }), params);
+    expect(done.facts).toMatchObject({ inRow: 5 });
+    expect(Number(done.facts.tries)).toBeGreaterThan(5);
+    const wrong = contextOf({ clock, value: () => SecretValue.of("not-the-secret-at-all") });
+    await expect(prove.do(wrong, params)).rejects.toMatchObject({
+      code: "CREDENTIAL_REFUSED",
+      facts: { code: "AADSTS7000215", verdict: "retry" },
+    });
+    await expect(prove.do(contextOf({ clock }), params)).rejects.toMatchObject({ code: "VALUE_NOT_HELD" });
+  });
+
+  it("takes no code that it does not know for a success or a failure", () => {
+    expect(verdictOf("AADSTS1")).toBe("inconclusive");
+    expect(verdictOf(null)).toBe("inconclusive");
+    expect(new Set(Object.values(signInCodes))).toEqual(new Set(["retry", "fail", "inconclusive"]));
+  });
+});
+
+it("a scan lists every credential page by page, with whose marker it carries", async () => {
+  const { clock, connectors, application } = await open({ knobs: { preset: "off", pageSize: 2 } });
+  const credential = application().credentials[1];
+  if (credential === undefined) throw new Error("expected a credential");
+  credential.displayName = formatMarker({ run, attempt: 3, nonce: "0".repeat(32) });
+  const found = [];
+  let pages = 0;
+  for await (const page of connectors.scanners[0]?.list({ clock, signal: new AbortController().signal }) ?? []) {
+    pages += 1;
+    found.push(...page);
+  }
+  expect(pages).toBeGreaterThan(1);
+  expect(found.find((one) => one.id === credential.keyId)?.marker).toEqual({ run, attempt: 3, nonce: "0".repeat(32) });
+  expect(found.filter((one) => one.application === "billing")).toHaveLength(2);
+});
+
+it("a token that was refused is replaced once, and the call goes on", async () => {
+  const { clock, connectors, sim, app, arm } = await open();
+  const verb = verbOf(connectors, "entra.add-password@1");
+  arm("application.get", "401", "before-effect");
+  expect(await verb.identify(contextOf({ clock, tenantId: sim.tenantId }), { ...app, lifetimeSeconds })).toMatchObject({
+    appId: app.appId,
+  });
+  arm("application.get", "401", "before-effect", 2);
+  await expect(
+    verb.identify(contextOf({ clock, tenantId: sim.tenantId }), { ...app, lifetimeSeconds }),
+  ).rejects.toMatchObject({ code: "OUTSIDE_AUTH" });
+});
+
+describe("which key the vault holds", () => {
+  const key = (keyId: string, hint: string | null) => ({ keyId, hint });
+  const held = (value: string, tags: Record<string, string> = {}) => ({
+    version: "v",
+    value: SecretValue.of(value),
+    tags,
+    contentType: null,
+    expiresAt: null,
+  });
+  it.each([
+    [
+      "by our tag and ledger",
+      [key("a", "abc"), key("b", "xyz")],
+      held("abcdef", { "cs-keyid": "a" }),
+      true,
+      { id: "a", by: "ours" },
+    ],
+    [
+      "by a tag that the ledger does not know: by its hint",
+      [key("a", "abc"), key("b", "xyz")],
+      held("abcdef", { "cs-keyid": "a" }),
+      false,
+      { id: "a", by: "hint" },
+    ],
+    [
+      "not by a tag that the value contradicts",
+      [key("a", "abc"), key("b", "xyz")],
+      held("xyzdef", { "cs-keyid": "a" }),
+      true,
+      { id: "b", by: "hint" },
+    ],
+    [
+      "by its first characters when only one fits",
+      [key("a", "abc"), key("b", "xyz")],
+      held("xyzdef"),
+      false,
+      { id: "b", by: "hint" },
+    ],
+    ["not when two fit", [key("a", "abc"), key("b", "abc")], held("abcdef"), false, { id: null, by: "unproven" }],
+    [
+      "not when another key shows no hint",
+      [key("a", "abc"), key("b", null)],
+      held("abcdef"),
+      false,
+      { id: null, by: "unproven" },
+    ],
+    ["not when nothing is stored", [key("a", "abc")], null, true, { id: null, by: "unproven" }],
+  ] as const)("is shown %s", (_name, live, stored, ledger, expected) => {
+    expect(bindingOf(live, stored, () => ledger)).toEqual(expected);
+  });
+});
+
+describe("forms", () => {
+  it("every marker reads back, and nothing else is one", () => {
+    const nonce = fc.stringMatching(/^[0-9a-f]{32}$/);
+    fc.assert(
+      fc.property(fc.nat(999_999), nonce, (attempt, hex) => {
+        expect(parseMarker(formatMarker({ run, attempt, nonce: hex }))).toEqual({ run, attempt, nonce: hex });
+      }),
+    );
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(parseMarker(text)).toBeNull();
+      }),
+    );
+    for (const text of [
+      null,
+      undefined,
+      "",
+      `cs:${run}:1:short`,
+      ` ${formatMarker({ run, attempt: 1, nonce: "0".repeat(32) })}`,
+    ])
+      expect(parseMarker(text)).toBeNull();
+  });
+  it("times with seven digits are read, and durations", () => {
+    expect(isoOf(msOf("2027-09-09T19:50:29.3086381Z"))).toBe("2027-09-09T19:50:29.308Z");
+    expect(secondsOfDuration("P90D")).toBe(7_776_000);
+    expect(secondsOfDuration("PT12H30M")).toBe(45_000);
+    expect(secondsOfDuration("P1M")).toBeNull();
+  });
+  it("a challenge names tenant and resource, or is none", () => {
+    expect(
+      parseChallenge('Bearer authorization="https://login.microsoftonline.com/T1", resource="https://vault.azure.net"'),
+    ).toEqual({ tenantId: "T1", resource: "vault.azure.net" });
+    for (const header of [undefined, "Basic realm=x", "Bearer", 'Bearer authorization="x", resource="y"'])
+      expect(parseChallenge(header)).toBeNull();
+  });
+});
+
+it("what an attempt made is discarded by its exact id, twice is once, and never another's", async () => {
+  const { clock, connectors, sim, app, liveKeys } = await open({ knobs: "default" });
+  const verb = verbOf(connectors, "entra.add-password@1");
+  const before = liveKeys();
+  let done = null;
+  for (let attempt = 1; done === null; attempt += 1) {
+    const ctx = contextOf({ clock, tenantId: sim.tenantId, attempt });
+    try {
+      done = await verb.do(ctx, { ...app, lifetimeSeconds });
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error;
+      if (error.code === "OUTSIDE_UNKNOWN") await verb.reconcile?.(ctx, { ...app, lifetimeSeconds });
+    }
+  }
+  const past: PastAttempt[] = [];
+  const ctx = contextOf({ clock, tenantId: sim.tenantId, direction: "discard", past });
+  const discard = () => verb.discard?.(ctx, { ...app, lifetimeSeconds }, done.objectIds);
+  for (let times = 0; times < 2; times += 1) {
+    await discard()?.catch((error: unknown) => {
+      if (!(error instanceof CountersignError) || error.code !== "OUTSIDE_UNKNOWN") throw error;
+    });
+  }
+  await discard();
+  expect(liveKeys()).toEqual(before);
+});
