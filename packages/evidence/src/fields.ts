@@ -40,8 +40,6 @@ export const origin: Shape<string> = text(/^[\x21-\x2a\x2c-\x7e]+$/, "a log orig
 export const query: Shape<string> = text(/^[\x20-\x7e]*$/, "printable ASCII", 2_048);
 /** A count or whole number, not negative. */
 export const count: Shape<number> = integer(0);
-/** How the old credential's use is graded. */
-export type Grade = "none" | "weak" | "strong";
 
 /** `sha256:` and 64 lower-case hex digits. */
 export const digest: Shape<Digest> = (value, path) => {
