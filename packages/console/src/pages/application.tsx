@@ -155,10 +155,9 @@ function CredentialTable({ credentials }: { readonly credentials: Detail["creden
 function RequestDialog({ row }: { readonly row: string }) {
   const [open, setOpen] = useState(false);
   const [reason, setReason] = useState("");
-  const [force, setForce] = useState(false);
   const navigate = useNavigate();
   const request = useMutation({
-    mutationFn: () => api.requestRun({ body: { row, reason, force } }),
+    mutationFn: () => api.requestRun({ body: { row, reason } }),
     onSuccess: ({ run }) => navigate({ to: "/runs/$id", params: { id: run } }),
   });
   const submit = (event: FormEvent) => {
@@ -184,18 +183,7 @@ function RequestDialog({ row }: { readonly row: string }) {
             value={reason}
             onChange={(event) => setReason(event.target.value)}
           />
-          <label className="flex min-h-6 items-center gap-2">
-            <input
-              type="checkbox"
-              className="size-4"
-              checked={force}
-              onChange={(event) => setForce(event.target.checked)}
-            />
-            Also when nothing is due yet
-          </label>
-          <Command
-            text={`npx countersign request ${row} --reason "${reason.replaceAll('"', "'") || "why"}"${force ? " --force" : ""}`}
-          />
+          <Command text={`npx countersign request ${row} --reason "${reason.replaceAll('"', "'") || "why"}"`} />
           {request.isError && <ProblemBox error={request.error} />}
           <div className="flex justify-end gap-2">
             <Button onClick={() => setOpen(false)}>Cancel</Button>

@@ -1,7 +1,7 @@
 import { api } from "../api/client.ts";
 import { ReasonDialog } from "./reason-dialog.tsx";
 
-/** Stops all effects of the installation, with a reason. */
+/** Stops all effects of the installation. */
 export function FreezeDialog() {
   return (
     <ReasonDialog
@@ -10,7 +10,8 @@ export function FreezeDialog() {
       title="Freeze all effects"
       text="Within two seconds nothing is changed outside any more. Rolling back stays possible. Only security can lift it."
       confirm="Freeze"
-      act={(reason) => api.freeze({ body: { reason } })}
+      silent
+      act={() => api.freeze({ body: {} })}
     />
   );
 }

@@ -6,7 +6,7 @@ import { Dialog } from "../ui/dialog.tsx";
 import { TextArea } from "../ui/field.tsx";
 import { ProblemBox } from "../ui/problem.tsx";
 
-/** A button that asks for a reason before it acts. */
+/** A button that asks once more, and for a reason unless `silent`, before it acts. */
 export function ReasonDialog(props: {
   readonly button: string;
   readonly look?: ButtonProps["look"];
@@ -16,6 +16,7 @@ export function ReasonDialog(props: {
   readonly disabled?: boolean;
   readonly why?: string | null;
   readonly className?: string;
+  readonly silent?: boolean;
   readonly act: (reason: string) => Promise<unknown>;
 }) {
   const [open, setOpen] = useState(false);
@@ -46,21 +47,23 @@ export function ReasonDialog(props: {
       <Dialog open={open} onClose={() => setOpen(false)} title={props.title}>
         <form onSubmit={submit} className="grid gap-3">
           <div className="text-fg2">{props.text}</div>
-          <TextArea
-            label="Reason (kept with the evidence)"
-            required
-            minLength={3}
-            maxLength={2000}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-          />
+          {props.silent !== true && (
+            <TextArea
+              label="Reason (kept with the evidence)"
+              required
+              minLength={3}
+              maxLength={2000}
+              value={reason}
+              onChange={(event) => setReason(event.target.value)}
+            />
+          )}
           {act.isError && <ProblemBox error={act.error} />}
           <div className="flex justify-end gap-2">
             <Button onClick={() => setOpen(false)}>Cancel</Button>
             <Button
               type="submit"
               look={props.look === "primary" ? "primary" : "dangerSolid"}
-              disabled={act.isPending || reason.trim().length < 3}
+              disabled={act.isPending || (props.silent !== true && reason.trim().length < 3)}
             >
               {props.confirm}
             </Button>

@@ -11,7 +11,9 @@ import { Loaded, ProblemBox } from "../ui/problem.tsx";
 
 /** Where to go after signing in: a path of ours and nothing else. */
 function safeNext(next: string | undefined): string {
-  return next?.startsWith("/") && !next.startsWith("/sign-in") && !next.startsWith("//") && !next.includes("\\") ? next : "/";
+  return next?.startsWith("/") && !next.startsWith("/sign-in") && !next.startsWith("//") && !next.includes("\\")
+    ? next
+    : "/";
 }
 
 export function SignInPage() {

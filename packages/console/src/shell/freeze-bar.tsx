@@ -22,7 +22,6 @@ export function FreezeBar() {
           <span>
             <strong>Frozen</strong> since <Time at={freeze.since} /> by {nameOf(freeze.by)}: no new effects anywhere;
             rolling back stays possible.
-            {freeze.reason !== null && ` Reason: ${freeze.reason}`}
           </span>
           {person?.roles.includes("security") ? (
             <Button look="danger" disabled={lift.isPending} onClick={() => lift.mutate()}>

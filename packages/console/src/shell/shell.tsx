@@ -31,7 +31,8 @@ export function Shell() {
   }, [path]);
   useEffect(() => {
     const { pathname, search } = window.location;
-    if (session?.person === null && pathname !== "/sign-in") void navigate({ to: "/sign-in", search: { next: pathname + search } });
+    if (session?.person === null && pathname !== "/sign-in")
+      void navigate({ to: "/sign-in", search: { next: pathname + search } });
   }, [session, navigate]);
   if (session === undefined || session.person === null) return null;
   return (
@@ -39,11 +40,11 @@ export function Shell() {
       <a href="#main" className="sr-only bg-bg1 p-2 focus:not-sr-only focus:absolute focus:z-10">
         Skip to content
       </a>
-      <div className="flex min-h-screen flex-col">
+      <div className="flex h-screen flex-col">
         <Banner installation={session.installation} />
-        <div className="flex flex-1">
+        <div className="flex min-h-0 flex-1">
           <Sidebar />
-          <div className="flex min-w-0 flex-1 flex-col">
+          <div className="flex min-w-0 flex-1 flex-col overflow-y-auto">
             <FreezeBar />
             <main id="main" ref={main} tabIndex={-1} className="w-full max-w-[1400px] flex-1 px-6 py-4 outline-none">
               <Outlet />
@@ -72,7 +73,7 @@ function Sidebar() {
     "/findings": status?.counts.findings,
   };
   return (
-    <aside className="sticky top-0 flex h-screen w-52 shrink-0 flex-col gap-3 self-start border-r border-line2 bg-bg1 px-3 py-4">
+    <aside className="flex w-52 shrink-0 flex-col gap-3 overflow-y-auto border-r border-line2 bg-bg1 px-3 py-4">
       <div className="flex items-center gap-2 px-1 text-base font-semibold">
         <svg viewBox="0 0 32 32" className="size-7" aria-hidden="true">
           <rect width="32" height="32" rx="7" fill="#0f6cbd" />

@@ -22,10 +22,6 @@ export const RunRequest = z.strictObject({
   row: RowName,
   reason: Reason,
   trigger: z.literal("manual").default("manual"),
-  /** Earliest start; as soon as approved when not given. */
-  notBefore: Time.optional(),
-  /** Rotate although nothing is due. */
-  force: z.boolean().default(false),
 });
 export const RunFiled = z.object({ run: RunId });
 
@@ -83,6 +79,7 @@ export const Permission = z.object({ allowed: z.boolean(), why: z.string().nulla
 export const RunFinding = z.object({
   code: z.string(),
   result: z.enum(["pass", "warn", "block"]),
+  sentence: z.string(),
   observed: JsonValue,
   required: JsonValue,
 });

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { roles } from "../route.ts";
 import { PersonId, Time } from "./common.ts";
 
-export const RoleName = z.enum(roles);
+/** A role's name; policy may ask for others than the four that routes know. */
+export const RoleName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/);
 
 /** What everybody may know of an installation, also before signing in. Every page shows it. */
 export const Installation = z

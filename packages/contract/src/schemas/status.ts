@@ -8,7 +8,7 @@ export const Checkpoint = z.object({
   root: z.string(),
 });
 
-export const Freeze = z.object({ since: Time, by: PersonId.nullable(), reason: z.string().nullable() });
+export const Freeze = z.object({ since: Time, by: PersonId.nullable() });
 
 export const Status = z
   .object({
@@ -46,7 +46,6 @@ export const Status = z
   .meta({ id: "Status" });
 export type Status = z.infer<typeof Status>;
 
-export const FreezeRequest = z.strictObject({ reason: z.string().trim().min(3).max(2000) });
 export const ClockAdvance = z.strictObject({
   /** Seconds of domain time (at most 400 days), or `next` = to the next moment at which something is due. */
   by: z.union([

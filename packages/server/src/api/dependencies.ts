@@ -28,11 +28,10 @@ export interface ApiDependencies {
   /** Advances the virtual clock by seconds of domain time; null when there is none. Resolves with the new time, ms. */
   readonly advance: ((seconds: number) => Promise<number>) | null;
   readonly readiness: () => Promise<Readiness>;
-  /** The sentence of a finding's code. */
-  readonly sentenceOf: (code: string) => string;
+  /** Makes the scanner scan now; it may be another process. */
+  readonly askScan: (person: string) => Promise<void>;
   /** Deterministic zip of a run's bundle; null when there is no such run. */
   readonly bundle: (run: string) => Promise<Uint8Array | null>;
-  readonly newRunId: (atMs: number) => string;
   readonly log: (event: {
     readonly level: "info" | "warn" | "error";
     readonly message: string;

@@ -7,7 +7,7 @@ export interface KeptAnswer {
   readonly body: string;
 }
 
-/** Remembers (person, key) -> (request hash, answer) for a day; shared by all instances. */
+/** Remembers (person, key) -> (request hash, answer). */
 export interface IdempotencyStore {
   /** Null: the key is new and now ours. Else what is known of it; `answer` null = the first request still runs. */
   begin(
@@ -63,4 +63,32 @@ export async function once(
     await store.forget(person, key);
     throw error;
   }
+}
+
+const keptMax = 10_000;
+
+/**
+ * Kept in this process, the newest ten thousand. What a forgotten key could double is refused by the database anyway:
+ * one open run per application, one decision per person and plan; a repeated word to the executor is the same word.
+ */
+export function idempotencyInMemory(): IdempotencyStore {
+  const kept = new Map<string, { requestHash: string; answer: KeptAnswer | null }>();
+  const nameOf = (person: string, key: string) => `${person} ${key}`;
+  return {
+    async begin(person, key, hash) {
+      const known = kept.get(nameOf(person, key));
+      if (known !== undefined) return known;
+      const [oldest] = kept.keys();
+      if (kept.size >= keptMax && oldest !== undefined) kept.delete(oldest);
+      kept.set(nameOf(person, key), { requestHash: hash, answer: null });
+      return null;
+    },
+    async finish(person, key, answer) {
+      const known = kept.get(nameOf(person, key));
+      if (known !== undefined) kept.set(nameOf(person, key), { ...known, answer });
+    },
+    async forget(person, key) {
+      kept.delete(nameOf(person, key));
+    },
+  };
 }

@@ -1,4 +1,6 @@
 export { createApi } from "./app.ts";
+export { databaseSessions } from "./database-sessions.ts";
+export { databaseStore } from "./database-store.ts";
 export type { ApiDependencies } from "./dependencies.ts";
-export type { IdempotencyStore, KeptAnswer } from "./idempotency.ts";
+export { type IdempotencyStore, idempotencyInMemory, type KeptAnswer } from "./idempotency.ts";
 export * from "./ports.ts";

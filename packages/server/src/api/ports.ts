@@ -4,7 +4,7 @@
  * Times are milliseconds of domain time unless a name says otherwise.
  */
 
-import type { Credential, Role, Status } from "@countersign/contract";
+import type { Credential, Status } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
 
 /** A run as its row has it. */
@@ -36,8 +36,8 @@ export interface RunFilter {
   readonly state?: RunState;
   readonly open?: boolean;
   readonly row?: string;
-  /** Only runs before this id (ids begin with their time; newest first). */
-  readonly before?: string;
+  /** The last run of the page before (newest first). */
+  readonly before?: { readonly requestedAt: number; readonly id: string };
   readonly limit: number;
 }
 
@@ -77,16 +77,17 @@ export interface Decision {
   readonly evidenceDigest: string;
   readonly reasonDigest: string | null;
   readonly attachments: readonly NewAttachment[];
-  /** Where the run goes with this decision; null = it goes on waiting. */
-  readonly to: "approved" | "rejected" | null;
-  readonly notBefore: number | null;
+  /** Whether this decision and the earlier ones are enough; asked again when others decided meanwhile. */
+  isComplete(earlier: readonly Pick<StoredApproval, "person" | "role" | "decision">[]): boolean;
+  /** Earliest start once approved. */
+  readonly notBefore: number;
   readonly at: number;
 }
 
 /** What a person asks of a run; the executor does it, never the API. */
 export interface Ask {
   readonly run: string;
-  readonly what: "roll-back" | "hold-retry" | "hold-roll-forward" | "hold-roll-back";
+  readonly what: "roll-back" | "retry" | "roll-forward";
   readonly person: string;
   readonly reason: NewAttachment;
   readonly at: number;
@@ -111,33 +112,25 @@ export interface ApiStore {
     readonly note: string;
   } | null>;
   credentials(): Promise<readonly Credential[]>;
-  freeze(): Promise<{ readonly since: number; readonly by: string | null; readonly reason: string | null } | null>;
+  freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
   /** The next domain instant at which a row is due. */
   nextDue(): Promise<number | null>;
   lastScanAt(): Promise<number | null>;
 
-  /** Files a request; a second call with the same `id` changes nothing. */
+  /** Files a request for a row that has no open run. */
   request(input: {
     readonly id: string;
     readonly row: InventoryRow;
     readonly person: string;
     readonly reason: NewAttachment;
-    readonly notBefore: number | null;
-    readonly force: boolean;
     readonly at: number;
   }): Promise<void>;
   decide(decision: Decision): Promise<void>;
-  withdraw(input: {
-    readonly run: string;
-    readonly person: string;
-    readonly reason: NewAttachment;
-    readonly at: number;
-  }): Promise<void>;
+  withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;
   ask(ask: Ask): Promise<void>;
-  setFreeze(input: { readonly person: string; readonly reason: NewAttachment; readonly at: number }): Promise<void>;
+  setFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
   liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
-  askScan(input: { readonly person: string; readonly at: number }): Promise<void>;
 }
 
 /** A person of the installation as the API knows him. */
@@ -146,7 +139,7 @@ export interface KnownPerson {
   readonly name: string;
   readonly iss: string;
   readonly sub: string;
-  readonly roles: readonly Role[];
+  readonly roles: readonly string[];
 }
 
 /** Facts of the installation, and the few acts that are not the database's. */

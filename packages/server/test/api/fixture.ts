@@ -1,9 +1,9 @@
 import { SecretValue } from "@countersign/core";
 import { signerFromSeed } from "@countersign/evidence";
 import type { FastifyInstance } from "fastify";
-import { type ApiDependencies, createApi } from "../../src/api/index.ts";
+import { type ApiDependencies, createApi, idempotencyInMemory } from "../../src/api/index.ts";
 import { LocalSignIn, Sessions } from "../../src/signin/index.ts";
-import { MemoryStore, memoryIdempotency, memorySessions } from "./memory-store.ts";
+import { MemoryStore, memorySessions } from "./memory-store.ts";
 import { addRun, day, entraRow, now, people, postgresRow, runId, stepDone } from "./world.ts";
 
 export const password = "correct horse battery staple";
@@ -53,7 +53,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     },
     store,
     sessions: new Sessions(kept, () => time.real),
-    idempotency: memoryIdempotency(),
+    idempotency: idempotencyInMemory(),
     local,
     people,
     inventory: () => ({
@@ -69,14 +69,8 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
       return time.domain;
     },
     readiness: async () => ({ mode: "ready", reasons: [] }),
-    sentenceOf: (code) => sentences[code] ?? code,
+    askScan: async () => {},
     bundle: async (run) => (store.records.has(run) ? new TextEncoder().encode("PK\u0005\u0006") : null),
-    newRunId: (at) =>
-      `run_${at
-        .toString(32)
-        .padStart(10, "0")
-        .slice(-10)
-        .replace(/[ilou]/g, "z")}${String(store.records.size).padStart(16, "0")}`,
     log: () => {},
     signInsPerMinuteMax: 10_000,
     consoleDir: null,
@@ -99,11 +93,6 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     },
   };
 }
-
-const sentences: Record<string, string> = {
-  binding: "The old credential is tied to the stored value by a hint only.",
-  "owner-missing": "Nobody answers for this application. Automation is blocked until it has an owner.",
-};
 
 function seed(store: MemoryStore): void {
   store.append(now - 40 * day, "log.genesis", {});

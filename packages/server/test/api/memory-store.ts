@@ -1,14 +1,7 @@
 import { type Credential, closedStates } from "@countersign/contract";
 import { CountersignError, canMove, type RunState } from "@countersign/core";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
-import type {
-  ApiStore,
-  IdempotencyStore,
-  NewAttachment,
-  RunRecord,
-  StoredApproval,
-  StoredEntry,
-} from "../../src/api/index.ts";
+import type { ApiStore, NewAttachment, RunRecord, StoredApproval, StoredEntry } from "../../src/api/index.ts";
 import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
 
 /** What {@link ApiStore} promises, in memory: the reference that tests of the API run against without a database. */
@@ -19,7 +12,7 @@ export class MemoryStore implements ApiStore {
   readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
   readonly ledger: Credential[] = [];
-  frozen: { since: number; by: string | null; reason: string | null } | null = null;
+  frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
 
   append(at: number, type: string, data: Json, run: string | null = null): void {
@@ -64,7 +57,7 @@ export class MemoryStore implements ApiStore {
       .filter((run) => (state === undefined || run.state === state) && (row === undefined || run.row === row))
       .filter(
         (run) =>
-          (open === undefined || open !== closedStates.has(run.state)) && (before === undefined || run.id < before),
+          (open === undefined || open !== closedStates.has(run.state)) && (before === undefined || run.id < before.id),
       )
       .sort((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit);
@@ -156,10 +149,11 @@ export class MemoryStore implements ApiStore {
       { decision: decision.decision, evidenceDigest, level, person, role, statementDigest },
       decision.run,
     );
-    if (decision.to !== null) this.move(decision.run, decision.to, decision.at, { notBefore: decision.notBefore });
+    const to = decision.decision === "reject" ? "rejected" : decision.isComplete(given) ? "approved" : null;
+    if (to !== null)
+      this.move(decision.run, to, decision.at, { notBefore: to === "approved" ? decision.notBefore : null });
   }
   async withdraw(input: Parameters<ApiStore["withdraw"]>[0]) {
-    this.keep([input.reason]);
     this.move(input.run, "withdrawn", input.at, { notBefore: null }, { code: "withdrawn-by-person" });
   }
   async ask(input: Parameters<ApiStore["ask"]>[0]) {
@@ -171,16 +165,12 @@ export class MemoryStore implements ApiStore {
     this.append(input.at, "run.asked", { what: input.what }, run.id);
   }
   async setFreeze(input: Parameters<ApiStore["setFreeze"]>[0]) {
-    this.keep([input.reason]);
-    this.frozen = { since: input.at, by: input.person, reason: input.reason.digest };
+    this.frozen = { since: input.at, by: input.person };
     this.append(input.at, "freeze.set", {});
   }
   async liftFreeze(input: Parameters<ApiStore["liftFreeze"]>[0]) {
     this.frozen = null;
     this.append(input.at, "freeze.lifted", {});
-  }
-  async askScan(input: Parameters<ApiStore["askScan"]>[0]) {
-    this.asks.push(input);
   }
 
   /** Everything that a refused call must leave as it was. */
@@ -240,21 +230,5 @@ export function memorySessions(): SessionStore & { readonly rows: Map<string, Se
       if (row !== undefined) rows.set(idHash, { ...row, usedAt });
     },
     end: async (idHash) => void rows.delete(idHash),
-  };
-}
-
-export function memoryIdempotency(): IdempotencyStore {
-  const kept = new Map<string, { requestHash: string; answer: { status: number; body: string } | null }>();
-  return {
-    begin: async (person, key, requestHash) => {
-      const known = kept.get(`${person} ${key}`) ?? null;
-      if (known === null) kept.set(`${person} ${key}`, { requestHash, answer: null });
-      return known;
-    },
-    finish: async (person, key, answer) => {
-      const known = kept.get(`${person} ${key}`);
-      if (known !== undefined) kept.set(`${person} ${key}`, { ...known, answer });
-    },
-    forget: async (person, key) => void kept.delete(`${person} ${key}`),
   };
 }

@@ -49,7 +49,8 @@ export function RunActions({ detail }: { readonly detail: RunDetail }) {
           title="Withdraw this run"
           text="Nothing has been changed yet and nothing will be. The request can be made again."
           confirm="Withdraw"
-          act={(reason) => api.withdraw({ params, body: { reason } })}
+          silent
+          act={() => api.withdraw({ params, body: {} })}
         />
       )}
     </div>

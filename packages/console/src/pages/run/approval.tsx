@@ -32,7 +32,7 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
   return (
     <>
       {!checked.matches && <ProblemBox error={new Error("digest")} />}
-      <Risks plan={plan} />
+      <Risks plan={plan} detail={detail} />
       <div className="grid items-start gap-3 lg:grid-cols-[minmax(300px,0.95fr)_minmax(380px,1.25fr)_minmax(290px,0.85fr)]">
         <div className="grid gap-3">
           <What detail={detail} plan={plan} />
@@ -50,14 +50,31 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
   );
 }
 
-function Risks({ plan }: { readonly plan: Plan }) {
-  if (plan.risks.length === 0) return null;
+/** Risks and warnings come before everything else, each as a sentence. */
+function Risks({ plan, detail }: { readonly plan: Plan; readonly detail: RunDetail }) {
+  const warnings = plan.rules
+    .filter((rule) => rule.result === "warn" && !plan.risks.some((risk) => risk.code === rule.rule))
+    .map((rule) => ({
+      code: rule.rule,
+      sentence:
+        detail.findings.find((finding) => finding.code === rule.rule)?.sentence ??
+        `${rule.observed}, wanted ${rule.required}`,
+    }));
+  const lines = [
+    ...plan.risks.map((risk) => ({ ...risk, isRisk: true })),
+    ...warnings.map((warning) => ({ ...warning, isRisk: false })),
+  ];
+  if (lines.length === 0) return null;
   return (
     <section aria-label="Risks" className="mb-3 rounded-lg border border-warn-line bg-warn-bg px-4 py-1.5 text-warn-fg">
       <ul className="grid gap-0.5">
-        {plan.risks.map((risk) => (
-          <li key={risk.code + risk.sentence}>
-            <strong>{humanise(risk.code)}.</strong> {risk.sentence}
+        {lines.map((line) => (
+          <li key={line.code + line.sentence}>
+            <strong>
+              {line.isRisk && "Risk: "}
+              {humanise(line.code)}.
+            </strong>{" "}
+            {line.sentence}
           </li>
         ))}
       </ul>

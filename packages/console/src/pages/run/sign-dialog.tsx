@@ -11,8 +11,6 @@ import { Choice, TextArea } from "../../ui/field.tsx";
 import { ProblemBox } from "../../ui/problem.tsx";
 import { type CheckedPlan, digestOf } from "./plan.ts";
 
-type Role = RunDetail["approvals"]["yourRoles"][number];
-
 interface Statement {
   readonly decision: string;
   readonly runId: string;
@@ -48,7 +46,7 @@ export function SignDialog(props: {
 }) {
   const { decision, detail, checked } = props;
   const roles = detail.approvals.yourRoles;
-  const [role, setRole] = useState<Role>(roles[0] ?? "app-owner");
+  const [role, setRole] = useState(roles[0] ?? "app-owner");
   const [reason, setReason] = useState("");
   const params = { id: detail.run.id };
   const sign = useMutation({
@@ -97,7 +95,7 @@ export function SignDialog(props: {
           <Choice
             label="You decide as"
             value={role}
-            onChange={(event) => setRole(event.target.value as Role)}
+            onChange={(event) => setRole(event.target.value)}
             options={roles.map((name) => [name, roleWords[name] ?? name] as const)}
           />
         ) : (

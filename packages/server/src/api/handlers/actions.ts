@@ -9,10 +9,10 @@ function demand(permission: { readonly allowed: boolean; readonly why: string | 
     throw new CountersignError("STATE_CONFLICT", permission.why ?? "expected another state of the run");
 }
 
-export const withdraw: Handler<"withdraw"> = async ({ api, params, body, person }) => {
+export const withdraw: Handler<"withdraw"> = async ({ api, params, person }) => {
   const run = await runOf(api, params.id);
   demand(actionsFor(run, person).withdraw);
-  await api.store.withdraw({ run: run.id, person: person.person, reason: newReason(body.reason), at: api.now() });
+  await api.store.withdraw({ run: run.id, person: person.person, at: api.now() });
   return { run: run.id, state: "withdrawn" };
 };
 
@@ -34,7 +34,7 @@ export const decideHold: Handler<"decideHold"> = async ({ api, params, body, per
   demand(actionsFor(run, person).holdDecision);
   await api.store.ask({
     run: run.id,
-    what: `hold-${body.choice}`,
+    what: body.choice,
     person: person.person,
     reason: newReason(body.reason),
     at: api.now(),

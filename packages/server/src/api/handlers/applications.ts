@@ -6,6 +6,7 @@ import type { RunRecord } from "../ports.ts";
 import { applicationOf } from "../views/applications.ts";
 import { lastOf, readEntries } from "../views/entries.ts";
 import { facetOf, pageOf } from "../views/page.ts";
+import { sentenceOf } from "../views/sentences.ts";
 import { iso } from "../views/time.ts";
 
 const runsMax = 1_000;
@@ -28,7 +29,7 @@ export async function allFindings(api: ApiDependencies): Promise<Finding[]> {
       found.push({
         code,
         result,
-        sentence: api.sentenceOf(code),
+        sentence: sentenceOf(code),
         observed,
         required,
         application: row,
@@ -39,11 +40,11 @@ export async function allFindings(api: ApiDependencies): Promise<Finding[]> {
   }
   for (const row of api.inventory().rows) {
     if (row.owners.length > 0 || found.some((finding) => finding.application === row.name)) continue;
-    const code = "owner-missing";
+    const code = "no-owner";
     found.push({
       code,
       result: "block",
-      sentence: api.sentenceOf(code),
+      sentence: sentenceOf(code),
       observed: 0,
       required: 1,
       application: row.name,

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Plan } from "@countersign/contract";
-import { CountersignError, evaluateQuorum } from "@countersign/core";
+import { type CountedApproval, CountersignError, evaluateQuorum } from "@countersign/core";
 import {
   type ApprovalStatement,
   approvalChallenge,
@@ -121,7 +121,8 @@ export const decide: Handler<"decide"> = async ({ api, params, body, person, req
   const envelope = await signApproval(bytes, api.sessionKey);
   const statementDigest = digestOf(bytes);
   const at = api.now();
-  const to = quorum.rejected ? "rejected" : quorum.met ? "approved" : null;
+  const isComplete = (earlier: readonly CountedApproval[]) =>
+    evaluateQuorum(plan.approvals, plan.requester, [...earlier, given]).met;
   await api.store.decide({
     run: run.id,
     planDigest: digest,
@@ -135,22 +136,13 @@ export const decide: Handler<"decide"> = async ({ api, params, body, person, req
       { digest: digestOf(envelope), kind: "envelope", bytes: envelope },
       ...(reason === null ? [] : [reason]),
     ],
-    to,
-    notBefore: to === "approved" ? Math.max(at, Date.parse(plan.timing.notBefore)) : null,
+    isComplete,
+    notBefore: Math.max(at, Date.parse(plan.timing.notBefore)),
     at,
   });
-  const missing = missingOf(plan, [
-    ...approvals,
-    { ...given, statementDigest, level: "session", at, reasonDigest: statement.reasonDigest },
-  ]);
-  return {
-    run: run.id,
-    state: to ?? run.state,
-    person: person.person,
-    decision: statement.decision,
-    statementDigest,
-    missing,
-  };
+  const state = (await api.store.run(run.id))?.state ?? run.state;
+  const missing = missingOf(plan, await api.store.approvals(run.id, digest));
+  return { run: run.id, state, person: person.person, decision: statement.decision, statementDigest, missing };
 };
 
 /** A statement says who decides what; every word of it must be true here and now before our key attests it. */

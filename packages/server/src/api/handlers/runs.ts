@@ -1,4 +1,6 @@
+import { RunId } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
+import { newRunId } from "@countersign/engine";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Handler } from "../handler.ts";
 import type { RunFilter, RunRecord } from "../ports.ts";
@@ -16,19 +18,23 @@ export async function runOf(api: ApiDependencies, id: string): Promise<RunRecord
 export const requestRun: Handler<"requestRun"> = async ({ api, body, person }) => {
   const row = api.inventory().rows.find((candidate) => candidate.name === body.row);
   if (row === undefined) throw new CountersignError("NOT_FOUND", `expected a row of the inventory, got ${body.row}`);
+  const [open] = await api.store.runs({ row: row.name, open: true, limit: 1 });
+  if (open !== undefined)
+    throw new CountersignError("STATE_CONFLICT", `expected no open run of ${row.name}, ${open.id} is ${open.state}`);
   const at = api.now();
-  const id = api.newRunId(at);
-  await api.store.request({
-    id,
-    row,
-    person: person.person,
-    reason: newReason(body.reason),
-    notBefore: body.notBefore === undefined ? null : Date.parse(body.notBefore),
-    force: body.force,
-    at,
-  });
+  const id = newRunId(at);
+  await api.store.request({ id, row, person: person.person, reason: newReason(body.reason), at });
   return { run: id };
 };
+
+function readCursor(cursor: string): NonNullable<RunFilter["before"]> {
+  const [at, id] = decodeCursor(cursor).split(" ");
+  const requestedAt = Number(at);
+  if (!Number.isSafeInteger(requestedAt) || !RunId.safeParse(id).success || id === undefined) {
+    throw new CountersignError("INPUT_INVALID", "expected a cursor from an earlier answer, got something else");
+  }
+  return { requestedAt, id };
+}
 
 export const listRuns: Handler<"listRuns"> = async ({ api, query, person }) => {
   const filter: Omit<RunFilter, "limit" | "before"> = {
@@ -37,7 +43,7 @@ export const listRuns: Handler<"listRuns"> = async ({ api, query, person }) => {
     ...(query.open === undefined ? {} : { open: query.open === "true" }),
     ...(query.row === undefined ? {} : { row: query.row }),
   };
-  const before = query.cursor === undefined ? {} : { before: decodeCursor(query.cursor) };
+  const before = query.cursor === undefined ? {} : { before: readCursor(query.cursor) };
   const now = api.now();
   const found = await api.store.runs({ ...filter, ...before, limit: query.limit + 1 });
   const items = await Promise.all(
@@ -46,7 +52,10 @@ export const listRuns: Handler<"listRuns"> = async ({ api, query, person }) => {
   const last = items.at(-1);
   return {
     items: query.waiting === "me" ? items.filter((run) => run.waitsForYou) : items,
-    nextCursor: found.length > query.limit && last !== undefined ? encodeCursor(last.id) : null,
+    nextCursor:
+      found.length > query.limit && last !== undefined
+        ? encodeCursor(`${Date.parse(last.requestedAt)} ${last.id}`)
+        : null,
     total: await api.store.countRuns(filter),
     facets: { state: facetOf(found.map((run) => run.state)) },
   };

@@ -1,6 +1,5 @@
 import { CountersignError } from "@countersign/core";
 import type { Handler } from "../handler.ts";
-import { newReason, reasonText } from "../views/reason.ts";
 import { waitsFor } from "../views/run.ts";
 import { iso } from "../views/time.ts";
 import { allApplications, allFindings } from "./applications.ts";
@@ -32,10 +31,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     now: iso(now),
     clock: { kind: clock, advance: api.advance !== null, nextEventAt: iso(nextDue) },
     readiness: { mode: readiness.mode, reasons: readiness.reasons.map((reason) => ({ ...reason })) },
-    freeze:
-      freeze === null
-        ? null
-        : { since: iso(freeze.since), by: freeze.by, reason: await reasonText(store, freeze.reason) },
+    freeze: freeze === null ? null : { since: iso(freeze.since), by: freeze.by },
     notices: { undelivered },
     log: {
       size,
@@ -62,11 +58,10 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
   };
 };
 
-export const freeze: Handler<"freeze"> = async ({ api, body, person }) => {
+export const freeze: Handler<"freeze"> = async ({ api, person }) => {
   const at = api.now();
-  const reason = newReason(body.reason);
-  await api.store.setFreeze({ person: person.person, reason, at });
-  return { since: iso(at), by: person.person, reason: body.reason };
+  await api.store.setFreeze({ person: person.person, at });
+  return { since: iso(at), by: person.person };
 };
 
 export const liftFreeze: Handler<"liftFreeze"> = async ({ api, person }) => {
@@ -75,7 +70,7 @@ export const liftFreeze: Handler<"liftFreeze"> = async ({ api, person }) => {
 };
 
 export const scan: Handler<"scan"> = async ({ api, person }) => {
-  await api.store.askScan({ person: person.person, at: api.now() });
+  await api.askScan(person.person);
   return { accepted: true };
 };
 

@@ -1,4 +1,4 @@
-import type { Plan, Role, RunDetail } from "@countersign/contract";
+import type { Plan, RunDetail } from "@countersign/contract";
 import { evaluateQuorum } from "@countersign/core";
 import type { KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
 
@@ -14,7 +14,7 @@ export function mayDecide(
   approvals: readonly StoredApproval[],
   person: KnownPerson,
   now: number,
-): { roles: Role[]; permission: Permission } {
+): { roles: string[]; permission: Permission } {
   const refuse = (why: string) => ({ roles: [], permission: no(why) });
   if (plan === null || run.state !== "awaiting_approval") return refuse("The run does not wait for approval.");
   if (run.approvalExpiresAt !== null && now >= run.approvalExpiresAt) return refuse("The time to approve has passed.");

@@ -4,6 +4,7 @@ import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.
 import { lastOf, readEntries } from "./entries.ts";
 import { actionsFor, mayDecide } from "./permissions.ts";
 import { reasonText } from "./reason.ts";
+import { sentenceOf } from "./sentences.ts";
 import { stepViews } from "./steps.ts";
 import { gateOf, noticesOf, storyOf } from "./story.ts";
 import { iso } from "./time.ts";
@@ -54,7 +55,10 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
   const requested = entries.find((entry) => entry.type === "run.requested");
   const decide = mayDecide(run, plan, approvals, person, now);
   return {
-    run: summaryOf(run, decide.permission.allowed),
+    run: {
+      ...summaryOf(run, decide.permission.allowed),
+      because: lastOf(entries, "run.moved")?.data.because ?? run.because,
+    },
     reason: await reasonText(store, requested?.data.reasonDigest ?? null),
     replaces: run.replaces,
     replacedBy: run.replacedBy,
@@ -66,7 +70,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
       yourRoles: decide.roles,
       you: decide.permission,
     },
-    findings: (lastOf(entries, "run.validated")?.data.findings ?? []) as RunDetail["findings"],
+    findings: findingsOf(entries),
     steps: stepViews(plan, entries),
     gate: gateOf(entries),
     story: storyOf(entries),
@@ -75,6 +79,11 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
     actions: actionsFor(run, person),
     entries: entries.length,
   };
+}
+
+function findingsOf(entries: ReturnType<typeof readEntries>): RunDetail["findings"] {
+  const found: RunDetail["findings"] = lastOf(entries, "run.validated")?.data.findings ?? [];
+  return found.map((finding) => ({ ...finding, sentence: sentenceOf(finding.code) }));
 }
 
 /** Roles that must still sign. */

@@ -1,0 +1,193 @@
+import type { Credential } from "@countersign/contract";
+import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
+import { type RunRow, requestRun, type Store } from "@countersign/engine";
+import { parseStatement, readCheckpointUnverified, toHex } from "@countersign/evidence";
+import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
+
+const openStates = runStates.filter((state) => !closedStates.has(state));
+const credentialsPage = 1_000;
+const countedMax = 1_000;
+
+/** {@link ApiStore} over our tables, as the login `cs_api`: what that login may not do, this cannot either. */
+export function databaseStore(store: Store, inventory: () => { readonly rows: readonly InventoryRow[] }): ApiStore {
+  const runs = async ({ state, open, row, before, limit }: RunFilter): Promise<RunRecord[]> => {
+    const states =
+      state !== undefined ? [state] : open === undefined ? undefined : open ? openStates : [...closedStates];
+    const found = await store.runs({
+      limit,
+      ...(states === undefined ? {} : { states }),
+      ...(row === undefined ? {} : { targetKey: row }),
+      ...(before === undefined ? {} : { after: { createdAt: before.requestedAt, id: before.id } }),
+    });
+    return found.map((run) => recordOf(run));
+  };
+  return {
+    runs,
+    async run(id) {
+      const run = await store.run(id);
+      if (run === null) return null;
+      const later = run.state === "superseded" ? await store.runs({ targetKey: run.targetKey, limit: 50 }) : [];
+      return { ...recordOf(run), replacedBy: later.find((other) => other.replaces === id)?.id ?? null };
+    },
+    async countRuns({ state, open, row }) {
+      if (row !== undefined)
+        return (
+          await runs({
+            row,
+            limit: countedMax,
+            ...(state === undefined ? {} : { state }),
+            ...(open === undefined ? {} : { open }),
+          })
+        ).length;
+      const counts = await store.runCounts();
+      const counted: readonly RunState[] =
+        state !== undefined ? [state] : open === undefined ? runStates : open ? openStates : [...closedStates];
+      return counted.reduce((sum, name) => sum + (counts[name] ?? 0), 0);
+    },
+    async plan(digest) {
+      const bytes = await store.plan(digest);
+      return bytes === null ? null : new TextDecoder().decode(bytes);
+    },
+    async approvals(run, planDigest) {
+      const found = (await store.approvals(run)).filter((approval) => approval.planDigest === planDigest);
+      return found.map(({ person, role, decision, statementDigest, level, at, statement }) => ({
+        person,
+        role,
+        decision,
+        statementDigest,
+        level,
+        at,
+        reasonDigest: statement === null ? null : parseStatement(statement).reasonDigest,
+      }));
+    },
+    attachment: async (digest) => (await store.attachment(digest))?.bytes ?? null,
+    async entries(from, limit) {
+      return (await store.entries(from, limit)).map(({ idx, runId, entry }) => ({
+        index: idx,
+        run: runId,
+        text: new TextDecoder().decode(entry),
+      }));
+    },
+    async runEntries(run, fromSeq, limit) {
+      const found = (await store.entriesOfRun(run)).slice(fromSeq, fromSeq + limit);
+      return found.map(({ idx, runId, entry }) => ({ index: idx, run: runId, text: new TextDecoder().decode(entry) }));
+    },
+    logSize: async () => (await store.logState()).size,
+    async checkpoint() {
+      const newest = await store.checkpoint();
+      if (newest === null) return null;
+      const { origin, size, root } = readCheckpointUnverified(new TextEncoder().encode(newest.note));
+      return { origin, size, root: toHex(root), note: newest.note };
+    },
+    async credentials() {
+      const rows = inventory().rows;
+      const all: Credential[] = [];
+      let after: Awaited<ReturnType<Store["credentials"]>>[number] | undefined;
+      for (;;) {
+        const found = await store.credentials({ limit: credentialsPage, ...(after === undefined ? {} : { after }) });
+        for (const row of found) all.push(credentialOf(row, rows));
+        after = found.at(-1);
+        if (found.length < credentialsPage) return all;
+      }
+    },
+    async freeze() {
+      const frozen = (await store.frozen()).find((control) => control.scope === "all");
+      return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
+    },
+    undeliveredNotices: async () =>
+      (await store.notices({ limit: 1_000 })).filter((notice) => notice.state !== "sent").length,
+    nextDue: () => store.nextDue(),
+    lastScanAt: async () =>
+      (await store.scans(20)).reduce<number | null>(
+        (last, { finishedAt }) => (finishedAt === null || (last ?? 0) >= finishedAt ? last : finishedAt),
+        null,
+      ),
+
+    async request({ id, row, person, reason, at }) {
+      await requestRun(store, row, { id, trigger: "manual", requester: person, reason: reason.bytes, at });
+    },
+    async decide(decision) {
+      const bytesOf = (kind: string) => {
+        const found = decision.attachments.find((attachment) => attachment.kind === kind);
+        if (found === undefined)
+          throw new CountersignError("UNEXPECTED", `expected the decision to carry its ${kind}, got none`);
+        return found.bytes;
+      };
+      // The reason first: the statement names its digest, and a decision must never name what is not there.
+      if (decision.reasonDigest !== null) await store.attachmentPut(bytesOf("reason"), "reason", decision.at);
+      await store.decide({
+        run: decision.run,
+        planDigest: decision.planDigest,
+        person: decision.person,
+        role: decision.role,
+        decision: decision.decision,
+        level: decision.level,
+        statement: bytesOf("statement"),
+        envelope: bytesOf("envelope"),
+        at: decision.at,
+        quorum: (earlier) => ({ complete: decision.isComplete(earlier), notBefore: decision.notBefore }),
+      });
+    },
+    withdraw: ({ run, person, at }) => store.withdraw(run, person, at),
+    // The executor tries again on `look-again` and goes on where it was held on `resume`.
+    ask: ({ run, what, person, reason, at }) =>
+      store.direct(
+        run,
+        what === "retry" ? "look-again" : what === "roll-forward" ? "resume" : what,
+        person,
+        at,
+        reason.bytes,
+      ),
+    setFreeze: ({ person, at }) => store.freeze("all", true, person, at),
+    liftFreeze: ({ person, at }) => store.freeze("all", false, person, at),
+  };
+}
+
+function recordOf(run: RunRow): RunRecord {
+  const held = run.data.held as { code?: string; step?: string } | null | undefined;
+  const approveUntil = run.data.approveUntil;
+  return {
+    id: run.id,
+    row: run.targetKey,
+    procedure: run.procedure.replace(/@\d+$/, ""),
+    tenant: run.tenant,
+    environment: run.environment,
+    state: run.state,
+    trigger: run.trigger,
+    requester: run.requester,
+    requestedAt: run.createdAt,
+    changedAt: run.updatedAt,
+    notBefore: run.notBefore,
+    because: run.state === "held" && held?.code !== undefined ? { ...held, code: held.code } : null,
+    planDigest: run.planDigest,
+    approvalExpiresAt: run.state === "awaiting_approval" && typeof approveUntil === "number" ? approveUntil : null,
+    asked: run.asked,
+    replaces: run.replaces,
+    replacedBy: null,
+  };
+}
+
+function credentialOf(
+  row: Awaited<ReturnType<Store["credentials"]>>[number],
+  rows: readonly InventoryRow[],
+): Credential {
+  const of = rows.find((candidate) =>
+    candidate.procedure === "entra-client-secret"
+      ? candidate.tenant === row.tenant && candidate.objectId === row.objectId
+      : row.kind === "role" &&
+        candidate.roles.includes(row.id) &&
+        (candidate.connection === row.application || candidate.name === row.application),
+  );
+  const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    application: of?.name ?? null,
+    tenant: row.tenant,
+    id: row.id,
+    kind: row.kind,
+    state: row.goneAt === null ? row.state : "retired",
+    startsAt: time(row.startsAt),
+    expiresAt: time(row.expiresAt),
+    run: row.runId,
+    seenAt: time(row.seenAt),
+  };
+}
