@@ -75,6 +75,6 @@ export function createRandom(seed: number, stream: string): Random {
     },
     hex,
     uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-${pick(["8", "9", "a", "b"])}${hex(3)}-${hex(12)}`,
-    secret: (length) => Array.from({ length }, () => pick([...SECRET_ALPHABET])).join(""),
+    secret: (length) => Array.from({ length }, () => SECRET_ALPHABET[integer(0, SECRET_ALPHABET.length - 1)]).join(""),
   };
 }

@@ -1,3 +1,4 @@
+import { applicationByAppId, principalByAppId } from "../tenant/lookup.ts";
 import type { Application, Credential, ServicePrincipal } from "../tenant/model.ts";
 import type { World } from "../world.ts";
 import type { TokenErrorCode } from "./errors.ts";
@@ -46,8 +47,8 @@ export function signIn(world: World, attempt: SignInAttempt): SignInResult {
 
 function check(world: World, attempt: SignInAttempt): SignInResult {
   const { tenant, clock } = world;
-  const application = tenant.applications.find((app) => app.appId === attempt.clientId);
-  const servicePrincipal = tenant.servicePrincipals.find((sp) => sp.appId === attempt.clientId);
+  const application = applicationByAppId(tenant, attempt.clientId);
+  const servicePrincipal = principalByAppId(tenant, attempt.clientId);
   if (application === undefined || servicePrincipal === undefined) return { ok: false, code: 700016, keyId: null };
   if (application.isDisabled || !servicePrincipal.accountEnabled) return { ok: false, code: 7000112, keyId: null };
   const gateway = world.random("gateway").integer(0, REPLICAS - 1);

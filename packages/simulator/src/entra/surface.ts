@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { FailureRequest, Incoming, Operation, Outcome, Reply, Surface } from "../http/exchange.ts";
+import { applicationByAppId } from "../tenant/lookup.ts";
 import { spacedTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { type TokenErrorCode, tokenErrors } from "./errors.ts";
@@ -42,7 +43,7 @@ function tokenOperation(world: World, incoming: Incoming, tenant: string): Opera
   const basic = basicCredentials(incoming);
   const clientId = form.get("client_id") ?? basic?.id ?? null;
   const secret = form.get("client_secret") ?? basic?.secret ?? null;
-  const known = world.tenant.applications.some((app) => app.appId === clientId);
+  const known = applicationByAppId(world.tenant, clientId ?? "") !== undefined;
   return {
     op: "token",
     // A lost answer to a token request changes nothing that the caller could not ask for again.

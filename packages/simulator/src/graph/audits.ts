@@ -1,4 +1,5 @@
 import type { Incoming, Operation } from "../http/exchange.ts";
+import { principalByAppId } from "../tenant/lookup.ts";
 import type { Credential, CredentialHolder, DirectoryAudit } from "../tenant/model.ts";
 import { parseTime, sevenDigitTime } from "../time.ts";
 import type { World } from "../world.ts";
@@ -98,7 +99,7 @@ function fits(audit: DirectoryAudit, { field, operator, value }: Condition): boo
 }
 
 function shape(world: World, audit: DirectoryAudit): Record<string, unknown> {
-  const actor = world.tenant.servicePrincipals.find((sp) => sp.appId === audit.appId);
+  const actor = principalByAppId(world.tenant, audit.appId ?? "");
   return {
     id: audit.id,
     category: "ApplicationManagement",

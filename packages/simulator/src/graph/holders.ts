@@ -1,5 +1,6 @@
 import type { Incoming, Operation, Outcome } from "../http/exchange.ts";
 import { readReplica } from "../tenant/credentials.ts";
+import { applicationByAppId, applicationById, principalByAppId, principalById } from "../tenant/lookup.ts";
 import type { Application, CredentialHolder, ServicePrincipal } from "../tenant/model.ts";
 import type { World } from "../world.ts";
 import { type GraphCall, graphOperation } from "./call.ts";
@@ -27,8 +28,16 @@ function all(world: World, kind: HolderKind): (Application | ServicePrincipal)[]
 /** Finds by object id or by `(appId='…')`. */
 export function findHolder(world: World, kind: HolderKind, key: string): CredentialHolder | null {
   const byAppId = /^\(appId='([^']+)'\)$/.exec(key);
-  const list = all(world, kind);
-  return list.find((item) => (byAppId === null ? item.id === key : item.appId === byAppId[1])) ?? null;
+  const { tenant } = world;
+  const found =
+    kind.noun === "application"
+      ? byAppId === null
+        ? applicationById(tenant, key)
+        : applicationByAppId(tenant, String(byAppId[1]))
+      : byAppId === null
+        ? principalById(tenant, key)
+        : principalByAppId(tenant, String(byAppId[1]));
+  return found ?? null;
 }
 
 /** 404 in Graph's words. */

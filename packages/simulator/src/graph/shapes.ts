@@ -1,4 +1,5 @@
 import { listedCredentials } from "../tenant/credentials.ts";
+import { principalById } from "../tenant/lookup.ts";
 import type { Application, Credential, CredentialHolder, Owner, ServicePrincipal } from "../tenant/model.ts";
 import type { World } from "../world.ts";
 
@@ -93,7 +94,7 @@ export function ownerShape(world: World, owner: Owner): Json | null {
       accountEnabled: user.accountEnabled,
     };
   }
-  const sp = world.tenant.servicePrincipals.find((candidate) => candidate.id === owner.id);
+  const sp = principalById(world.tenant, owner.id);
   if (sp === undefined) return null;
   return {
     "@odata.type": "#microsoft.graph.servicePrincipal",

@@ -1,4 +1,5 @@
 import type { Incoming, Operation } from "../http/exchange.ts";
+import { principalByAppId } from "../tenant/lookup.ts";
 import type { SignIn } from "../tenant/model.ts";
 import { isoTime, parseTime } from "../time.ts";
 import type { World } from "../world.ts";
@@ -27,9 +28,8 @@ export function listSignIns(world: World, incoming: Incoming): Operation {
       );
       const ordered = query.order === "createdDateTime asc" ? found : found.toReversed();
       const size = pageSize(world, query.top ?? TOP_MAX);
-      const names = new Map(world.tenant.servicePrincipals.map((sp) => [sp.appId, sp]));
       const body = page(incoming, "beta/$metadata#auditLogs/signIns", ordered, query.skip, size, (item) =>
-        shape(item, names.get(item.appId)),
+        shape(item, principalByAppId(world.tenant, item.appId)),
       );
       return { reply: { status: 200, body }, effect: false };
     },
@@ -121,7 +121,7 @@ function activities(world: World): Record<string, unknown>[] {
     app.credentials.flatMap((credential) => {
       const signIn = last.get(credential.keyId);
       if (signIn === undefined) return [];
-      const sp = world.tenant.servicePrincipals.find((item) => item.appId === app.appId);
+      const sp = principalByAppId(world.tenant, app.appId);
       return [
         {
           id: Buffer.from(`${credential.keyId}|application`).toString("base64"),

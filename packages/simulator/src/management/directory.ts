@@ -1,4 +1,5 @@
 import { listedCredentials, presentCredentials } from "../tenant/credentials.ts";
+import { principalByAppId } from "../tenant/lookup.ts";
 import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 
@@ -8,6 +9,7 @@ import type { World } from "../world.ts";
  */
 export function directory(world: World): Record<string, unknown> {
   const { tenant, addresses } = world;
+  const nameOf = new Map(Object.entries(tenant.names).map(([name, known]) => [known.objectId, name]));
   return {
     seed: world.seed,
     tenant: { id: tenant.id, name: tenant.name, domain: tenant.domain },
@@ -26,11 +28,11 @@ export function directory(world: World): Record<string, unknown> {
     ),
     users: tenant.users,
     applications: tenant.applications.map((app) => ({
-      name: Object.entries(tenant.names).find(([, known]) => known.objectId === app.id)?.[0] ?? app.displayName,
+      name: nameOf.get(app.id) ?? app.displayName,
       displayName: app.displayName,
       objectId: app.id,
       appId: app.appId,
-      servicePrincipalId: tenant.servicePrincipals.find((sp) => sp.appId === app.appId)?.id ?? null,
+      servicePrincipalId: principalByAppId(tenant, app.appId)?.id ?? null,
       owners: app.owners,
       credentials: presentCredentials(app).map((credential) => ({
         keyId: credential.keyId,

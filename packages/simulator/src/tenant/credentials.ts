@@ -1,4 +1,5 @@
 import { REPLICAS } from "../entra/sign-in.ts";
+import { createRandom } from "../random.ts";
 import { sevenDigitTime } from "../time.ts";
 import type { World } from "../world.ts";
 import type { Credential, CredentialHolder } from "./model.ts";
@@ -17,8 +18,11 @@ export interface NewCredential {
 /** Creates a credential on an application or service principal, with its own delays per replica. */
 export function addCredential(world: World, holder: CredentialHolder, input: NewCredential): Credential {
   const { clock, knobs } = world;
-  const random = world.random(`credential:${holder.id}`);
   const seeded = input.createdBy === null;
+  // A stream that is drawn from once is not kept: tenants are seeded with hundreds of thousands of credentials.
+  const random = seeded
+    ? createRandom(world.seed, `seeded:${holder.id}:${holder.credentials.length}`)
+    : world.random(`credential:${holder.id}`);
   const startMs = input.startMs ?? clock.nowMs;
   const endMs = input.endMs ?? addYears(startMs, 2);
   const secretText = random.secret(SECRET_LENGTH);

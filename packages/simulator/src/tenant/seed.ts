@@ -1,7 +1,9 @@
+import { createRandom } from "../random.ts";
 import { sevenDigitTime } from "../time.ts";
 import { writeSecret } from "../vault/store.ts";
 import type { World } from "../world.ts";
 import { addCredential } from "./credentials.ts";
+import { applicationById, principalByAppId } from "./lookup.ts";
 import type { Application, AppManagementPolicy, Owner, Tenant, Vault } from "./model.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -62,14 +64,14 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
 /** An application by scenario name or display name. */
 export function findApplication(tenant: Tenant, name: string): Application | undefined {
   const known = tenant.names[name];
-  return tenant.applications.find((app) =>
-    known === undefined ? app.displayName === name : app.id === known.objectId,
-  );
+  return known === undefined
+    ? tenant.applications.find((app) => app.displayName === name)
+    : applicationById(tenant, known.objectId);
 }
 
 function addApplication(world: World, item: SeedApplication): Seeded["applications"][string] {
   const { tenant, clock } = world;
-  const random = world.random(`application:${item.name}`);
+  const random = createRandom(world.seed, `application:${item.name}`);
   const createdMs = clock.nowMs - item.createdDaysAgo * DAY_MS;
   const base = {
     appId: item.appId ?? random.uuid(),
@@ -136,7 +138,7 @@ function findOwner(tenant: Tenant, name: string): Owner | null {
   const user = tenant.users.find((candidate) => candidate.userPrincipalName === `${name}@${tenant.domain}`);
   if (user !== undefined) return { kind: "user", id: user.id };
   const appId = tenant.callers.find((caller) => caller.name === name)?.appId ?? findApplication(tenant, name)?.appId;
-  const sp = tenant.servicePrincipals.find((candidate) => candidate.appId === appId);
+  const sp = principalByAppId(tenant, appId ?? "");
   return sp === undefined ? null : { kind: "servicePrincipal", id: sp.id };
 }
 
@@ -159,7 +161,7 @@ function addCaller(world: World, caller: Scenario["callers"][number]): void {
   });
   const application = findApplication(tenant, caller.name);
   const credential = application?.credentials[0];
-  const sp = tenant.servicePrincipals.find((item) => item.appId === made.appId);
+  const sp = principalByAppId(tenant, made.appId);
   tenant.callers.push({
     name: caller.name,
     appId: made.appId,
