@@ -147,8 +147,10 @@ create table cs.credential (
   seen_at bigint not null,
   gone_at bigint,
   primary key (tenant, object_id, id)
-);
-create index credential_expiry on cs.credential (expires_at, tenant, object_id, id) where gone_at is null;
+) with (fillfactor = 80);
+-- The ledger's order: soonest expiry first, none last; the number is 2^53-1.
+create index credential_expiry on cs.credential (coalesce(expires_at, 9007199254740991), tenant, object_id, id);
+create index credential_expiry_tenant on cs.credential (tenant, coalesce(expires_at, 9007199254740991), object_id, id);
 create index credential_state on cs.credential (state, tenant, object_id, id) where gone_at is null;
 create index credential_run on cs.credential (run_id) where run_id is not null;
 

@@ -165,7 +165,7 @@ async function launch(place: Place): Promise<void> {
     stdio: ["ignore", log, log],
     cwd: place.data,
     env: serverEnvironment(),
-    ...(place.owner ?? {}),
+    ...place.owner,
   });
   closeSync(log);
   let ended = false;
@@ -234,7 +234,7 @@ async function execute(place: Place, name: string, args: readonly string[]): Pro
     stdio: ["ignore", "pipe", "pipe"],
     cwd: place.home,
     env: serverEnvironment(),
-    ...(place.owner ?? {}),
+    ...place.owner,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

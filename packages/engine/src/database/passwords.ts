@@ -11,7 +11,8 @@ export async function databaseKey(stateFolder: string): Promise<string> {
   const file = path.join(stateFolder, "database.key");
   await createOnce(file, randomBytes(32).toString("hex"));
   const handle = await open(file);
-  const { mode } = await handle.stat().finally(() => handle.close());
+  const { mode } = await handle.stat();
+  await handle.close();
   const key = await readFile(file, "utf8");
   if ((mode & 0o077) !== 0 || !/^[0-9a-f]{64}$/.test(key)) {
     throw new CountersignError("SECRET_REFERENCE_INVALID", `expected ${file} with mode 0600 and 64 hex digits`);

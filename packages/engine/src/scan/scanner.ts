@@ -47,6 +47,9 @@ export function createScanner(options: {
     () => store.beat(worker, liveness.leaseMs),
     () => stopped.abort(),
   );
+  // Each connection begins with an empty message ("look"); the first is not somebody's wish.
+  let listening = false;
+  let stopListening: () => Promise<void> = async () => {};
   /** Cron time already dealt with; the database lets only one worker do each. */
   let from = 0;
 
@@ -101,6 +104,12 @@ export function createScanner(options: {
     return [{ code, result: "warn", observed: leftSeconds, required: dueSeconds, target: { row: row.name, credential: credential.id } }];
   }
 
+  function scanNow(): Promise<void> {
+    return clock.work(async () => {
+      for (const tenant of options.tenants) await scanTenant(tenant, clock.now());
+    });
+  }
+
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
       await clock.work(scanDue).catch((error: unknown) => options.log("scanner.failed", { error: error instanceof Error ? error.name : "unknown" }));
@@ -115,18 +124,19 @@ export function createScanner(options: {
       await store.workerStart({ id: worker, role: "scanner", host, bootId, pid, pidStarted });
       beating = lease.run();
       from = clock.now();
+      stopListening = await store.listen("cs_scan", () => {
+        if (listening) void scanNow();
+        listening = true;
+      });
       clock.onTick(scanDue);
       clock.nextDue(async () => nextCron(rules.cron, rules.zone, from));
       loop = run();
     },
-    async scanNow() {
-      await clock.work(async () => {
-        for (const tenant of options.tenants) await scanTenant(tenant, clock.now());
-      });
-    },
+    scanNow,
     async stop() {
       stopped.abort();
       lease.stop();
+      await stopListening();
       await Promise.all([loop, beating]);
       await store.workerStop(worker).catch(() => {});
     },

@@ -70,7 +70,11 @@ export async function writeHighWaterMark(stateFolder: string, mark: HighWaterMar
     }
     await rename(fresh, fileOf(stateFolder));
     const folder = await open(stateFolder);
-    await folder.sync().finally(() => folder.close());
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
   } finally {
     await rm(fresh, { force: true });
   }

@@ -201,6 +201,9 @@ export function recordStore(sql: Sql) {
     sessionDelete: (of: { readonly hash: Uint8Array } | { readonly person: string }): Promise<number> =>
       sql.call(z.int(), "cs.session_delete", { hash: null, person: null, ...of }),
 
+    /** Asks the scanner to scan now. */
+    scanAsk: (): Promise<void> => sql.call(nothing, "cs.scan_ask", {}),
+
     /** Scope `all` or `tenant:<name>`: no new effects there; rollback goes on. */
     freeze: (scope: string, frozen: boolean, person: string, at: number): Promise<void> =>
       sql.call(nothing, "cs.freeze", { scope, frozen, person, at }),

@@ -17,7 +17,7 @@ import {
   verifyCheckpoint,
 } from "@countersign/evidence";
 import fc from "fast-check";
-import type pg from "pg";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
@@ -197,7 +197,7 @@ describe("canonical form in the database", () => {
   it.each(["1.5", "1e400", "9007199254740992", '{"é":1}', '{"":1}', '"\\ud800"', '"\\u0000"'])(
     "does not exist for %s",
     async (text) => {
-      await expect(canonical(text)).rejects.toThrow();
+      await expect(canonical(text)).rejects.toBeInstanceOf(pg.DatabaseError);
     },
   );
 

@@ -173,10 +173,11 @@ describe("a move", () => {
       executor.transition({ ...first, ...move, take: keys }),
       executor.transition({ ...second, ...move, take: [...keys].reverse() }),
     ]);
-    expect(results.map((result) => (result.status === "rejected" ? result.reason.code : "moved")).sort()).toEqual([
-      "LOCK_HELD",
-      "moved",
-    ]);
+    expect(
+      results
+        .map((result) => (result.status === "rejected" ? result.reason.code : "moved"))
+        .toSorted((a, b) => (a < b ? -1 : 1)),
+    ).toEqual(["LOCK_HELD", "moved"]);
   });
 });
 

@@ -1,0 +1,21 @@
+/** Exit codes of the command line; docs/cli.md lists them. */
+export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3 } as const;
+
+/** Writes the one JSON object of `--json` on stdout; everything else goes to stderr. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** A line for a person, on stderr, so that stdout stays clean for what was asked for. */
+export function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** A plain table; columns are as wide as their widest cell, and cut at `cellCharsMax`. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cellCharsMax = 60;
+  const cut = (cell: string) => (cell.length > cellCharsMax ? `${cell.slice(0, cellCharsMax - 1)}…` : cell);
+  const all = [head, ...rows].map((row) => row.map(cut));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+}

@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { connectionKinds } from "@countersign/connectors";
+import {
+  type Config,
+  CountersignError,
+  type Inventory,
+  type Policy,
+  parseConfig,
+  parseInventory,
+  parsePolicy,
+  type SecretValue,
+} from "@countersign/core";
+import type { Ground } from "@countersign/engine";
+import { digestOf, type Trust } from "@countersign/evidence";
+import { readSecret } from "./secrets.ts";
+import { readTrust } from "./state.ts";
+
+/** Names of the documents beside countersign.yaml. */
+export const documentNames = { policy: "policy.yaml", inventory: "inventory.yaml" } as const;
+const documentBytesMax = 8 * 1024 * 1024;
+
+/** A configuration with the folder it was read from: every path in it is relative to that folder. */
+export interface Installation {
+  readonly config: Config;
+  readonly folder: string;
+  readonly state: string;
+  /** Certificates of private authorities, PEM. */
+  readonly ca: readonly string[];
+  secret(reference: string): SecretValue;
+}
+
+/** Reads countersign.yaml. Throws CONFIG_INVALID with every problem and its place. */
+export function loadInstallation(configPath: string): Installation {
+  const path = resolve(configPath);
+  const folder = dirname(path);
+  const config = parseConfig(readDocument(path, "CONFIG_INVALID"), connectionKinds);
+  const ca = config.network.ca.map((name) => readDocument(resolve(folder, name), "CONFIG_INVALID").toString("utf8"));
+  return {
+    config,
+    folder,
+    state: resolve(folder, config.state),
+    ca,
+    secret: (reference) => readSecret(reference, folder),
+  };
+}
+
+function readDocument(path: string, code: "CONFIG_INVALID" | "INVENTORY_INVALID" | "POLICY_INVALID"): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    throw new CountersignError(code, `expected a readable file at ${path}, got none`);
+  }
+  if (bytes.length > documentBytesMax)
+    throw new CountersignError(code, `expected at most ${documentBytesMax} bytes in ${path}, got ${bytes.length}`);
+  return bytes;
+}
+
+/** Seconds in durations are for demos and tests only. */
+export function durationsOf(config: Config): { readonly seconds: boolean } {
+  return { seconds: config.profile !== "production" };
+}
+
+/** The policy file as it stands, whether or not it is the active one. */
+export function readPolicy(installation: Installation): { policy: Policy; bytes: Uint8Array; digest: string } {
+  const bytes = readDocument(join(installation.folder, documentNames.policy), "POLICY_INVALID");
+  return { policy: parsePolicy(bytes, durationsOf(installation.config)), bytes, digest: digestOf(bytes) };
+}
+
+/** The inventory file as it stands, whether or not it was accepted. */
+export function readInventory(installation: Installation): Inventory {
+  const bytes = readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID");
+  return parseInventory(bytes, durationsOf(installation.config));
+}
+
+/**
+ * What this host itself knows, read anew at each call: an edit counts only once the trust file names it
+ * (`countersign policy activate`, `countersign inventory accept`).
+ */
+export function groundOf(installation: Installation): Ground {
+  return {
+    config: installation.config,
+    trust: (): Trust => readTrust(installation.state),
+    policy() {
+      const found = readPolicy(installation);
+      if (!readTrust(installation.state).policies.has(found.digest)) {
+        throw new CountersignError(
+          "POLICY_UNTRUSTED",
+          `expected a policy that the trust file names, got ${found.digest}`,
+        );
+      }
+      return found;
+    },
+    inventory() {
+      const found = readInventory(installation);
+      if (!readTrust(installation.state).inventories.has(found.digest)) {
+        throw new CountersignError(
+          "INVENTORY_UNTRUSTED",
+          `expected an inventory that was accepted, got ${found.digest}`,
+        );
+      }
+      return found;
+    },
+  };
+}

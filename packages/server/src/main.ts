@@ -1,0 +1,253 @@
+/**
+ * Composition: the only place that constructs. Each role gets the database login and the outside rights that its work
+ * needs and nothing else (design: custody); `all` is one process with every role, for one laptop, and says so.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { type BuiltConnectors, createConnectors } from "@countersign/connectors";
+import { CountersignError, resolvePolicy } from "@countersign/core";
+import {
+  bundleOf,
+  createExecutor,
+  createGuard,
+  createJudge,
+  createNotifier,
+  createPlanner,
+  createScanner,
+  type EngineClock,
+  type Ground,
+  noPauses,
+  openCheckpointer,
+  openDispatch,
+  openStore,
+  pausesOver,
+  type Store,
+} from "@countersign/engine";
+import { createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
+import { build } from "./installation/build.ts";
+import { openClock } from "./installation/clock.ts";
+import { type Database, openDatabase } from "./installation/database.ts";
+import { groundOf, type Installation, loadInstallation } from "./installation/load.ts";
+import { createLog, type Log } from "./installation/log.ts";
+import { loadKey, readTrust } from "./installation/state.ts";
+import { LocalSignIn, Sessions, sessionLimits } from "./signin/index.ts";
+
+export const roles = ["all", "api", "scanner", "executor", "notifier"] as const;
+export type Role = (typeof roles)[number];
+
+export interface StartOptions {
+  readonly configPath: string;
+  readonly role: Role;
+  /** Folder of the built console; null serves the API alone. */
+  readonly consoleDir: string | null;
+  /** Only for crash tests, profile test: where positions are announced (see `execution/pauses.ts`). */
+  readonly pauseUrl: string | null;
+  /** The process may not go on: its lease was lost. */
+  readonly fenced: (because: string) => void;
+  readonly log?: Log;
+}
+
+export interface Running {
+  /** Address of page and API; null without the role api. */
+  readonly url: string | null;
+  readonly stop: () => Promise<void>;
+}
+
+/** What the roles of one process share. */
+interface Parts {
+  readonly options: StartOptions;
+  readonly installation: Installation;
+  readonly ground: Ground;
+  readonly database: Database;
+  readonly clock: EngineClock;
+  readonly log: Log;
+  readonly stops: (() => Promise<void>)[];
+}
+
+/** Starts one role, or all. Errors are ours and say what to do; nothing is left running when one is thrown. */
+export async function startProduct(options: StartOptions): Promise<Running> {
+  const log = options.log ?? createLog(options.role);
+  const installation = loadInstallation(options.configPath);
+  const ground = groundOf(installation);
+  readTrust(installation.state);
+  if (options.pauseUrl !== null && installation.config.profile === "production") {
+    throw new CountersignError("CONFIG_INVALID", "expected no crash tests in profile production, got a pause address");
+  }
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const end of stops.splice(0).reverse()) await end().catch(() => {});
+  };
+  try {
+    const database = await openDatabase(installation);
+    stops.push(() => database.stop());
+    const clock = await openClock(installation, (message) => log("clock", { message }));
+    stops.push(() => clock.close());
+    const parts: Parts = { options, installation, ground, database, clock, log, stops };
+    const runs = (role: Role) => options.role === role || options.role === "all";
+    if (runs("executor")) await startExecutor(parts);
+    if (runs("scanner")) await startScanner(parts);
+    if (runs("notifier")) startNotifier(parts);
+    const url = runs("api") ? await startApi(parts) : null;
+    log("started", { build, profile: installation.config.profile, clock: clock.kind, separation: options.role === "all" ? "none" : "roles", url });
+    return { url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function storeOf({ database, stops }: Parts, role: "cs_api" | "cs_scanner" | "cs_executor" | "cs_notifier", connectionsMax = 8): Store {
+  const store = openStore({ role, connection: database.connections[role], connectionsMax });
+  stops.push(() => store.close());
+  return store;
+}
+
+function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
+  const { config, ca } = installation;
+  const connectors = createConnectors(
+    { profile: config.profile, network: { ...config.network, ca }, callDeadlineMs: config.liveness.callDeadlineMs, tenants: config.tenants, connections: config.connections },
+    { clock, version: build, readSecret: async (reference) => installation.secret(reference) },
+  );
+  stops.push(() => connectors.close());
+  return connectors;
+}
+
+async function startExecutor(parts: Parts): Promise<void> {
+  const { installation, ground, clock, log, stops, options } = parts;
+  const { config, state } = installation;
+  const store = storeOf(parts, "cs_executor", 16);
+  const connectors = connectorsOf(parts);
+  const trust = readTrust(state);
+  const signer = loadKey(state, "log", trust.origin);
+  const checkpointer = openCheckpointer({ store, signer, stateFolder: state, onError: (error) => log("checkpoint.failed", { error: codeOf(error) }) });
+  const judge = createJudge({ store, clock, connectors, ground });
+  const dispatch = await openDispatch({ connection: parts.database.connections.cs_executor, onError: (error) => log("queue.failed", { error: error.name }) });
+  const executor = createExecutor({
+    store,
+    dispatch,
+    clock,
+    connectors,
+    guard: createGuard({ store, clock, connectors, ground, judge, checkpointer }),
+    planner: createPlanner({ store, judge, ground }),
+    sweepTwins: (at, target, rules) => connectors.sweepMarkers(at, target, rules),
+    pauses: options.pauseUrl === null ? noPauses : pausesOver(options.pauseUrl),
+    liveness: config.liveness,
+    build,
+    runsInFlightMax: config.budgets.runsInFlightMax,
+    runsPerTenantMax: config.budgets.runsInFlightMax,
+    log,
+    fenced: options.fenced,
+  });
+  checkpointer.start();
+  await executor.start();
+  stops.push(async () => {
+    await executor.stop();
+    await checkpointer.checkpointNow().catch(() => {});
+    await checkpointer.stop();
+  });
+}
+
+async function startScanner(parts: Parts): Promise<void> {
+  const { installation, ground, clock, log, stops } = parts;
+  const scanner = createScanner({
+    store: storeOf(parts, "cs_scanner", 4),
+    clock,
+    tenants: connectorsOf(parts).scanners,
+    rules: {
+      ...installation.config.scan,
+      rows: () => ground.inventory().rows,
+      dueSeconds: (row) => resolvePolicy(ground.policy().policy, row)?.rotateWhenExpiresInSeconds ?? null,
+    },
+    liveness: installation.config.liveness,
+    log,
+  });
+  await scanner.start();
+  stops.push(() => scanner.stop());
+}
+
+function startNotifier(parts: Parts): void {
+  const { installation, clock, log, stops } = parts;
+  const { notify, api } = installation.config;
+  const notifier = createNotifier({
+    store: storeOf(parts, "cs_notifier", 3),
+    clock,
+    sinks: notify.map((sink, index) => ({ name: `webhook-${index}`, url: sink.url, secret: installation.secret(sink.secret) })),
+    pageUrl: api.url,
+    log,
+  });
+  notifier.start();
+  stops.push(() => notifier.stop());
+}
+
+async function startApi(parts: Parts): Promise<string> {
+  const { installation, ground, clock, log, stops, options } = parts;
+  const { config, state } = installation;
+  const store = storeOf(parts, "cs_api");
+  const trust = readTrust(state);
+  const realNow = () => performance.timeOrigin + performance.now();
+  const local = config.profile === "production" ? null : await LocalSignIn.of(config.signIn.local.map(({ person, sub, email, password }) => ({ person, sub, email, password: installation.secret(password) })));
+  const api = await createApi({
+    installation: {
+      profile: config.profile,
+      clock: clock.kind,
+      separation: options.role === "all" ? "none" : "roles",
+      build,
+      origin: trust.origin,
+      url: config.api.url,
+      rpId: new URL(config.api.url).hostname,
+    },
+    store: databaseStore(store, () => ({ rows: ground.inventory().rows })),
+    sessions: new Sessions(databaseSessions(store, realNow, sessionLimits.absoluteMs), realNow),
+    idempotency: idempotencyInMemory(),
+    local,
+    people: config.signIn.local.map(({ person, name, iss, sub, roles: held }) => ({ person, name, iss, sub, roles: held as ("app-owner" | "platform" | "security")[] })),
+    inventory() {
+      const { rows, digest } = ground.inventory();
+      const { policy, digest: policyDigest } = ground.policy();
+      const prods = new Set(Object.values(policy.environments).flatMap((environment) => (environment.prod && environment.match.environment !== undefined ? [environment.match.environment] : [])));
+      return { rows, digest, policyDigest, isProd: (environment) => prods.has(environment) };
+    },
+    sessionKey: loadKey(state, "session", "session"),
+    now: () => clock.now(),
+    advance: config.clock === null ? null : advanceOver(config.clock.url, clock),
+    async readiness() {
+      const enrolled = readTrust(state).people.length;
+      if (enrolled >= 2) return { mode: "ready", reasons: [] };
+      return { mode: "read-only", reasons: [{ code: "too-few-people", sentence: `Two people must be enrolled before anything is changed; there is ${enrolled}.` }] };
+    },
+    askScan: () => store.scanAsk(),
+    // In a process of its own the API has no run key: bundles are then exported on the executor's host.
+    bundle: options.role === "all" ? (run) => bundleOf(store, run, loadKey(state, "run", "run"), build) : async () => null,
+    log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
+    signInsPerMinuteMax: 30,
+    consoleDir: options.consoleDir,
+  });
+  const { host, port } = addressOf(config.api.listen);
+  await api.listen({ host, port });
+  stops.push(() => api.close());
+  return config.api.url;
+}
+
+/** Asks the clock server to advance, by the protocol's own words (docs/clock-protocol.md). */
+function advanceOver(url: string, clock: EngineClock): (seconds: number) => Promise<number> {
+  return async (seconds) => {
+    const answer = await fetch(new URL("/clock/advance", url), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ by: seconds, limitMs: 120_000 }),
+    });
+    if (!answer.ok) throw new CountersignError("CONFLICT", `expected the clock to advance, got ${answer.status}`);
+    const { now } = (await answer.json()) as { now: string };
+    // The tick arrives over the stream; wait until this process has seen it.
+    for (let waited = 0; clock.now() < Date.parse(now) && waited < 5_000; waited += 10) await delay(10);
+    return clock.now();
+  };
+}
+
+function addressOf(listen: string): { host: string; port: number } {
+  const at = listen.lastIndexOf(":");
+  return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CountersignError ? `${error.code}: ${error.message}` : error instanceof Error ? error.name : "unknown";
+}
