@@ -51,7 +51,7 @@ export async function replaceText(leave: Leave, file: string, text: string): Pro
     await syncFolder(dirname(file));
   } catch (error) {
     if (!renamed) await rm(neighbour, { force: true }).catch(() => undefined);
-    if (error instanceof CountersignError || leave.signal.aborted) throw error;
+    if (errnoOf(error) === null || leave.signal.aborted) throw error;
     throw fileError(renamed ? "OUTSIDE_UNKNOWN" : "OUTSIDE_UNAVAILABLE", "file.replace", error);
   }
 }
