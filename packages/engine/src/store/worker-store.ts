@@ -50,13 +50,6 @@ export function workerStore(sql: Sql, beats: Sql) {
     workerProvenDead: (ids: readonly string[]): Promise<void> =>
       sql.call(nothing, "cs.worker_proven_dead", { ids: [...ids] }),
 
-    /** The database's own clock, milliseconds: domain time is checked against it. */
-    async databaseTime(): Promise<number> {
-      const row = z.object({ ms: z.int() });
-      const text = "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as ms";
-      return (await sql.rows(row, text))[0]?.ms ?? Number.NaN;
-    },
-
     /** The login that the database sees: what this process may do hangs on it. */
     async sessionUser(): Promise<string> {
       const row = z.object({ who: z.string() });

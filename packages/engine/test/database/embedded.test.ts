@@ -48,7 +48,7 @@ async function query(server: EmbeddedDatabase, text: string): Promise<unknown[]>
 async function startElsewhere(options: object, owner: { uid?: number; gid?: number } = {}) {
   const script = `import { startEmbedded } from ${JSON.stringify(module)};
     const server = await startEmbedded(${JSON.stringify(options)});
-    console.log(JSON.stringify({ pid: server.pid, started: server.started, home: server.home }));
+    console.log(JSON.stringify({ pid: server.pid, started: server.started, home: server.home, socket: server.address.host }));
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -56,7 +56,7 @@ async function startElsewhere(options: object, owner: { uid?: number; gid?: numb
     ...owner,
   });
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
-  return { child, ...(JSON.parse(line) as { pid: number; started: boolean; home: string }) };
+  return { child, ...(JSON.parse(line) as { pid: number; started: boolean; home: string; socket: string }) };
 }
 
 describe("the embedded server", () => {
@@ -153,6 +153,7 @@ describe("the embedded server", () => {
       other.child.kill("SIGKILL");
       await gone;
       process.kill(other.pid, "SIGQUIT");
+      folders.push(other.socket);
     }
   });
 });

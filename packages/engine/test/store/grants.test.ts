@@ -115,6 +115,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.credential_seen('t', '[]', 0)", but("cs_executor", "cs_scanner")],
   ["select cs.credential_gone('t', 0, 0)", but("cs_executor", "cs_scanner")],
   ["select cs.scan_begin('s', 't', 0, gen_random_uuid(), 1, 0)", but("cs_scanner")],
+  ["select cs.scan_ask()", but("cs_api")],
   ["select cs.notice_take(0, 0, 1)", but("cs_notifier")],
   ["select cs.notice_settle(1, 1, 'done', 200, 'sent', null, 0)", but("cs_notifier")],
   ["select cs.session_put('', 'p', '{}', 0, 0)", but("cs_api")],
