@@ -283,6 +283,48 @@ describe("hosts", () => {
   });
 });
 
+it("goes through the configured proxy, except to loopback", async () => {
+  const asked: string[] = [];
+  const proxy = createServer();
+  proxy.on("connect", (request, socket) => {
+    asked.push(request.url ?? "");
+    socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const http = createHttp({
+    ca: [],
+    proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    loopback: true,
+    callDeadlineMs: 2_000,
+    version: "1",
+  });
+  closers.push(async () => {
+    await http.close();
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+  const { endpoint: local } = await open((_q, r) => json(r, 200, { ok: true }));
+  const leave = { clock: jumpingClock(), signal: new AbortController().signal };
+  const call = (url: URL, retry: RetryClass) =>
+    http.call(leave, {
+      name: "x",
+      method: "POST",
+      url,
+      retry,
+      effect: true,
+      expect: [200],
+      answer: null,
+      readError: () => ({ code: null, transient: false }),
+      budget: new Budget(1),
+      attemptsMax: 1,
+    });
+  await call(local.url("/x"), "idempotent");
+  expect(asked).toEqual([]);
+  const far = http.endpoint("https://graph.example");
+  await expect(call(far.url("/x"), "idempotent")).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN" });
+  await expect(call(far.url("/x"), "once")).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN" });
+  expect(asked).toEqual(["graph.example:443", "graph.example:443"]);
+});
+
 it("closing ends the connections", async () => {
   const { http } = await open(() => undefined);
   await expect((http as Http).close()).resolves.toBeUndefined();

@@ -47,6 +47,7 @@ export class Wire {
   readonly #network: Network;
   readonly #reused: Dispatcher;
   readonly #fresh: Dispatcher;
+  readonly #openProxied: (() => Dispatcher) | null;
   readonly #proxied: Dispatcher | null;
 
   constructor(network: Network) {
@@ -57,16 +58,17 @@ export class Wire {
     const times = { headersTimeout: network.callDeadlineMs, bodyTimeout: network.callDeadlineMs };
     this.#reused = new Agent({ ...times, connect, connections: limits.inFlightMax });
     this.#fresh = new Agent({ ...times, connect, pipelining: 0 });
-    this.#proxied =
-      network.proxy === null ? null : new ProxyAgent({ ...times, uri: network.proxy, requestTls: tls, proxyTls: tls });
+    const { proxy } = network;
+    this.#openProxied =
+      proxy === null ? null : () => new ProxyAgent({ ...times, uri: proxy, requestTls: tls, proxyTls: tls });
+    this.#proxied = this.#openProxied?.() ?? null;
   }
 
   /** One exchange. Never throws: what went wrong is an answer too. */
   async send(out: Outgoing): Promise<Incoming | NoAnswer> {
     const deadline = AbortSignal.timeout(this.#network.callDeadlineMs);
     const signal = AbortSignal.any([out.signal, deadline]);
-    const direct = out.freshConnection ? this.#fresh : this.#reused;
-    const dispatcher = this.#proxied === null || isLoopbackHost(out.url.hostname) ? direct : this.#proxied;
+    const { dispatcher, after } = this.#dispatcher(out);
     try {
       const answer = await request(out.url, {
         method: out.method,
@@ -92,7 +94,19 @@ export class Wire {
       const code = codeOf(error);
       if (code !== null && neverSent.test(code)) return { noAnswer: "not-sent", errorCode: code };
       return { noAnswer: deadline.aborted ? "deadline" : "lost", errorCode: code };
+    } finally {
+      await after?.destroy();
     }
+  }
+
+  /** Which sockets to take; `after` is to be closed once the answer is in. */
+  #dispatcher(out: Outgoing): { readonly dispatcher: Dispatcher; readonly after?: Dispatcher } {
+    if (this.#proxied === null || this.#openProxied === null || isLoopbackHost(out.url.hostname)) {
+      return { dispatcher: out.freshConnection ? this.#fresh : this.#reused };
+    }
+    if (!out.freshConnection) return { dispatcher: this.#proxied };
+    const own = this.#openProxied();
+    return { dispatcher: own, after: own };
   }
 
   /** Closes all connections at once. */

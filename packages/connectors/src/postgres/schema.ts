@@ -13,7 +13,7 @@ export const PostgresConnection = z.strictObject({
   user: z.string().min(1).max(63),
   password: secretReference,
   tls: z.discriminatedUnion("mode", [
-    z.strictObject({ mode: z.literal("verify-full"), ca: z.array(z.string()).max(10).optional() }),
+    z.strictObject({ mode: z.literal("verify-full") }),
     z.strictObject({ mode: z.literal("disable") }),
   ]),
   /** Patterns of role names. */

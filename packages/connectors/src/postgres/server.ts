@@ -1,3 +1,4 @@
+import { getCACertificates } from "node:tls";
 import { CountersignError, type SecretValue } from "@countersign/core";
 import pg from "pg";
 import { matchesAny } from "../kit/glob.ts";
@@ -61,7 +62,10 @@ export async function withSession<T>(
     ssl:
       connection.tls.mode === "disable"
         ? false
-        : { rejectUnauthorized: true, ...(server.ca.length === 0 ? {} : { ca: [...server.ca] }) },
+        : {
+            rejectUnauthorized: true,
+            ...(server.ca.length === 0 ? {} : { ca: [...getCACertificates("default"), ...server.ca] }),
+          },
     connectionTimeoutMillis: callDeadlineMs,
     query_timeout: callDeadlineMs,
     // The server ends what a stalled executor left open: its locks must not outlive its lease for long.
