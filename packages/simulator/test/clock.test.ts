@@ -145,6 +145,19 @@ test("with a rate the clock moves by itself and a busy client holds it", async (
   await client.close();
 });
 
+test("the simulator ends at once, also while a busy client holds the clock", async () => {
+  tenant = await startTenant();
+  const client = await follow("stuck", async () => undefined);
+  const advance = tenant.manage("POST", "/clock/advance", { by: "P1D" }).catch(() => "cut off");
+  await expect.poll(() => client.ticks.length).toBeGreaterThan(1);
+  const started = performance.now();
+  await tenant.close();
+  expect(performance.now() - started).toBeLessThan(2000);
+  await advance;
+  await client.close();
+  tenant = await startTenant();
+});
+
 test("time never goes back, and what is malformed is refused", async () => {
   tenant = await startTenant();
   const statuses = [];

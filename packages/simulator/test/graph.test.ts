@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { startTenant, type TestTenant } from "./tenant.ts";
+import { type Loose, startTenant, type TestTenant } from "./tenant.ts";
 
 let tenant: TestTenant;
 afterEach(() => tenant.close());
@@ -15,7 +15,7 @@ describe("applications", () => {
     let next: string | undefined = `${tenant.simulator.urls.graph}/v1.0/applications?$select=id,displayName&$top=999`;
     let pages = 0;
     while (next !== undefined) {
-      const page: any = (await tenant.call(next, { headers: await tenant.as("reader") })).body;
+      const page: Loose = (await tenant.call(next, { headers: await tenant.as("reader") })).body;
       expect(Object.keys(page.value[0]).sort()).toEqual(["displayName", "id"]);
       ids.push(...page.value.map((item: { id: string }) => item.id));
       next = page["@odata.nextLink"];
@@ -102,7 +102,7 @@ describe("addPassword and removePassword", () => {
         { length: 20 },
         async () => (await tenant.graph("reader", "GET", app("billing"))).body.passwordCredentials.length,
       );
-      return [...new Set(await Promise.all(reads))].sort();
+      return [...new Set(await Promise.all(reads))].sort((a, b) => a - b);
     };
     expect(await counts()).toEqual([1]);
     const seen: string[] = [];
@@ -260,9 +260,9 @@ describe("what the directory tells of itself", () => {
     const filter = `signInEventTypes/any(t:t eq 'servicePrincipal') and appId eq '${appId}' and createdDateTime ge 2026-11-22T12:00:00Z`;
     let next: string | undefined =
       `${tenant.simulator.urls.graph}/beta/auditLogs/signIns?$filter=${encodeURIComponent(filter)}`;
-    const all: any[] = [];
+    const all: Loose[] = [];
     while (next !== undefined) {
-      const page: any = (await tenant.call(next, { headers: await tenant.as("reader") })).body;
+      const page: Loose = (await tenant.call(next, { headers: await tenant.as("reader") })).body;
       all.push(...page.value);
       next = page["@odata.nextLink"];
     }

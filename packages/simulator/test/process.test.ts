@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import type { Loose } from "./tenant.ts";
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const folder = () => mkdtempSync(join(tmpdir(), "simulator-"));
@@ -30,7 +31,7 @@ async function start(args: string[]) {
       child.once("exit", (code) => resolve(code));
       child.kill(signal);
     });
-  const manage = async (method: string, path: string, body?: unknown): Promise<any> =>
+  const manage = async (method: string, path: string, body?: unknown): Promise<Loose> =>
     (
       await fetch(`${ready.urls.management}${path}`, {
         method,
@@ -86,7 +87,7 @@ test("with a state file tenant, clock, addresses and effect log outlive kill -9;
   expect(second.ready).toMatchObject({ tenantId: first.ready.tenantId, urls: first.ready.urls });
   const app = (await (
     await fetch(`${before.urls.graph}/v1.0/applications/${billing.objectId}`, { headers })
-  ).json()) as any;
+  ).json()) as Loose;
   expect(app.passwordCredentials.length).toBe(2);
   const after = await second.manage("GET", "/effects?limit=10000");
   expect(after.entries.slice(0, effects.entries.length)).toEqual(effects.entries);

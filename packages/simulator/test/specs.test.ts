@@ -5,13 +5,13 @@ import { Ajv } from "ajv";
 import addFormatsModule from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { startTenant, type TestTenant } from "./tenant.ts";
+import { type Loose, startTenant, type TestTenant } from "./tenant.ts";
 
 const specs = join(dirname(fileURLToPath(import.meta.url)), "../../../../shared/specs");
 const here = existsSync(specs);
 if (!here) process.stdout.write(`not run: vendors' API descriptions are not at ${specs}; answers are not validated\n`);
 
-type Json = any;
+type Json = Loose;
 
 /** A validator over one API description: `operation` finds the schema of its successful answer. */
 function description(file: string) {
@@ -114,7 +114,8 @@ describe.runIf(here)("answers fit the vendors' own API descriptions", () => {
     for (const [file, template, path] of cases) {
       const answer = await tenant.graph("reader", "GET", path);
       expect([path, answer.status, description(file)("get", template)(answer.body)]).toEqual([path, 200, []]);
-      if (Array.isArray(answer.body.value)) expect(answer.body.value.length).toBeGreaterThan(0);
+      // A list without entries would fit any description of its entries.
+      expect(answer.body.value?.length ?? 1).toBeGreaterThan(0);
     }
   });
 

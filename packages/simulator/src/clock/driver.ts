@@ -43,6 +43,7 @@ export class ClockDriver {
   #rate = 0;
   #timer: NodeJS.Timeout | null = null;
   #ticking = false;
+  #closed = false;
 
   constructor(clock: SimClock, clients: ClockClients, schedule: Schedule) {
     this.#clock = clock;
@@ -73,14 +74,16 @@ export class ClockDriver {
 
   /** Advances by a span; the start is the time at which this mover gets its turn. */
   advanceBy(spanMs: number, limitMs: number): Promise<Advanced> {
-    const turn = this.#queue.then(() => this.#walk(this.#clock.nowMs + spanMs, limitMs));
+    const turn = this.#queue.then(() => this.#walk(Math.round(this.#clock.nowMs + spanMs), limitMs));
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
 
-  /** Stops the rate and waits for a walk under way. */
+  /** Stops the rate and breaks off a walk under way at the end of its stretch. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.setRate(0);
+    this.#clients.close();
     await this.#queue;
   }
 
@@ -91,6 +94,7 @@ export class ClockDriver {
     for (;;) {
       const busy = await this.#clients.idle(limitMs);
       if (busy.length > 0) throw new ClockBusyError(busy, this.#clock.nowMs, limitMs);
+      if (this.#closed) throw new Error("clock: the simulator is ending");
       if (this.#clock.nowMs >= targetMs) return { nowMs: this.#clock.nowMs, steps, events };
       const stopMs = Math.min(targetMs, this.#clients.nextWakeMs());
       events += await this.#schedule.runUntil(stopMs);

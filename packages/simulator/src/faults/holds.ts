@@ -13,7 +13,7 @@ export interface HoldView {
 }
 
 interface Held extends HoldView {
-  decide(verdict: "release" | "drop"): void;
+  decide: (verdict: "release" | "drop") => void;
 }
 
 /** Requests that a harness stopped on purpose. A hold outlives its caller: a dead process's request can still land. */

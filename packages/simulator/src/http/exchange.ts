@@ -56,7 +56,7 @@ export interface FailureRequest {
   status: number;
   retryAfterSeconds: number | null;
   /** Which of a vendor's several answers of that status. */
-  variant: "plain" | "concurrency" | "unknown-key";
+  variant: "plain" | "concurrency";
 }
 
 /** One face of the tenant: maps requests to operations. */

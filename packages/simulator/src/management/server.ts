@@ -31,7 +31,7 @@ export function createManagement(parts: ManagementParts): Handler {
       streamEvents(parts.world, request, response);
       return;
     }
-    answer(parts, request, url)
+    void answer(parts, request, url)
       .catch((error: unknown): ManagementAnswer => {
         const detail = error instanceof Error ? error.message : String(error);
         const known = error instanceof RangeError || error instanceof SyntaxError;
