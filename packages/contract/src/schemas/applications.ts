@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Cursor, FacetCount, Facts, JsonValue, PersonId, RowName, RunId, RunState, Time } from "./common.ts";
+import { Cursor, FacetCount, Facts, JsonValue, PersonId, Printable, RowName, RunId, RunState, Time } from "./common.ts";
 
 /** Who a credential belongs to, by evidence. */
 export const LedgerState = z.enum([
@@ -93,9 +93,9 @@ const paging = {
 };
 
 export const ApplicationQuery = z.strictObject({
-  q: z.string().max(200).optional(),
-  environment: z.string().max(100).optional(),
-  tenant: z.string().max(100).optional(),
+  q: Printable.max(200).optional(),
+  environment: Printable.max(100).optional(),
+  tenant: Printable.max(100).optional(),
   owner: PersonId.optional(),
   readiness: Readiness.optional(),
   sort: z.enum(["expires", "name"]).default("expires"),
@@ -110,7 +110,7 @@ export const CredentialQuery = z.strictObject({
 export const FindingQuery = z.strictObject({
   application: RowName.optional(),
   result: z.enum(["warn", "block"]).optional(),
-  code: z.string().max(100).optional(),
+  code: Printable.max(100).optional(),
   ...paging,
 });
 

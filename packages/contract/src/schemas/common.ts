@@ -34,13 +34,13 @@ export const Base64 = z.base64();
 /** Opaque place in a list; pass it back as it came. */
 export const Cursor = z.string().regex(/^[A-Za-z0-9_-]{1,1024}$/);
 
-/** Printable text of a person, no control characters: a reason. */
-export const Reason = z
+/** Text without control, invisible or private characters. */
+export const Printable = z
   .string()
-  .trim()
-  .min(3)
-  .max(2000)
   .regex(/^[^\p{Cc}\p{Cf}\p{Co}\p{Cs}]*$/u, "expected printable text, got control characters");
+
+/** What a person gives as a reason. */
+export const Reason = Printable.trim().min(3).max(2000);
 
 /** Any JSON value. Not `z.json()`: its recursion would need references that an OpenAPI document cannot resolve inline. */
 export const JsonValue = z.custom<Json>((value) => value !== undefined);

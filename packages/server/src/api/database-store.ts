@@ -1,7 +1,7 @@
 import type { Credential } from "@countersign/contract";
 import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
 import { type RunRow, requestRun, type Store } from "@countersign/engine";
-import { parseStatement, readCheckpointUnverified, toHex } from "@countersign/evidence";
+import { checkpointRef, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
@@ -76,8 +76,9 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
     async checkpoint() {
       const newest = await store.checkpoint();
       if (newest === null) return null;
-      const { origin, size, root } = readCheckpointUnverified(new TextEncoder().encode(newest.note));
-      return { origin, size, root: toHex(root), note: newest.note };
+      // Signed by the executor, whose key this process does not need: whoever relies on it verifies it himself.
+      const read = checkpointRef(readCheckpointUnverified(new TextEncoder().encode(newest.note)));
+      return { ...read, note: newest.note };
     },
     async credentials() {
       const rows = inventory().rows;

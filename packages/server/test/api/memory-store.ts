@@ -87,7 +87,7 @@ export class MemoryStore implements ApiStore {
     return {
       origin: "demo.countersign.invalid/log",
       size: 1,
-      root: "ab".repeat(32),
+      root: `${"A".repeat(43)}=`,
       note: "demo.countersign.invalid/log\n1\n…\n",
     };
   }

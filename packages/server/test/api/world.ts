@@ -167,12 +167,16 @@ function postgresWorld(): World {
 }
 
 const findings = [
-  { code: "allowlisted", result: "pass", observed: "listed", required: "listed" },
-  { code: "owner-present", result: "pass", observed: "1", required: "1" },
-  { code: "consumers-known", result: "pass", observed: "3", required: "3" },
-  { code: "overlap-floor", result: "pass", observed: "259200", required: "86400" },
-  { code: "lifetime-ceiling", result: "pass", observed: "7776000", required: "7776000" },
-  { code: "binding", result: "warn", observed: "hint", required: "ours" },
+  { code: "which-key-unproven", result: "warn", observed: "first characters match", required: "our own record" },
+  { code: "foreign-live-credentials", result: "warn", observed: "1", required: "listed, not touched" },
+  { code: "not-in-inventory", result: "pass", observed: "listed", required: "listed" },
+  { code: "no-owner", result: "pass", observed: "1 owner", required: "at least 1" },
+  { code: "scope-refused", result: "pass", observed: "inside", required: "inside" },
+  { code: "consumer-missing", result: "pass", observed: "3 of 3", required: "all" },
+  { code: "overlap-too-short", result: "pass", observed: "259200", required: "86400" },
+  { code: "record-value-refused", result: "pass", observed: "signs in", required: "signs in" },
+  { code: "window-none-before-expiry", result: "pass", observed: "open", required: "open" },
+  { code: "approvers-too-few", result: "pass", observed: "2", required: "2" },
 ];
 
 /** Files a run and brings it to `awaiting_approval`, as the executor would. */
@@ -214,17 +218,7 @@ export function addRun(
     settings,
     notBefore: at,
     rules,
-    risks: [
-      {
-        code: "binding-hint",
-        sentence:
-          "Which secret the vault holds is shown by its first characters only: unique among the live secrets, but no record of ours.",
-      },
-      {
-        code: "foreign-credential",
-        sentence: "One more live secret on this application is not ours. It is not touched.",
-      },
-    ],
+    risks: [{ code: "new-consumer", sentence: "Consumer partner-export was no part of the last completed run." }],
     policyDigest: digest("policy"),
     inventoryDigest: digest("inventory"),
   });

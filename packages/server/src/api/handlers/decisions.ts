@@ -21,8 +21,6 @@ import { missingOf, planOf } from "../views/run.ts";
 import { iso } from "../views/time.ts";
 import { runOf } from "./runs.ts";
 
-/** A statement is valid this long after it was made; the plan's own expiry may end it earlier. */
-const statementMs = 15 * 60_000;
 
 /** The plan that waits for approval, and that this person may decide on it; throws what stands in the way. */
 async function openPlan(api: ApiDependencies, run: RunRecord, person: KnownPerson, role: string) {
@@ -64,7 +62,8 @@ export const makeStatement: Handler<"makeStatement"> = async ({ api, params, bod
       "expected a signed checkpoint, there is none yet: the executor has not started",
     );
   const now = api.now();
-  const expiresAt = Math.min(now + statementMs, run.approvalExpiresAt ?? Number.POSITIVE_INFINITY);
+  // What a statement's expiry limits is the start of the run: the plan says how long an approval stands.
+  const expiresAt = now + plan.approvals.expiresAfterSeconds * 1_000;
   const reason = body.reason === undefined ? null : newReason(body.reason);
   const statement = buildStatement({
     approver: { iss: person.iss, sub: person.sub },
