@@ -137,6 +137,7 @@ describe.each([
     { tls: true, knobs: { preset: "off", pageSize: 20, vaultPageSize: 1 } },
   ],
   ["a tenant that misbehaves as it comes", { knobs: "default" }],
+  ["a tenant that misbehaves in another way", { knobs: "default", seed: 123 }],
 ] as const)("a rotation on %s", (_name, options) => {
   beforeEach(async () => {
     tenant = await openTenant(options);

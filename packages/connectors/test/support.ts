@@ -83,12 +83,12 @@ export function contextOf(options: ContextOptions): VerbContext {
 }
 
 /** A tenant with one application, its vault, a copy, and the connectors built for them. */
-export async function openTenant(options: { knobs?: KnobChange; tls?: boolean } = {}) {
+export async function openTenant(options: { knobs?: KnobChange; tls?: boolean; seed?: number } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "countersign-connectors-"));
   const sim = await startSimulator({
     knobs: options.knobs ?? "off",
     start: "2026-11-22T08:00:00Z",
-    seed: 7,
+    seed: options.seed ?? 7,
     ...(options.tls ? { tls: true } : {}),
   });
   const seeded = (await sim.seed({

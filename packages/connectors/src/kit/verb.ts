@@ -31,12 +31,6 @@ export function needId(done: Done, name: string): string {
   return id;
 }
 
-/** A number among the facts of an outcome, or null. */
-export function numberFact(facts: Facts, name: string): number | null {
-  const value = facts[name];
-  return typeof value === "number" ? value : null;
-}
-
 /** The journaled intent of the attempt under way. */
 export function currentIntent(ctx: VerbContext): PastAttempt | undefined {
   return ctx.past.findLast((past) => past.attempt === ctx.attempt && past.direction === ctx.direction);
