@@ -2,9 +2,10 @@
  * Composition: the only place that constructs. Each role gets the database login and the outside rights that its work
  * needs and nothing else (design: custody); `all` is one process with every role, for one laptop, and says so.
  */
+import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BuiltConnectors, createConnectors } from "@countersign/connectors";
-import { CountersignError, resolvePolicy } from "@countersign/core";
+import { type Connection, CountersignError, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
   createExecutor,
@@ -104,11 +105,17 @@ function storeOf({ database, stops }: Parts, role: "cs_api" | "cs_scanner" | "cs
 function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
   const { config, ca } = installation;
   const connectors = createConnectors(
-    { profile: config.profile, network: { ...config.network, ca }, callDeadlineMs: config.liveness.callDeadlineMs, tenants: config.tenants, connections: config.connections },
+    { profile: config.profile, network: { ...config.network, ca }, callDeadlineMs: config.liveness.callDeadlineMs, tenants: config.tenants, connections: config.connections.map((connection) => rooted(connection, installation.folder)) },
     { clock, version: build, readSecret: async (reference) => installation.secret(reference) },
   );
   stops.push(() => connectors.close());
   return connectors;
+}
+
+/** Folders in the configuration are relative to the file they stand in, not to where the process was started. */
+function rooted(connection: Connection, folder: string): Connection {
+  const { root } = connection.settings as { readonly root?: unknown };
+  return connection.kind === "files" && typeof root === "string" ? { ...connection, settings: { ...(connection.settings as object), root: resolve(folder, root) } } : connection;
 }
 
 async function startExecutor(parts: Parts): Promise<void> {

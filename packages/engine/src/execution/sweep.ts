@@ -53,7 +53,8 @@ export function createSweep(options: {
     const found = await options.sweepTwins(
       { run: row.runId, clock, signal: lease.signal, assertAlive: () => lease.assertAlive(), effectSent: async () => {} },
       { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
-      { keep, nonces: [row.nonce] },
+      // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
+      { keep, nonces: journal.filter((other) => other.step === row.step).map((other) => other.nonce) },
     );
     if (found.strangers.length > 0) options.log("sweep.stranger", { run: row.runId, credentials: found.strangers });
     if (found.removed.length === 0) return;

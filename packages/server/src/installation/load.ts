@@ -79,6 +79,13 @@ export function readInventory(installation: Installation): Inventory {
  * (`countersign policy activate`, `countersign inventory accept`).
  */
 export function groundOf(installation: Installation): Ground {
+  // A large inventory takes seconds to parse; its bytes decide whether that is needed again.
+  let known: { readonly bytes: Buffer; readonly inventory: Inventory } | null = null;
+  function inventoryFile(): Inventory {
+    const bytes = readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID");
+    if (known === null || !known.bytes.equals(bytes)) known = { bytes, inventory: parseInventory(bytes, durationsOf(installation.config)) };
+    return known.inventory;
+  }
   return {
     config: installation.config,
     trust: (): Trust => readTrust(installation.state),
@@ -93,7 +100,7 @@ export function groundOf(installation: Installation): Ground {
       return found;
     },
     inventory() {
-      const found = readInventory(installation);
+      const found = inventoryFile();
       if (!readTrust(installation.state).inventories.has(found.digest)) {
         throw new CountersignError(
           "INVENTORY_UNTRUSTED",

@@ -66,7 +66,7 @@ function noticeOf(work: RunWork, to: RunState, because: Because | undefined): Ru
 
 /** Stops with both credentials valid and asks a person; nothing moves until one decides. */
 export function hold(work: RunWork, because: Because): Promise<Next> {
-  return move(work, "held", { because, data: { held: { from: work.state, ...because } } });
+  return move(work, "held", { because, answered: true, data: { held: { from: work.state, ...because } } });
 }
 
 /** Something failed, or a person asked: nothing further propagates; undo what was done. */
@@ -76,6 +76,8 @@ export function rollBackBecause(work: RunWork, because: Because): Promise<Next> 
 
 /** Lets the run go until `at` (domain time), or until a person acts; no state change, so no log entry. */
 export async function releaseUntil(work: RunWork, at: number | null): Promise<Next> {
+  // What a person asked and this state has no use for is answered by going on; unanswered it would be due again at once.
+  if (work.asked !== null) await work.store.note(work.hold, { at: work.now, entries: [], answered: true });
   await work.store.release(work.hold, at, work.now, runDataFacts(work.data));
   return "released";
 }

@@ -16,6 +16,7 @@ const gateMsMax = 60 * 60_000;
  * A shut gate never retires: the run stays here, overdue, and says why.
  */
 export async function overlap(work: RunWork): Promise<Next> {
+  if (work.asked === "hold") return hold(work, { code: "asked-for" });
   if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   await removeAbandoned(work);
   const now = work.now;

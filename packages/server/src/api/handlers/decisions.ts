@@ -21,7 +21,6 @@ import { missingOf, planOf } from "../views/run.ts";
 import { iso } from "../views/time.ts";
 import { runOf } from "./runs.ts";
 
-
 /** The plan that waits for approval, and that this person may decide on it; throws what stands in the way. */
 async function openPlan(api: ApiDependencies, run: RunRecord, person: KnownPerson, role: string) {
   const text = run.planDigest === null ? null : await api.store.plan(run.planDigest);
@@ -168,7 +167,7 @@ async function check(
     [statement.rpId === api.installation.rpId, `rpId ${api.installation.rpId}`],
     [statement.issuedAt <= now && now < statement.expiresAt, "a statement that is not expired"],
     [
-      Date.parse(statement.expiresAt) - Date.parse(statement.issuedAt) <= statementMs,
+      Date.parse(statement.expiresAt) - Date.parse(statement.issuedAt) <= plan.approvals.expiresAfterSeconds * 1_000,
       "a statement of at most 15 minutes",
     ],
     [

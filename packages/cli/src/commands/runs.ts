@@ -1,0 +1,92 @@
+import { writeFileSync } from "node:fs";
+import { pathOf } from "@countersign/contract";
+import { CountersignError } from "@countersign/core";
+import type { Command } from "commander";
+import { printJson, say, table } from "../output.ts";
+import { sessionOf } from "../session.ts";
+
+interface Common {
+  readonly url: string;
+  readonly login?: string;
+  readonly json?: boolean;
+}
+
+/** Commands that talk to the API as a signed-in person. Approving is not among them: it happens in the browser. */
+export function addRuns(program: Command): void {
+  const command = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option("--url <url>", "address of the API", process.env.COUNTERSIGN_URL ?? "http://127.0.0.1:8080")
+      .option("--login <name>", "account; the password comes from COUNTERSIGN_PASSWORD")
+      .option("--json", "print one JSON object");
+
+  command("status", "state of the installation").action(async (options: Common) => {
+    const { client } = await sessionOf(options);
+    const status = await client.getStatus({});
+    if (options.json === true) return printJson(status);
+    say(`${status.installation.profile}, clock ${status.installation.clock}, separation ${status.installation.separation}; now ${status.now}`);
+    say(table(["applications", "expiring", "waiting for you", "running", "held"], [[status.counts.applications, status.counts.expiring, status.counts.waitingForYou, status.counts.running, status.counts.held].map(String)]));
+  });
+
+  command("scan", "scan now").action(async (options: Common) => {
+    const { client } = await sessionOf(options);
+    const answer = await client.scan({ body: {} });
+    if (options.json === true) printJson(answer);
+    else say("the scanner was asked; what is due becomes runs: see `countersign runs`");
+  });
+
+  command("request", "ask for the rotation of one application")
+    .argument("<application>", "name in the inventory")
+    .requiredOption("--reason <text>", "why now")
+    .action(async (row: string, options: Common & { reason: string }) => {
+      const { client } = await sessionOf(options);
+      const filed = await client.requestRun({ body: { row, reason: options.reason } });
+      if (options.json === true) printJson(filed);
+      else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
+    });
+
+  command("runs", "list runs").action(async (options: Common) => {
+    const { client } = await sessionOf(options);
+    const page = await client.listRuns({});
+    if (options.json === true) return printJson(page);
+    if (page.items.length === 0) return say("no runs yet; `countersign scan` looks for what is due");
+    say(table(["run", "application", "state", "requested"], page.items.map((run) => [run.id, run.application, run.state, run.requestedAt])));
+  });
+
+  command("run", "show one run")
+    .argument("<run>", "id")
+    .action(async (id: string, options: Common) => {
+      const { client } = await sessionOf(options);
+      const detail = await client.getRun({ params: { id } });
+      if (options.json === true) return printJson(detail);
+      say(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
+      say(table(["step", "state", "does"], detail.steps.map((step) => [step.id, step.state, step.describe])));
+    });
+
+  command("approve", "open the approval page of a run; approving happens there")
+    .argument("<run>", "id")
+    .action((id: string, options: Common) => say(`${options.url}/runs/${id}/approve`));
+
+  command("bundle", "download the evidence bundle of a run")
+    .argument("<run>", "id")
+    .requiredOption("--out <file>", "where the zip goes")
+    .action(async (id: string, options: Common & { out: string }) => {
+      const session = await sessionOf(options);
+      const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), { headers: { "x-countersign": "1", ...session.headers() } });
+      if (!answer.ok) throw new CountersignError("NOT_FOUND", `expected a bundle of ${id}, got ${answer.status}`);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      writeFileSync(options.out, bytes);
+      if (options.json === true) printJson({ run: id, file: options.out, bytes: bytes.length });
+      else say(`wrote ${options.out}; prove it with: countersign verify ${options.out} --trust trust.json`);
+    });
+
+  command("freeze", "kill switch: no new effects anywhere; rollback stays possible")
+    .requiredOption("--all", "everything")
+    .action(async (options: Common) => {
+      const { client } = await sessionOf(options);
+      const frozen = await client.freeze({ body: {} });
+      if (options.json === true) printJson(frozen);
+      else say(`frozen since ${frozen.since}; security lifts it in the console`);
+    });
+}

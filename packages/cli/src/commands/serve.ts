@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Role, roles, startProduct } from "@countersign/server";
+import { type Command, Option } from "commander";
+import { say } from "../output.ts";
+
+/** Where `npm start` and the shipped package put the built console. */
+export function consoleFolder(): string | null {
+  const folder = fileURLToPath(new URL("../../../console/dist/", import.meta.url));
+  return existsSync(folder) ? folder : null;
+}
+
+/** `countersign serve`: one role, or all in one process. */
+export function addServe(program: Command): void {
+  program
+    .command("serve")
+    .description("run one role of the product, or all of them in one process")
+    .option("--config <file>", "configuration", "countersign.yaml")
+    .addOption(new Option("--role <role>", "what this process does").choices(roles).default("all"))
+    .addOption(new Option("--pause-url <url>", "crash tests only").hideHelp())
+    .action(async (options: { config: string; role: Role; pauseUrl?: string }) => {
+      // No memory image of a process that may hold secret values (I7).
+      process.setUncaughtExceptionCaptureCallback((error) => {
+        say(`stopped: ${error.name}`);
+        process.exit(70);
+      });
+      const running = await startProduct({
+        configPath: options.config,
+        role: options.role,
+        consoleDir: consoleFolder(),
+        pauseUrl: options.pauseUrl ?? null,
+        fenced(because) {
+          say(`stopped: ${because}`);
+          process.exit(70);
+        },
+      });
+      if (running.url !== null) say(`ready at ${running.url}`);
+      const ended = new Promise<void>((resolve) => {
+        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+      });
+      await ended;
+      await running.stop();
+      process.exit(0);
+    });
+}

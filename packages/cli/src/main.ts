@@ -1,0 +1,39 @@
+import { CountersignError } from "@countersign/core";
+import { Command, CommanderError } from "commander";
+import { addDemo } from "./commands/demo.ts";
+import { addInstallation } from "./commands/installation.ts";
+import { addRuns } from "./commands/runs.ts";
+import { addServe } from "./commands/serve.ts";
+import { addVerify } from "./commands/verify.ts";
+import { exit, say } from "./output.ts";
+
+const program = new Command("countersign")
+  .description("Governed rotation of secrets: approved, crash-safe, provable.")
+  .version("0.1.0")
+  .showHelpAfterError()
+  .exitOverride();
+
+addDemo(program);
+addServe(program);
+addInstallation(program);
+addRuns(program);
+addVerify(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = codeOf(error);
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.ok : exit.usage;
+  if (error instanceof CountersignError) {
+    say(`${error.code}: ${error.message}`);
+    return error.code === "INPUT_INVALID" ? exit.usage : exit.failed;
+  }
+  if (error instanceof Error && error.name === "ProblemError") {
+    say(error.message);
+    return exit.failed;
+  }
+  throw error;
+}
