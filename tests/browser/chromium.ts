@@ -29,7 +29,9 @@ export interface Browser {
 export async function startBrowser(options: { readonly dark?: boolean } = {}): Promise<Browser> {
   const executablePath = places.find((place) => place !== undefined && existsSync(place));
   if (executablePath === undefined) {
-    throw new Error("expected Chromium for the browser tests, got none: run `apt-get install -y chromium`, or set CHROMIUM to its path");
+    throw new Error(
+      "expected Chromium for the browser tests, got none: run `apt-get install -y chromium`, or set CHROMIUM to its path",
+    );
   }
   const profile = mkdtempSync(join(tmpdir(), "countersign-browser-"));
   const context = await chromium.launchPersistentContext(profile, {

@@ -42,13 +42,19 @@ export function LogPage() {
                           <span className="w-12 text-right font-mono text-xs text-fg3">{index}</span>
                           <Time at={entry.at} seconds />
                           <span className="font-semibold">{entry.type}</span>
-                          {entry.run !== null && (
-                            <Link to="/runs/$id" params={{ id: entry.run }} className="font-mono text-xs">
+                        </summary>
+                        {entry.run !== null && (
+                          <p className="py-1">
+                            Of run{" "}
+                            <Link to="/runs/$id" params={{ id: entry.run }} className="font-mono">
                               {entry.run}
                             </Link>
-                          )}
-                        </summary>
-                        <pre className="overflow-x-auto rounded bg-bg3 p-2 font-mono text-xs whitespace-pre-wrap">
+                          </p>
+                        )}
+                        <pre
+                          tabIndex={0}
+                          className="overflow-x-auto rounded bg-bg3 p-2 font-mono text-xs whitespace-pre-wrap"
+                        >
                           {JSON.stringify(JSON.parse(text), null, 2)}
                         </pre>
                       </details>

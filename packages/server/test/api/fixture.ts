@@ -128,6 +128,8 @@ function seed(store: MemoryStore): void {
   const [ada, ben, cleo] = people.map((person) => person.person) as [string, string, string];
   addRun(store, runId("a"), entraRow("billing-api", 1), "system:scanner", now - 3_600_000);
 
+  addRun(store, runId("y"), entraRow("service-010", 10), "system:scanner", now - 1_800_000);
+  addRun(store, runId("x"), entraRow("service-011", 11), "system:scanner", now - 1_700_000);
   const begun = now - day;
   const b = runId("9");
   addRun(store, b, postgresRow, cleo, begun, "Quarterly rotation of the orders database login.");

@@ -99,7 +99,10 @@ function What({ detail, plan }: { readonly detail: RunDetail; readonly plan: Pla
         items={[
           ["Application", <strong key="name">{target.name}</strong>],
           ...(target.kind === "entra-application"
-            ? ([["appId", mono(target.appId)]] as const)
+            ? ([
+                ["appId", mono(target.appId)],
+                ["objectId", mono(target.objectId)],
+              ] as const)
             : ([["Database", `${target.database}, roles ${target.roles.join(" and ")}`]] as const)),
           [
             "Tenant",
@@ -156,12 +159,14 @@ function BlastRadius({ plan }: { readonly plan: Plan }) {
     >
       <ul className="grid gap-1">
         {plan.consumers.map((consumer) => (
-          <li key={consumer.name} className="flex items-baseline justify-between gap-3">
-            <span className="min-w-0 truncate">
-              <strong>{consumer.name}</strong>{" "}
-              <span className="text-fg3">{kindWords[consumer.kind] ?? consumer.kind}</span>
-            </span>
-            <span className="shrink-0 text-xs text-fg2">picks up in {duration(consumer.pickupSeconds)}</span>
+          <li key={consumer.name}>
+            <div className="flex items-baseline justify-between gap-3">
+              <strong className="min-w-0 truncate">{consumer.name}</strong>
+              <span className="shrink-0 text-xs text-fg2">picks up in {duration(consumer.pickupSeconds)}</span>
+            </div>
+            <div className="text-xs text-fg3">
+              {kindWords[consumer.kind] ?? consumer.kind}: {Object.values(consumer.target).join(" / ")}
+            </div>
           </li>
         ))}
       </ul>

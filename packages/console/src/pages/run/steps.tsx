@@ -56,6 +56,11 @@ export function StepList({ plan }: { readonly plan: Plan }) {
           </section>
         );
       })}
+      <p className="mt-2 text-xs text-fg2">
+        <strong>Rolling back</strong> is one action until retirement. By itself only while the old credential lives at
+        least {duration(timing.rollbackMinRemainingSeconds)} more; otherwise the run holds with both valid and a person
+        decides.
+      </p>
       {plan.irreversible.length > 0 && (
         <section className="mt-2 rounded border border-bad-line bg-bad-bg px-3 py-1.5 text-bad-fg">
           <h3 className="text-xs font-semibold">Cannot be undone</h3>

@@ -127,7 +127,7 @@ function Attempts({ step }: { readonly step: RunDetail["steps"][number] }) {
       {step.attempts.map((attempt) => (
         <li key={`${attempt.direction}${attempt.attempt}`}>
           <details>
-            <summary className="text-fg2">
+            <summary className="py-1 text-fg2">
               {attempt.direction === "do" ? "" : `${attempt.direction}, `}attempt {attempt.attempt}: {attempt.call},{" "}
               {attempt.outcome === null
                 ? "no answer yet"

@@ -1,0 +1,257 @@
+import { gzipSync } from "node:zlib";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { password } from "../../packages/server/test/api/fixture.ts";
+import { runId } from "../../packages/server/test/api/world.ts";
+import { accessibilityProblems } from "./axe.ts";
+import { type Browser, startBrowser } from "./chromium.ts";
+import { startPages } from "./server.ts";
+
+let pages: Awaited<ReturnType<typeof startPages>>;
+const browsers: Browser[] = [];
+
+beforeAll(async () => {
+  pages = await startPages();
+}, 120_000);
+afterAll(async () => {
+  for (const browser of browsers) await browser.close();
+  await pages.close();
+});
+
+async function open(options: { dark?: boolean } = {}): Promise<{ browser: Browser; page: Page }> {
+  const browser = await startBrowser(options);
+  browsers.push(browser);
+  return { browser, page: await browser.page() };
+}
+
+async function signIn(page: Page, login: string, path = "/"): Promise<void> {
+  await page.goto(`${pages.url}${path}`);
+  await page.getByLabel("Login").fill(login);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+}
+
+const addresses: Readonly<Record<string, string>> = {
+  overview: "/",
+  applications: "/applications",
+  application: "/applications/payroll-sync",
+  runs: "/runs",
+  findings: "/findings",
+  log: "/log",
+  approval: `/runs/${runId("a")}`,
+  overlapping: `/runs/${runId("9")}`,
+  held: `/runs/${runId("8")}`,
+  evidence: `/runs/${runId("7")}?view=evidence`,
+  entries: `/runs/${runId("7")}?view=entries`,
+};
+
+async function settled(page: Page, path: string): Promise<void> {
+  await page.goto(`${pages.url}${path}`);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  await expect.poll(() => page.getByText(/Loading…|Recomputing/).count(), { timeout: 10_000 }).toBe(0);
+}
+
+describe.each([
+  ["light", false],
+  ["dark", true],
+])("in %s", (_theme, dark) => {
+  it("every page passes WCAG 2.2 AA, breaks no page rule and throws nothing", async () => {
+    const { browser, page } = await open({ dark });
+    await page.goto(pages.url);
+    await page.getByLabel("Login").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await signIn(page, "ada");
+    for (const [name, path] of Object.entries(addresses)) {
+      await settled(page, path);
+      expect(await accessibilityProblems(page), name).toEqual([]);
+    }
+    await settled(page, addresses.approval ?? "");
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByRole("dialog").waitFor();
+    expect(await accessibilityProblems(page), "dialog").toEqual([]);
+    expect(browser.complaints).toEqual([]);
+    expect(pages.fixture.app.cspReports.count).toBe(0);
+  }, 120_000);
+});
+
+describe("high contrast", () => {
+  it("can be chosen, is remembered, and passes WCAG 2.2 AA", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", addresses.approval);
+    await page.getByLabel("Theme").selectOption("contrast");
+    await page.reload();
+    await page.getByRole("button", { name: "Approve" }).waitFor();
+    expect(await page.locator("html").getAttribute("data-theme")).toBe("contrast");
+    expect(await accessibilityProblems(page)).toEqual([]);
+  }, 60_000);
+});
+
+describe("the approval page", () => {
+  it("shows the whole payload at 1440 x 900 without scrolling", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", addresses.approval);
+    await page.getByRole("button", { name: "Approve" }).waitFor();
+    const main = page.getByRole("main");
+    const text = await main.innerText();
+    for (const part of [
+      "billing-api",
+      "8b2f6c11-5a0e-4d3c-9c41-000000000001",
+      "contoso",
+      "not production",
+      "in 14 days",
+      "Starts",
+      "foreign, not touched",
+      "Blast radius: 3 consumers",
+      "Write the previous value as the newest version again",
+      "Cannot be undone",
+      "waits for Ada Lindqvist",
+      "waits for Ben Okafor",
+      "If nobody decides",
+      "recomputed here",
+      "Policy verdict",
+      "Risk:",
+    ]) {
+      expect(text, part).toContain(part);
+    }
+    const overflow = await page.evaluate(
+      "(() => { const area = document.querySelector('main').parentElement; return area.scrollHeight - area.clientHeight; })()",
+    );
+    expect(overflow).toBe(0);
+  }, 60_000);
+
+  it("tells the requester why he cannot approve, and offers no button", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/applications/service-020");
+    await page.getByRole("button", { name: "Request a rotation" }).click();
+    await page.getByLabel("Reason").fill("Its vendor was breached.");
+    await page.getByRole("button", { name: "Request", exact: true }).click();
+    await page.getByText("There is no plan yet").or(page.getByText("No steps yet")).waitFor();
+    expect(await page.getByRole("button", { name: "Approve" }).count()).toBe(0);
+  }, 60_000);
+
+  it("two people approve in two browsers, and the first one's page follows by itself", async () => {
+    const ada = (await open()).page;
+    const ben = (await open()).page;
+    await signIn(ada, "ada", addresses.approval);
+    await signIn(ben, "ben", addresses.approval);
+    await ada.getByRole("button", { name: "Approve" }).click();
+    await ada.getByRole("button", { name: "Sign and approve" }).click();
+    await ada.getByText("You have already decided on this plan.").waitFor();
+
+    await ben
+      .getByRole("listitem")
+      .filter({ hasText: "Ada Lindqvist" })
+      .getByText("approved")
+      .waitFor({ timeout: 2_000 });
+    await ben.getByRole("button", { name: "Approve" }).click();
+    await ben.getByRole("button", { name: "Sign and approve" }).click();
+    await ben.getByRole("heading", { level: 1 }).getByText("Approved").waitFor();
+    await ada.getByRole("heading", { level: 1 }).getByText("Approved").waitFor({ timeout: 2_000 });
+  }, 90_000);
+
+  it("refuses to sign a statement that says anything else than the page", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", `/runs/${runId("y")}`);
+    await page.route("**/statement", async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.json()) as { statement: string };
+      const forged = Buffer.from(body.statement, "base64")
+        .toString()
+        .replace('"decision":"reject"', '"decision":"approve"');
+      await route.fulfill({ response: answer, json: { ...body, statement: Buffer.from(forged).toString("base64") } });
+    });
+    await page.getByRole("button", { name: "Reject" }).click();
+    await page.getByLabel(/^Reason/).fill("Not this week.");
+    await page.getByRole("button", { name: "Sign and reject" }).click();
+    await page.getByRole("alert").waitFor();
+    expect(pages.fixture.store.given.get(runId("y")) ?? []).toEqual([]);
+  }, 60_000);
+
+  it("does not offer a yes when the plan's text does not have the digest it is named by", async () => {
+    const { page } = await open();
+    await signIn(page, "ada");
+    await page.route(`**/v1/runs/${runId("y")}`, async (route) => {
+      const answer = await route.fetch();
+      const body = (await answer.json()) as { plan: { text: string } };
+      await route.fulfill({
+        response: answer,
+        json: { ...body, plan: { ...body.plan, text: body.plan.text.replace('"latest"', '"pinned"') } },
+      });
+    });
+    await page.goto(`${pages.url}/runs/${runId("y")}`);
+    await page.getByText("does not match").waitFor();
+    expect(await page.getByRole("button", { name: "Approve" }).isDisabled()).toBe(true);
+  }, 60_000);
+});
+
+describe("with the keyboard alone", () => {
+  it("a person signs in, opens what waits and rejects it with a reason", async () => {
+    const { page } = await open();
+    await page.goto(`${pages.url}/runs/${runId("x")}`);
+    await page.getByLabel("Login").focus();
+    await page.keyboard.type("ada");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(password);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Reject" }).waitFor();
+    for (let presses = 0; presses < 60; presses += 1) {
+      await page.keyboard.press("Tab");
+      if ((await page.evaluate("document.activeElement.textContent")) === "Reject") break;
+    }
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    await page.getByLabel(/^Reason/).focus();
+    await page.keyboard.type("The partner is in a freeze.");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1 }).getByText("Rejected").waitFor();
+  }, 60_000);
+});
+
+describe("the console as a whole", () => {
+  it("keeps deep links with filters through the sign-in", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/applications?q=service-0&sort=name");
+    await page.getByRole("link", { name: "service-006" }).waitFor();
+    expect(page.url()).toContain("q=service-0");
+  }, 60_000);
+
+  it("pages through a list on the server", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/applications?sort=name");
+    await page.getByText("50 of 125 that fit").waitFor();
+    await page.getByRole("button", { name: "Next page" }).click();
+    await page.getByRole("link", { name: "service-060" }).waitFor();
+  }, 60_000);
+
+  it("says on every page what this installation is not", async () => {
+    const { page } = await open();
+    await signIn(page, "ada");
+    for (const path of Object.values(addresses)) {
+      await settled(page, path);
+      expect(await page.getByText("demo installation").count()).toBe(1);
+      expect(await page.getByText("clock: virtual").count()).toBe(1);
+      expect(await page.getByText(/separation: none/).count()).toBe(1);
+    }
+  }, 60_000);
+
+  it("first page is at most 250 KB gzip", () => {
+    const folder = new URL("../../packages/console/dist/assets/", import.meta.url);
+    const bytes = readdirSync(folder)
+      .filter((name) => /\.(js|css)$/.test(name))
+      .reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, folder))).length, 0);
+    expect(bytes).toBeLessThanOrEqual(250 * 1024);
+  });
+
+  it("sends the page itself uncached and its files for ever", async () => {
+    const page = await fetch(pages.url);
+    expect(page.headers.get("cache-control")).toBe("no-cache");
+    const [, script] = /src="(\/assets\/[^"]+\.js)"/.exec(await page.text()) ?? [];
+    const file = await fetch(`${pages.url}${script}`, { headers: { "accept-encoding": "br" } });
+    expect(file.headers.get("content-encoding")).toBe("br");
+    expect(file.headers.get("cache-control")).toContain("immutable");
+  });
+});
