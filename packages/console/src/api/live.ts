@@ -14,12 +14,26 @@ const lists = new Set([
   "getLogEntries",
 ]);
 
+let refreshedAt = Number.NEGATIVE_INFINITY;
+
+/** Time went by and nothing was logged: what comes next may be another moment now. */
+function refreshWaits(): void {
+  if (performance.now() - refreshedAt < 3_000) return;
+  refreshedAt = performance.now();
+  void queryClient.invalidateQueries({
+    predicate: ({ queryKey: [name] }) => name === "getStatus" || name === "getRun",
+  });
+}
+
 function apply(event: ChangeEvent): void {
   queryClient.setQueryData(
     query("getStatus", {}).queryKey,
     (status: Status | undefined) => status && { ...status, now: event.now },
   );
-  if (!event.all && event.runs.length === 0) return;
+  if (!event.all && event.runs.length === 0) {
+    refreshWaits();
+    return;
+  }
   void queryClient.invalidateQueries({
     predicate: ({ queryKey: [name, call] }) => {
       if (event.all || lists.has(String(name))) return true;

@@ -21,7 +21,7 @@ export function query<N extends RouteName>(name: N, call: Call<N>) {
   });
 }
 
-export const useStatus = () => useQuery(query("getStatus", {}));
+export const useStatus = () => useQuery({ ...query("getStatus", {}), refetchInterval: 30_000 });
 export const useSession = () => useQuery({ ...query("getSession", {}), staleTime: 60_000 });
 
 /** Names for opaque person ids; an id stays an id when nobody knows it. */

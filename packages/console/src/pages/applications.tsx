@@ -29,7 +29,7 @@ export const readinessWords: Readonly<Record<Readiness, { readonly word: string;
   held: { word: "Held", tone: "bad" },
   blocked: { word: "Blocked", tone: "bad" },
   unowned: { word: "Nobody owns it", tone: "bad" },
-  unknown: { word: "Unknown", tone: "neutral" },
+  unknown: { word: "Not scanned yet", tone: "neutral" },
 };
 
 type Page = Answer<"listApplications">;

@@ -178,7 +178,11 @@ function Expiring() {
     <Section title="What expires next">
       <Loaded of={list}>
         {({ items }) =>
-          items.length === 0 ? (
+          items.length > 0 && items.every((row) => row.expiresAt === null) ? (
+            <Empty title="No expiry is known yet" command="npx countersign scan">
+              The daily scan lists what exists. Start it now with “Scan now” above.
+            </Empty>
+          ) : items.length === 0 ? (
             <Empty title="The inventory is empty" command="npx countersign inventory accept inventory.yaml">
               Only applications in the accepted inventory are ever touched. Add a row to inventory.yaml and accept it.
             </Empty>

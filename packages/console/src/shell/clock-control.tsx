@@ -43,8 +43,12 @@ export function ClockControl() {
           <div className="text-fg3" aria-live="polite">
             {advance.isPending ? (
               "Advancing, event by event…"
-            ) : status.clock.nextEventAt === null ? (
-              "Nothing waits."
+            ) : status.clock.nextEventAt === null || Date.parse(status.clock.nextEventAt) <= now ? (
+              status.clock.nextEventAt === null ? (
+                "Nothing waits."
+              ) : (
+                "Something is due now."
+              )
             ) : (
               <>
                 Next event <Until at={status.clock.nextEventAt} />

@@ -133,6 +133,8 @@ export const StoryLine = z.object({
   step: z.string().nullable(),
   outcome: z.string().nullable(),
   person: PersonId.nullable(),
+  /** Kind of a notice, grade of a gate reading. */
+  what: z.string().nullable(),
 });
 
 export const Wait = z.object({

@@ -178,8 +178,19 @@ describe("refused, and nothing changes", () => {
 
   it("a statement that has expired, and a plan whose time has passed", async () => {
     const made = await statement("ada", "app-owner");
-    f.time.domain += 16 * 60_000;
-    await unchanged(() => decide("ada", made), "INPUT_INVALID");
+    const said = new TextDecoder().decode(fromBase64(made.statement, "statement"));
+    const { expiresAt } = parseStatement(fromBase64(made.statement, "statement"));
+    const shorter = said.replace(expiresAt, new Date(now + 60_000).toISOString());
+    f.time.domain = now + 61_000;
+    await unchanged(
+      () => decide("ada", { ...made, statement: toBase64(new TextEncoder().encode(shorter)) }),
+      "INPUT_INVALID",
+    );
+    const longer = said.replace(expiresAt, new Date(now + 10 * day).toISOString());
+    await unchanged(
+      () => decide("ada", { ...made, statement: toBase64(new TextEncoder().encode(longer)) }),
+      "INPUT_INVALID",
+    );
     f.time.domain += 2 * day;
     await unchanged(() => decide("ada", made), "STATE_CONFLICT");
   });

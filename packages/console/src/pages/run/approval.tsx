@@ -33,7 +33,7 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
     <>
       {!checked.matches && <ProblemBox error={new Error("digest")} />}
       <Risks plan={plan} detail={detail} />
-      <div className="grid items-start gap-3 lg:grid-cols-[minmax(300px,0.95fr)_minmax(380px,1.25fr)_minmax(290px,0.85fr)]">
+      <div className="grid items-start gap-3 lg:grid-cols-[minmax(330px,1.05fr)_minmax(380px,1.18fr)_minmax(290px,0.85fr)]">
         <div className="grid gap-3">
           <What detail={detail} plan={plan} />
           <BlastRadius plan={plan} />
@@ -137,14 +137,14 @@ function What({ detail, plan }: { readonly detail: RunDetail; readonly plan: Pla
               once approved, not before <Time at={timing.notBefore} />
             </span>,
           ],
-          ["New one lives", duration(timing.lifetimeSeconds)],
+          ["New lifetime", duration(timing.lifetimeSeconds)],
           [
-            "Key in the vault",
+            "Vault holds",
             <span key="old">
               {mono(old.id)} {binding !== undefined && <Badge tone={binding.tone}>{binding.text}</Badge>}
             </span>,
           ],
-          ["Other live keys", others.length === 0 ? "none" : `${others.length} foreign, not touched`],
+          ["Other keys", others.length === 0 ? "no other live ones" : `${others.length} foreign, not touched`],
         ]}
       />
     </Card>
@@ -155,7 +155,7 @@ function BlastRadius({ plan }: { readonly plan: Plan }) {
   return (
     <Card
       title={`Blast radius: ${plan.consumers.length} consumer${plan.consumers.length === 1 ? "" : "s"}`}
-      aside={`each must be ${levelWords[plan.retire.consumerLevel] ?? plan.retire.consumerLevel}`}
+      aside={`must be ${levelWords[plan.retire.consumerLevel] ?? plan.retire.consumerLevel}`}
     >
       <ul className="grid gap-1">
         {plan.consumers.map((consumer) => (
@@ -210,12 +210,12 @@ function Verdict({ rules }: { readonly rules: readonly Rule[] }) {
             <span className="min-w-0 flex-1">
               {humanise(rule.rule)}
               <span className="sr-only"> {rule.result}</span>
+              {rule.result !== "pass" && (
+                <span className="text-fg2">
+                  : {rule.observed}; wanted {rule.required}
+                </span>
+              )}
             </span>
-            {rule.result !== "pass" && (
-              <span className="text-fg2">
-                {rule.observed}, wanted {rule.required}
-              </span>
-            )}
           </li>
         ))}
       </ul>

@@ -36,7 +36,7 @@ export function DecisionCard({ detail, checked }: { readonly detail: RunDetail; 
       )}
       <div className="mt-2 rounded border border-line2 bg-bg2 px-2.5 py-1.5">
         <div className="flex items-center justify-between text-xs">
-          <span className="font-semibold">Plan digest: what a yes binds</span>
+          <span className="font-semibold">A yes binds this digest</span>
           <Badge tone={checked.matches ? "good" : "bad"}>
             {checked.matches ? "recomputed here" : "does not match"}
           </Badge>

@@ -5,6 +5,7 @@ import { humanise, roleWords, states, type Tone } from "../../text/words.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Card, Empty, Facts } from "../../ui/card.tsx";
 import { cx } from "../../ui/classes.ts";
+import { useNow } from "../../ui/now.tsx";
 import { Time, Until } from "../../ui/time.tsx";
 
 const waitWords: Readonly<Record<string, string>> = {
@@ -16,6 +17,9 @@ const waitWords: Readonly<Record<string, string>> = {
 
 /** What has happened: steps with their attempts on one side, the story line by line on the other. */
 export function StoryView({ detail, plan }: { readonly detail: RunDetail; readonly plan: Plan | null }) {
+  const now = useNow();
+  // Between two looks the row still names the last one; it is not a wait any more.
+  const waits = detail.waits.filter((wait) => wait.kind !== "look-again" || Date.parse(wait.until) > now);
   return (
     <div className="grid items-start gap-3 lg:grid-cols-[1.3fr_1fr]">
       <div className="grid gap-3">
@@ -23,10 +27,10 @@ export function StoryView({ detail, plan }: { readonly detail: RunDetail; readon
         <Steps detail={detail} plan={plan} />
       </div>
       <div className="grid gap-3">
-        {detail.waits.length > 0 && (
+        {waits.length > 0 && (
           <Card title="Waits">
             <ul>
-              {detail.waits.map((wait) => (
+              {waits.map((wait) => (
                 <li key={wait.kind} className="flex justify-between gap-3">
                   <span>{waitWords[wait.kind]}</span>
                   <span>
@@ -144,8 +148,7 @@ function Attempts({ step }: { readonly step: RunDetail["steps"][number] }) {
                     "Entries",
                     `${attempt.intentSeq} (intent)${attempt.outcomeSeq === null ? "" : `, ${attempt.outcomeSeq} (outcome)`}`,
                   ],
-                  ...plain(attempt.objectIds),
-                  ...plain(attempt.facts),
+                  ...plain({ ...attempt.facts, ...attempt.objectIds }),
                   ...(attempt.requestIds.length > 0 ? ([["Request ids", attempt.requestIds.join(", ")]] as const) : []),
                   ...(attempt.connector === null
                     ? []
@@ -201,8 +204,6 @@ const typeWords: Readonly<Record<string, string>> = {
   "plan.frozen": "Plan frozen",
   "run.authorised": "Authorisation verified and consumed by the executor",
   "recovery.started": "Another executor took over and reads first",
-  "gate.checked": "Retire gate checked",
-  "notice.sent": "Notice",
   "approval.voided": "Approvals void: the world changed",
 };
 
@@ -221,6 +222,8 @@ function Timeline({ detail }: { readonly detail: RunDetail }) {
     if (line.type === "run.closed") return "Closed: the run's chain is complete";
     if (line.type === "approval.given")
       return `${nameOf(line.person)} ${line.outcome === "reject" ? "rejected" : "approved"}`;
+    if (line.type === "notice.sent") return `Told: ${humanise(line.what ?? "").toLowerCase()}`;
+    if (line.type === "gate.checked") return `Retire gate looked at: evidence ${line.what ?? "unknown"}`;
     if (line.type === "step.outcome") return `Step ${line.step}: ${line.outcome}`;
     return `${typeWords[line.type] ?? roleWords[line.type] ?? humanise(line.type)}${line.person === null ? "" : ` by ${nameOf(line.person)}`}`;
   };

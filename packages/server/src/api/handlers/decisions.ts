@@ -168,7 +168,7 @@ async function check(
     [statement.issuedAt <= now && now < statement.expiresAt, "a statement that is not expired"],
     [
       Date.parse(statement.expiresAt) - Date.parse(statement.issuedAt) <= plan.approvals.expiresAfterSeconds * 1_000,
-      "a statement of at most 15 minutes",
+      "a statement that ends when the time to approve does",
     ],
     [
       statement.checkpoint.origin === api.installation.origin && statement.checkpoint.size <= size,

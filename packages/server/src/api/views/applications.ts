@@ -32,7 +32,10 @@ export function applicationOf(
     consumers: row.consumers.length,
     expiresAt,
     credentials: credentials.length,
-    readiness: readinessOf(row, expiresAt, open, runs[0], context.now),
+    readiness:
+      credentials.length === 0 && open === undefined
+        ? "unknown"
+        : readinessOf(row, expiresAt, open, runs[0], context.now),
     openRun: open === undefined ? null : { id: open.id, state: open.state },
     findings: findings.length,
   };

@@ -11,6 +11,7 @@ export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
     to: type === "run.moved" ? data.to : type === "run.closed" ? data.state : null,
     because: type === "run.moved" ? data.because : null,
     step: data.step ?? null,
+    what: type === "notice.sent" ? data.kind : type === "gate.checked" ? data.grade : null,
     outcome: data.outcome ?? data.decision ?? null,
     person: data.person ?? (/^p_/.test(data.requester ?? "") ? data.requester : null),
   }));
