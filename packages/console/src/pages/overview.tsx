@@ -150,13 +150,14 @@ function WaitingForYou() {
 }
 
 function Running() {
-  const runs = useQuery(query("listRuns", { query: { open: "true", limit: 8 } }));
+  const runs = useQuery(query("listRuns", { query: { open: "true", limit: 20 } }));
   return (
-    <Section title="Open runs">
+    <Section title="Under way">
       <Loaded of={runs}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <Empty title="No run is open" command={'npx countersign request <application> --reason "why"'}>
+        {({ items: open }) => {
+          const items = open.filter((run) => !run.waitsForYou).slice(0, 8);
+          return items.length === 0 ? (
+            <Empty title="Nothing else is under way" command={'npx countersign request <application> --reason "why"'}>
               Runs begin with the daily scan, or when somebody asks for one on an application's page.
             </Empty>
           ) : (
@@ -165,8 +166,8 @@ function Running() {
                 <RunLine key={run.id} run={run} />
               ))}
             </ul>
-          )
-        }
+          );
+        }}
       </Loaded>
     </Section>
   );

@@ -80,12 +80,16 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const read = checkpointRef(readCheckpointUnverified(new TextEncoder().encode(newest.note)));
       return { ...read, note: newest.note };
     },
-    async credentials() {
+    async credentials(options) {
       const rows = inventory().rows;
       const all: Credential[] = [];
       let after: Awaited<ReturnType<Store["credentials"]>>[number] | undefined;
       for (;;) {
-        const found = await store.credentials({ limit: credentialsPage, ...(after === undefined ? {} : { after }) });
+        const found = await store.credentials({
+          limit: credentialsPage,
+          withGone: options?.withRetired ?? false,
+          ...(after === undefined ? {} : { after }),
+        });
         for (const row of found) all.push(credentialOf(row, rows));
         after = found.at(-1);
         if (found.length < credentialsPage) return all;

@@ -111,7 +111,8 @@ export interface ApiStore {
     readonly root: string;
     readonly note: string;
   } | null>;
-  credentials(): Promise<readonly Credential[]>;
+  /** The ledger; those that are gone outside only when asked for. */
+  credentials(options?: { readonly withRetired: boolean }): Promise<readonly Credential[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
   /** The next domain instant at which a row is due. */

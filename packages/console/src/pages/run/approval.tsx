@@ -20,6 +20,7 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
           observed: String(observed),
           required: String(required),
         }))}
+        sentenceOf={(code) => detail.findings.find((finding) => finding.code === code)?.sentence ?? humanise(code)}
       />
     ) : (
       <Empty title="There is no plan yet" command="npx countersign status">
@@ -43,7 +44,10 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
         </div>
         <div className="grid gap-3">
           <DecisionCard detail={detail} checked={checked} />
-          <Verdict rules={plan.rules} />
+          <Verdict
+            rules={plan.rules}
+            sentenceOf={(code) => detail.findings.find((finding) => finding.code === code)?.sentence ?? humanise(code)}
+          />
         </div>
       </div>
     </>
@@ -183,7 +187,13 @@ interface Rule {
 
 const order: Readonly<Record<string, number>> = { block: 0, warn: 1, pass: 2 };
 
-function Verdict({ rules }: { readonly rules: readonly Rule[] }) {
+function Verdict({
+  rules,
+  sentenceOf,
+}: {
+  readonly rules: readonly Rule[];
+  readonly sentenceOf: (code: string) => string;
+}) {
   const sorted = rules.toSorted((a, b) => (order[a.result] ?? 3) - (order[b.result] ?? 3));
   const worst = sorted[0]?.result;
   const passed = rules.filter((rule) => rule.result === "pass").length;
@@ -196,7 +206,7 @@ function Verdict({ rules }: { readonly rules: readonly Rule[] }) {
         >{`${passed} of ${rules.length} checks pass`}</Badge>
       }
     >
-      <ul className="max-h-44 overflow-y-auto text-xs" tabIndex={0} aria-label="Policy checks">
+      <ul className="max-h-56 overflow-y-auto text-xs" tabIndex={0} aria-label="Policy checks">
         {sorted.map((rule) => (
           <li key={rule.rule} className="flex items-baseline gap-2 py-px">
             <span
@@ -208,11 +218,12 @@ function Verdict({ rules }: { readonly rules: readonly Rule[] }) {
               {rule.result === "pass" ? "✓" : "!"}
             </span>
             <span className="min-w-0 flex-1">
-              {humanise(rule.rule)}
+              {sentenceOf(rule.rule)}
               <span className="sr-only"> {rule.result}</span>
               {rule.result !== "pass" && (
                 <span className="text-fg2">
-                  : {rule.observed}; wanted {rule.required}
+                  {" "}
+                  Seen: {rule.observed}; wanted: {rule.required}.
                 </span>
               )}
             </span>

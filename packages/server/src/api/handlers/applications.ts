@@ -108,7 +108,7 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
   if (row === undefined)
     throw new CountersignError("NOT_FOUND", `expected an application of the inventory, got ${params.name}`);
   const [credentials, runs, findings] = await Promise.all([
-    api.store.credentials(),
+    api.store.credentials({ withRetired: true }),
     api.store.runs({ row: row.name, limit: 50 }),
     allFindings(api),
   ]);
@@ -144,7 +144,7 @@ async function switchesOf(api: ApiDependencies, run: RunRecord) {
 }
 
 export const listCredentials: Handler<"listCredentials"> = async ({ api, query }) => {
-  const all = (await api.store.credentials()).filter(
+  const all = (await api.store.credentials({ withRetired: query.state === "retired" })).filter(
     (row) =>
       (query.application === undefined || row.application === query.application) &&
       (query.state === undefined || row.state === query.state),
