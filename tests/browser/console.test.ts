@@ -1,8 +1,10 @@
-import { gzipSync } from "node:zlib";
 import { readdirSync, readFileSync } from "node:fs";
+import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { password } from "../../packages/server/test/api/fixture.ts";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { runId } from "../../packages/server/test/api/world.ts";
 import { accessibilityProblems } from "./axe.ts";
 import { type Browser, startBrowser } from "./chromium.ts";

@@ -1,5 +1,7 @@
 import { createServer } from "node:net";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { buildConsole } from "../../packages/console/build.mjs";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { type Fixture, fixture } from "../../packages/server/test/api/fixture.ts";
 
 async function freePort(): Promise<number> {

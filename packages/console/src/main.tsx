@@ -1,4 +1,4 @@
-import "./zod-interpreted.ts";
+import "@countersign/contract/interpreted";
 
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";

@@ -69,7 +69,7 @@ describe("what is derived from it", () => {
   it("a client that refuses an answer of another shape, and throws problems as problems", async () => {
     const answering = (body: unknown, status = 200) =>
       createClient("http://x.test", (async () => Response.json(body, { status })) as unknown as typeof fetch);
-    await expect(answering({ odd: true }).getStatus({})).rejects.toThrow();
+    await expect(answering({ odd: true }).getStatus({})).rejects.toThrow(/installation/);
     const problem = {
       type: "/problems/FORBIDDEN",
       title: "x",

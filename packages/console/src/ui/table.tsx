@@ -16,7 +16,6 @@ export function Table({
         <thead>
           <tr className="border-b border-line2 bg-bg2 text-xs text-fg3">
             {head.map((cell, index) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: the head of a table never changes its order.
               <th key={index} scope="col" className="px-3 py-1.5 font-semibold whitespace-nowrap">
                 {cell}
               </th>

@@ -18,7 +18,7 @@ export function parseJsonOnly(app: FastifyInstance): void {
         done(new CountersignError("LIMIT_EXCEEDED", `expected JSON of at most ${depthMax} levels, got more`));
         return;
       }
-      parse(request, text, done);
+      void parse(request, text, done);
     },
   );
 }

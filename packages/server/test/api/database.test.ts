@@ -2,12 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { newRunId, openCheckpointer, type Store } from "@countersign/engine";
 import { signerFromSeed } from "@countersign/evidence";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { ada as anotherAda, claimAll, newWorker, startServer, storesOf } from "../../../engine/test/store/harness.ts";
 import { databaseSessions, databaseStore } from "../../src/api/index.ts";
 import { Sessions, sessionLimits } from "../../src/signin/index.ts";
 import { type Fixture, fixture, origin } from "./fixture.ts";
-import { addRun, entraRow, now, people, tenant } from "./world.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { addRun, entraRow, now, people, tenant } from "./world.ts";
 
 interface Page {
   items: { id: string }[];

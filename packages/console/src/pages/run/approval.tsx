@@ -218,7 +218,7 @@ function Verdict({
               {rule.result === "pass" ? "✓" : "!"}
             </span>
             <span className="min-w-0 flex-1">
-              {sentenceOf(rule.rule)}
+              {rule.result === "pass" ? `${humanise(rule.rule)}: ${rule.observed}` : sentenceOf(rule.rule)}
               <span className="sr-only"> {rule.result}</span>
               {rule.result !== "pass" && (
                 <span className="text-fg2">

@@ -138,7 +138,10 @@ async function switchesOf(api: ApiDependencies, run: RunRecord) {
   return entries
     .filter(
       ({ type, data }) =>
-        type === "step.outcome" && data.outcome === "done" && data.direction === "do" && /^confirm:/.test(data.step),
+        type === "step.outcome" &&
+        data.outcome === "done" &&
+        data.direction === "do" &&
+        String(data.step).startsWith("confirm:"),
     )
     .map(({ at, data }) => ({ consumer: String(data.step).slice("confirm:".length), at, run: run.id }));
 }

@@ -8,7 +8,7 @@ export interface RunEntry {
   readonly data: EntryData;
 }
 
-// The shape depends on `type`; every view picks what its type defines.
+// oxlint-disable-next-line typescript/no-explicit-any -- the shape depends on `type`; evidence checked it on appending
 type EntryData = Readonly<Record<string, any>>;
 
 /** Parses stored entries, oldest first. */

@@ -13,7 +13,7 @@ export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
     step: data.step ?? null,
     what: type === "notice.sent" ? data.kind : type === "gate.checked" ? data.grade : null,
     outcome: data.outcome ?? data.decision ?? null,
-    person: data.person ?? (/^p_/.test(data.requester ?? "") ? data.requester : null),
+    person: data.person ?? (String(data.requester ?? "").startsWith("p_") ? data.requester : null),
   }));
 }
 
