@@ -1,9 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { accessibilityProblems } from "./axe.ts";
 import { type Browser, startBrowser } from "./chromium.ts";
 
@@ -64,6 +64,10 @@ const state = (page: Page, word: string) => page.getByRole("heading", { level: 1
 
 describe("the product as it is started for an evaluation", () => {
   it("one asks, two approve, the clock is advanced, the run completes, and the bundle is proven", async () => {
+    onTestFailed(() => {
+      const log = readFileSync(join(folder, "product.log"), "utf8").slice(-3_000);
+      console.error(`demo exit code: ${demo.exitCode}; end of the product's log:\n${log}`);
+    });
     const cleo = await person("cleo");
     await cleo.page.getByRole("button", { name: "Scan now" }).click();
     await cleo.page.getByText("The scan has been asked for.").waitFor();

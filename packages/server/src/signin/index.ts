@@ -1,2 +1,2 @@
-export { type LocalAccount, LocalSignIn } from "./local.ts";
-export { type SessionLimits, type SessionRow, type SessionStore, Sessions, sessionLimits } from "./sessions.ts";
+export { LocalSignIn } from "./local.ts";
+export { type SessionRow, type SessionStore, Sessions, sessionLimits } from "./sessions.ts";
