@@ -35,5 +35,9 @@ function codeOf(error: unknown): number {
     say(error.message);
     return exit.failed;
   }
+  if (error instanceof TypeError && error.message === "fetch failed") {
+    say("no answer; does the product run, and is --url right?");
+    return exit.failed;
+  }
   throw error;
 }

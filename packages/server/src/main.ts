@@ -126,7 +126,7 @@ async function startExecutor(parts: Parts): Promise<void> {
   const trust = readTrust(state);
   const signer = loadKey(state, "log", trust.origin);
   const checkpointer = openCheckpointer({ store, signer, stateFolder: state, onError: (error) => log("checkpoint.failed", { error: codeOf(error) }) });
-  const judge = createJudge({ store, clock, connectors, ground });
+  const judge = createJudge({ store, clock, connectors, ground, log });
   const dispatch = await openDispatch({ connection: parts.database.connections.cs_executor, onError: (error) => log("queue.failed", { error: error.name }) });
   const executor = createExecutor({
     store,
@@ -190,7 +190,7 @@ async function startApi(parts: Parts): Promise<string> {
   const { config, state } = installation;
   const store = storeOf(parts, "cs_api");
   const trust = readTrust(state);
-  const realNow = () => performance.timeOrigin + performance.now();
+  const realNow = () => Math.floor(performance.timeOrigin + performance.now());
   const local = config.profile === "production" ? null : await LocalSignIn.of(config.signIn.local.map(({ person, sub, email, password }) => ({ person, sub, email, password: installation.secret(password) })));
   const api = await createApi({
     installation: {

@@ -50,7 +50,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const orders = await startOrders(join(folder, "orders"));
     stops.push(() => orders.stop());
     say("starting the simulated tenant");
-    const tenant = await startTenant(["--seed", String(options.seed), "--state-file", join(folder, "tenant.json"), "--knobs", options.knobs, "--port", "0", "--management-port", "0"]);
+    const tenant = await startTenant(["--seed", String(options.seed), "--state-file", join(folder, "tenant.json"), "--knobs", "off", "--port", "0", "--management-port", "0"]);
     stops.push(() => tenant.stop());
     const api = fresh ? await freePort(preferredPort) : knownPort(folder);
     if (fresh) {
@@ -64,6 +64,8 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       // The database's socket and the proxies may have moved with this start.
       await tenant.post("/seed", { postgres: [{ name: "orders", host: orders.host, port: orders.port }] });
     }
+    // Only now does the tenant begin to misbehave: what was set up above is not the product's doing.
+    await tenant.put("/knobs", { preset: options.knobs });
     await tenant.post("/clock/rate", { rate: options.rate });
     say("starting the product");
     const product = startServe(folder, options.verbose);

@@ -5,7 +5,6 @@ import {
   type Finding,
   type InventoryRow,
   isBlocked,
-  isCode,
   isKnown,
   type Known,
   type Plan,
@@ -44,7 +43,7 @@ const openStates = ["requested", "planned", "awaiting_approval", "approved", "sc
 const runsMax = 200;
 
 /** Judges requests and approved plans from this host's own files and from the world itself. */
-export function createJudge(options: { readonly store: Store; readonly clock: EngineClock; readonly connectors: Connectors; readonly ground: Ground }): Judge {
+export function createJudge(options: { readonly store: Store; readonly clock: EngineClock; readonly connectors: Connectors; readonly ground: Ground; readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void }): Judge {
   const { store, clock, connectors, ground } = options;
 
   async function readWorld(row: InventoryRow, signal: AbortSignal): Promise<World | null> {
@@ -56,7 +55,8 @@ export function createJudge(options: { readonly store: Store; readonly clock: En
       return await reader.read({ clock, signal }, row, (id) => ours.has(id));
     } catch (error) {
       // A world that cannot be read blocks the request; losing the lease or the database ends this attempt to judge.
-      if (!(error instanceof CountersignError) || isCode(error, "LEASE_LOST", "DATABASE_UNAVAILABLE")) throw error;
+      if (!(error instanceof CountersignError) || error.code === "LEASE_LOST" || error.code === "DATABASE_UNAVAILABLE") throw error;
+      options.log("world.unreadable", { row: row.name, error: `${error.code}: ${error.message}` });
       return null;
     }
   }

@@ -122,7 +122,9 @@ export class PostgresSession {
   }
 
   #openServer(): Socket {
-    const server = connect(this.#database.port, this.#database.host);
+    // A host that is a folder is that of a unix socket, as everywhere in PostgreSQL's own tools.
+    const { host, port } = this.#database;
+    const server = host.startsWith("/") ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
     this.#server = server;
     server.setNoDelay(true);
     server.on("data", (chunk: Buffer) => this.#read(this.#fromServer, chunk, (frame) => this.#onServer(frame)));
