@@ -48,9 +48,19 @@ export function useLive(): boolean {
   const [up, setUp] = useState(true);
   useEffect(() => {
     const source = new EventSource(pathOf("events"));
-    source.onopen = () => setUp(true);
+    let first = true;
+    source.onopen = () => {
+      first = true;
+      setUp(true);
+    };
     source.onerror = () => setUp(false);
-    source.onmessage = (message) => apply(ChangeEvent.parse(JSON.parse(String(message.data))));
+    source.onmessage = (message) => {
+      const event = ChangeEvent.parse(JSON.parse(String(message.data)));
+      // The first event after connecting says how far the log is: what was fetched before may be behind it.
+      const known = queryClient.getQueryData(query("getStatus", {}).queryKey)?.log.size;
+      apply(first && known !== event.size ? { ...event, all: true } : event);
+      first = false;
+    };
     return () => source.close();
   }, []);
   return up;

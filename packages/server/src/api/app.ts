@@ -39,6 +39,8 @@ export async function createApi(api: ApiDependencies): Promise<FastifyInstance> 
     bodyLimit: bodyBytesMax,
     genReqId: () => randomUUID(),
     requestTimeout: 30_000,
+    // An open event stream must not hold the process back when it is to end.
+    forceCloseConnections: true,
     trustProxy: false,
     logger: false,
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: false },

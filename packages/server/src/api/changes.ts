@@ -28,9 +28,11 @@ export class Changes {
     return this.#listeners.size;
   }
 
-  /** Adds a listener; the returned function removes it. */
-  listen(listener: Listener): () => void {
+  /** Adds a listener that knows the log up to `size`; the returned function removes it. */
+  listen(listener: Listener, size: number): () => void {
     this.#listeners.add(listener);
+    // What is logged between the listener's first look and our first one must be told as well.
+    if (this.#size < 0) this.#size = size;
     this.#timer ??= setTimeout(() => void this.#poll(), pollMs).unref();
     return () => {
       this.#listeners.delete(listener);

@@ -23,7 +23,7 @@ export const events: Handler<"events"> = async ({ api, request, reply }) => {
   const seen = Number(request.headers["last-event-id"] ?? Number.NaN);
   const missed = Number.isInteger(seen) && seen !== size;
   send({ size, runs: [], all: missed, now: new Date(api.now()).toISOString() });
-  const stop = changes.listen(send);
+  const stop = changes.listen(send, size);
   const heartbeat = setInterval(() => raw.write(": alive\n\n"), heartbeatMs);
   raw.on("close", () => {
     stop();
