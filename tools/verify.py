@@ -807,6 +807,7 @@ SIZES = (
     (re.compile(r"log/checkpoint"), 16_384),
     (re.compile(r"README\.txt|(entries|context|approvals|anchors|log)/.*"), KIB64),
 )
+FOLDERS = ("entries", "context", "approvals", "attachments", "anchors", "log")
 
 
 def bytes_max_of(file_name):
@@ -843,6 +844,7 @@ def read_folder(path):
                 need(SAFE_NAME.fullmatch(inner) is not None, "expected names of files as the document has them")
                 need(not item.is_symlink(), f"expected no links, got {inner}")
                 if item.is_dir(follow_symlinks=False):
+                    need(inner in FOLDERS, f"expected no folder {inner} in a bundle")
                     folders.append(inner)
                 else:
                     files.put(inner, read_regular(os.path.join(path, inner), inner))

@@ -181,7 +181,7 @@ describe.runIf(hasPython)("the second verifier, written from the document alone,
     for (const live of [LIVES.completed, LIVES.expired, LIVES.rejected]) {
       for (const at of [0, -1]) {
         const run = await live();
-        const [gone] = run.papers.approvals.splice(at, 1) as [{ statement: Uint8Array }];
+        const [gone] = run.papers.approvals.splice(at, 1) as [Run["papers"]["approvals"][number]];
         // The reason of a statement that is gone is no longer named, so it may not be there.
         const reason = (JSON.parse(Buffer.from(gone.statement).toString()) as { reasonDigest: string | null }).reasonDigest;
         run.papers.attachments = run.papers.attachments.filter((bytes) => digestOf(bytes) !== reason);
@@ -230,13 +230,15 @@ describe.runIf(hasPython)("the second verifier, written from the document alone,
     });
   });
 
-  test("a link, a folder without files and a path that is not there are refused", async () => {
+  test("a link, a folder too many, a folder without files and a path that is not there are refused", async () => {
     const linked = folderOf(await bundleOf(await LIVES.blocked()));
     rmSync(join(linked, "README.txt"));
     symlinkSync(join(linked, "SHA256SUMS"), join(linked, "README.txt"));
+    const extra = folderOf(await bundleOf(await LIVES.blocked()));
+    mkdirSync(join(extra, "entries", "more"));
     const empty = join(root, "empty");
     mkdirSync(empty);
-    for (const path of [linked, empty]) expect((await agreed(path, path, trustFile)).verdict).toBe("refused");
+    for (const path of [linked, extra, empty]) expect((await agreed(path, path, trustFile)).verdict).toBe("refused");
     expect((await second(join(root, "nowhere"), "--trust", trustFile)).exit).toBe(1);
   });
 
