@@ -98,7 +98,7 @@ async function show(demo: Demo, session: Session, id: string, name: string, effe
   const detail = await session.client.getRun({ params: { id } });
   const plan = z
     .object({ old: z.object({ id: z.string() }), timing: z.object({ overlapSeconds: z.int(), proofTimes: z.int(), proofSpacingSeconds: z.int() }) })
-    .parse(detail.plan);
+    .parse(JSON.parse(detail.plan?.text ?? "{}"));
   const bundle = await downloadBundle(demo, session, id);
   const files = readBundle(bundle);
   const trust = parseTrust(readFileSync(join(demo.folder, "state/trust.json")));

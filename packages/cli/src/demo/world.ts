@@ -206,6 +206,7 @@ environments:
     rollback: { minRemaining: P2D }
     retire: { minGrade: strong, consumerLevel: used, quiet: P1D }
     kinds:
-      postgres-role-password: { retire: { minGrade: weak, consumerLevel: used, quiet: PT1H } }
+      # PostgreSQL keeps no history of logins: who connects only for a moment is never seen, so "used" cannot be asked for.
+      postgres-role-password: { retire: { minGrade: weak, consumerLevel: value-matched, quiet: PT1H } }
     mode: supervised
 `;
