@@ -1,0 +1,366 @@
+/**
+ * A whole installation for a test file: the simulated tenant, a database, the product as it is composed for users, and
+ * people who drive it over HTTP. Time is the tenant's virtual clock: `advance` returns when everybody has nothing left to
+ * do at the new time, so nothing here waits for a while and hopes.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Answer, type Client, createClient, pathOf, ProblemError } from "@countersign/contract";
+import { embeddedAdmin, startEmbedded } from "@countersign/engine";
+import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
+import { accept, init, type Running, startProduct } from "@countersign/server";
+import { type KnobChange, type Simulator, startSimulator } from "@countersign/simulator";
+import pg from "pg";
+import { onTestFailed } from "vitest";
+import * as documents from "./documents.ts";
+import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
+import { openSink, type Sink } from "./sink.ts";
+
+export interface StageOptions {
+  readonly applications: readonly documents.StageApplication[];
+  readonly liveness?: documents.Liveness;
+  readonly knobs?: KnobChange;
+  /** Changes the documents before the installation is made. */
+  readonly policy?: (yaml: string) => string;
+}
+
+export type Run = Answer<"getRun">;
+export type Role = "app-owner" | "platform" | "security";
+
+/** What the simulator answers about itself. */
+interface Directory {
+  readonly tenant: { readonly id: string };
+  readonly callers: Readonly<Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>>;
+  readonly applications: readonly { readonly name: string; readonly objectId: string; readonly appId: string }[];
+}
+
+const openStates: readonly string[] = ["requested", "planned", "awaiting_approval", "approved", "scheduled", "executing", "overlapping", "retiring", "held", "rolling_back"];
+const busyLimitMs = 60_000;
+
+export class Stage {
+  readonly folder: string;
+  readonly simulator: Simulator;
+  readonly sink: Sink;
+  readonly url: string;
+  /** What the product logged. */
+  readonly said: string[] = [];
+  readonly #applications: readonly documents.StageApplication[];
+  readonly #directory: Directory;
+  readonly #database: pg.ClientConfig;
+  readonly #ends: (() => Promise<void>)[];
+  readonly #clients = new Map<string, Promise<Client>>();
+  readonly #tokens = new Map<string, string>();
+  #product: Running | null = null;
+
+  private constructor(made: { folder: string; simulator: Simulator; sink: Sink; url: string; directory: Directory; database: pg.ClientConfig; ends: (() => Promise<void>)[]; options: StageOptions }) {
+    this.folder = made.folder;
+    this.simulator = made.simulator;
+    this.sink = made.sink;
+    this.url = made.url;
+    this.#directory = made.directory;
+    this.#database = made.database;
+    this.#ends = made.ends;
+    this.#applications = made.options.applications;
+  }
+
+  /** Sets everything up and starts the product. */
+  static async open(options: StageOptions): Promise<Stage> {
+    const folder = mkdtempSync(join(tmpdir(), "cs-stage-"));
+    // As root the database server runs as another user, who has to get there.
+    chmodSync(folder, 0o711);
+    const ends: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
+    mkdirSync(join(folder, "files"));
+    const server = await startEmbedded({ stateFolder: join(folder, "server"), sharedFolder: join(folder, "shared") });
+    ends.push(() => server.stop("immediate"));
+    const admin = await embeddedAdmin(server);
+    const simulator = await startSimulator({ seed: 7, knobs: "off", start: "2026-11-22T20:00:00.000Z" });
+    ends.push(() => simulator.close());
+    const sink = await openSink();
+    ends.push(() => sink.close());
+    await simulator.seed(documents.scenarioOf(options.applications, join(folder, "files")));
+    const directory = (await answerOf(simulator.urls.management, "GET", "/directory")) as Directory;
+
+    const api = await freePort();
+    const url = `http://127.0.0.1:${api}`;
+    const { host, port, database } = admin.address;
+    const stage = new Stage({ folder, simulator, sink, url, directory, ends, options, database: { host, port, database, user: admin.user, password: admin.password } });
+    await stage.#writePinned();
+    const { callers } = directory;
+    const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
+    for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
+    secret("person.secret", documents.password);
+    secret("hook.secret", sink.secret);
+    secret("database.secret", `postgres://${admin.user}:${encodeURIComponent(admin.password)}@local:${port}/${database}?host=${encodeURIComponent(host)}&sslmode=disable`);
+    const { authority, graph, management, vaults } = simulator.urls;
+    const clientIds = { reader: callers.reader.clientId, writer: callers.writer.clientId, vault: callers.vault.clientId };
+    const places = { management, authority, graph, vaults, tenantId: directory.tenant.id, callers: clientIds, api, hook: sink.url };
+    stage.write("countersign.yaml", documents.configYaml(places, options.liveness ?? documents.stageLiveness));
+    stage.write("inventory.yaml", documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)));
+    stage.write("policy.yaml", (options.policy ?? ((yaml) => yaml))(documents.policyYaml));
+    await init(stage.path("countersign.yaml"), "stage.countersign.invalid/log");
+    if (options.knobs !== undefined) await stage.manage("PUT", "/knobs", options.knobs);
+    await stage.start();
+    return stage;
+  }
+
+  /** Starts the product, as `countersign serve` does. */
+  async start(): Promise<void> {
+    this.#product = await startProduct({
+      configPath: this.path("countersign.yaml"),
+      role: "all",
+      consoleDir: null,
+      pauseUrl: null,
+      fenced: (because) => this.said.push(`fenced: ${because}`),
+      log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#product?.stop();
+    this.#product = null;
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    await this.stop();
+    for (const end of this.#ends.splice(0).reverse()) await end().catch(() => {});
+  }
+
+  /** Shows what the product logged when the test at hand fails. */
+  tellOnFailure(): void {
+    onTestFailed(() => console.error(this.said.slice(-60).join("\n")));
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  read(name: string): string {
+    return readFileSync(this.path(name), "utf8");
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(this.path(name), text);
+  }
+
+  idsOf(name: string): documents.Ids {
+    const found = this.#directory.applications.find((application) => application.name === name);
+    if (found === undefined) throw new Error(`expected an application ${name} on the stage`);
+    return found;
+  }
+
+  /** Edits a document and accepts or activates it, as the administrator on the host does. */
+  async edit(document: "inventory" | "policy", change: (yaml: string) => string): Promise<void> {
+    const before = this.read(`${document}.yaml`);
+    const after = change(before);
+    if (after === before) throw new Error(`expected an edit that changes ${document}.yaml`);
+    this.write(`${document}.yaml`, after);
+    await accept(this.path("countersign.yaml"), document);
+  }
+
+  /** Edits the part of inventory.yaml that is about one application. */
+  async editRow(name: string, change: (row: string) => string): Promise<void> {
+    await this.edit("inventory", (yaml) => {
+      const parts = yaml.split(/(?=^ {2}- name: )/m);
+      return parts.map((part) => (part.startsWith(`  - name: ${name}\n`) ? change(part) : part)).join("");
+    });
+  }
+
+  // People.
+
+  /** A client signed in as this person. */
+  as(login: documents.Login): Promise<Client> {
+    let client = this.#clients.get(login);
+    if (client === undefined) {
+      client = this.#signIn(login);
+      this.#clients.set(login, client);
+    }
+    return client;
+  }
+
+  async #signIn(login: string): Promise<Client> {
+    const headers = (): Record<string, string> => {
+      const token = this.#tokens.get(login);
+      return token === undefined ? {} : { authorization: `Bearer ${token}` };
+    };
+    const client = createClient(this.url, fetch, headers);
+    const { token } = await client.signIn({ body: { login, password: documents.password, kind: "bearer" } });
+    if (token === null) throw new Error("expected a token, got none");
+    this.#tokens.set(login, token);
+    return client;
+  }
+
+  /** Asks for a rotation and waits until it is planned (or blocked). Returns the run's id. */
+  async request(application: string, login: documents.Login = "cleo"): Promise<string> {
+    const client = await this.as(login);
+    const { run } = await client.requestRun({ body: { row: application, reason: "asked for on the stage" } });
+    await this.settle();
+    return run;
+  }
+
+  /** The newest run of an application. */
+  async newestOf(application: string): Promise<string | null> {
+    const { items } = await (await this.as("cleo")).listRuns({ query: { row: application } });
+    return items[0]?.id ?? null;
+  }
+
+  /** Signs what the person is shown. Throws the API's problem when it is refused. */
+  async decide(login: documents.Login, run: string, role: Role, decision: "approve" | "reject" = "approve"): Promise<Answer<"decide">> {
+    const client = await this.as(login);
+    const statement = await client.makeStatement({ params: { id: run }, body: { decision, role, ...(decision === "reject" ? { reason: "not now" } : {}) } });
+    const { planDigest } = statement;
+    return client.decide({
+      params: { id: run },
+      body: { statement: statement.statement, planDigest, reasonAttachment: statement.reasonAttachment },
+      headers: { "if-match": `"${planDigest}"` },
+    });
+  }
+
+  /** Owner and platform team approve. */
+  async approve(run: string): Promise<void> {
+    await this.decide("ada", run, "app-owner");
+    await this.decide("ben", run, "platform");
+  }
+
+  async run(id: string): Promise<Run> {
+    return (await this.as("cleo")).getRun({ params: { id } });
+  }
+
+  async stateOf(id: string): Promise<string> {
+    return (await this.run(id)).run.state;
+  }
+
+  // Time.
+
+  /** Moves domain time event by event; returns when the product has nothing left to do there. */
+  async advance(seconds: number): Promise<void> {
+    await this.manage("POST", "/clock/advance", { by: seconds, limitMs: busyLimitMs });
+  }
+
+  /** Lets everything that is due now be done; time stands still but for a second. */
+  settle(): Promise<void> {
+    return this.advance(1);
+  }
+
+  /** Advances in steps until the run is in one of the states. */
+  async advanceUntil(run: string, states: readonly string[], options: { readonly stepSeconds?: number; readonly hoursMax?: number } = {}): Promise<string> {
+    const { stepSeconds = 3_600, hoursMax = 24 } = options;
+    for (let passed = 0; ; passed += stepSeconds) {
+      const state = await this.stateOf(run);
+      if (states.includes(state)) return state;
+      if (passed >= hoursMax * 3_600 || !openStates.includes(state)) throw new Error(`expected ${run} to be ${states.join(" or ")}, got ${state}: ${JSON.stringify((await this.run(run)).run.because)}`);
+      await this.advance(stepSeconds);
+    }
+  }
+
+  // The tenant.
+
+  /** A call to the simulator's management port. */
+  manage(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> {
+    return answerOf(this.simulator.urls.management, method, path, body);
+  }
+
+  /** Acts on the tenant as somebody else with rights of their own would: never as the product. */
+  async foreign(method: string, path: string, body?: unknown): Promise<unknown> {
+    const { writer, vault } = this.#directory.callers;
+    const isVault = path.startsWith("/secrets/");
+    const who = isVault ? vault : writer;
+    const scope = isVault ? "https://vault.azure.net/.default" : `${this.simulator.urls.graph}/.default`;
+    const token = await fetch(new URL(`/${this.#directory.tenant.id}/oauth2/v2.0/token`, this.simulator.urls.authority), {
+      method: "POST",
+      body: new URLSearchParams({ grant_type: "client_credentials", client_id: who.clientId, client_secret: who.clientSecret, scope }),
+    });
+    const { access_token: bearer } = (await token.json()) as { access_token: string };
+    const base = isVault ? this.simulator.urls.vaults.main : this.simulator.urls.graph;
+    const answer = await fetch(new URL(isVault ? `${path}?api-version=7.6` : path, base), {
+      method,
+      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`expected ${method} ${path} to work, got ${answer.status} ${text.slice(0, 300)}`);
+    return text === "" ? null : JSON.parse(text);
+  }
+
+  /** Everything that was changed for this application by callers from outside, in order. */
+  effects(application: string): Promise<readonly Effect[]> {
+    return readEffects(this.simulator.urls.management, { name: application, ...this.idsOf(application) });
+  }
+
+  figures(application: string): Promise<Figures> {
+    return readFigures(this.simulator.urls.management, application);
+  }
+
+  // Evidence and the database.
+
+  /** What our own verifier says about the run's bundle. */
+  async verdict(run: string): Promise<string> {
+    await this.as("cleo");
+    const answer = await fetch(new URL(pathOf("getBundle", { id: run }), this.url), { headers: { "x-countersign": "1", authorization: `Bearer ${this.#tokens.get("cleo")}` } });
+    if (!answer.ok) throw new Error(`expected a bundle of ${run}, got ${answer.status}`);
+    const file = this.path(`${run}.zip`);
+    writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+    return verifyBundle(readBundle(file), parseTrust(readFileSync(this.path("state/trust.json")))).verdict;
+  }
+
+  /** Statements of the database's owner: whoever has this account can write anything, and must still achieve nothing. */
+  async asDatabaseOwner<T>(act: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client(this.#database);
+    await client.connect();
+    try {
+      return await act(client);
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** What pinned consumers hold on the first day: the address of the newest version. */
+  async #writePinned(): Promise<void> {
+    for (const application of this.#applications) {
+      if (!documents.consumersOf(application).includes("pinned")) continue;
+      const { id } = (await this.foreign("GET", `/secrets/${application.name}`)) as { id: string };
+      writeFileSync(join(this.folder, "files", `${application.name}.ref`), `${id}\n`, { mode: 0o600 });
+    }
+  }
+}
+
+/** The problem's code of a call that must be refused. */
+export async function refusal(call: Promise<unknown>): Promise<{ code: string; status: number }> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof ProblemError) return { code: error.problem.code, status: error.problem.status };
+    throw error;
+  }
+  throw new Error("expected a refusal, got an answer");
+}
+
+/** A name no other test uses, where one is needed. */
+export function unique(prefix: string): string {
+  return `${prefix}-${randomBytes(4).toString("hex")}`;
+}
+
+async function answerOf(base: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  const answer = await fetch(new URL(path, base), {
+    method,
+    ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`expected ${method} ${path} to work, got ${answer.status} ${text.slice(0, 500)}`);
+  return text === "" ? null : JSON.parse(text);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
