@@ -24,7 +24,7 @@ export function personId(login: string): string {
 /** An application of the stage: its own entry in the vault `main`, and the consumers that are named. */
 export interface StageApplication {
   readonly name: string;
-  /** Days until its present secret ends. */
+  /** Days until its present secret ends; 100 is not due, so that only people ask. */
   readonly expiresInDays?: number;
   readonly consumers?: readonly ("latest" | "pinned" | "copied")[];
 }
@@ -79,7 +79,7 @@ export function consumersOf(application: StageApplication): readonly (keyof type
 /** What is in the simulated tenant: secrets made by hand, one workload for each consumer. */
 export function scenarioOf(applications: readonly StageApplication[], files: string): object {
   return {
-    applications: applications.map(({ name, expiresInDays = 13 }) => ({
+    applications: applications.map(({ name, expiresInDays = 100 }) => ({
       name,
       owners: ["writer"],
       secrets: [{ name: "current", displayName: "made by hand", startDaysAgo: 300, expiresInDays }],

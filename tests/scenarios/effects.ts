@@ -34,7 +34,7 @@ const Figures = z.object({
   signIns: z.int(),
   failedSignIns: z.int(),
   orphans: z.array(z.unknown()),
-  uses: z.array(z.object({ credential: z.string(), workload: z.string().nullable(), ok: z.int(), failed: z.int() })),
+  uses: z.array(z.object({ credential: z.string().nullable(), workload: z.string().nullable(), ok: z.int(), failed: z.int() })),
 });
 export type Figures = z.infer<typeof Figures>;
 

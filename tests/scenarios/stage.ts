@@ -5,10 +5,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Answer, type Client, createClient, pathOf, ProblemError } from "@countersign/contract";
 import { embeddedAdmin, startEmbedded } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
@@ -299,12 +299,22 @@ export class Stage {
 
   /** What our own verifier says about the run's bundle. */
   async verdict(run: string): Promise<string> {
-    await this.as("cleo");
+    await this.#untilCheckpointed();
     const answer = await fetch(new URL(pathOf("getBundle", { id: run }), this.url), { headers: { "x-countersign": "1", authorization: `Bearer ${this.#tokens.get("cleo")}` } });
     if (!answer.ok) throw new Error(`expected a bundle of ${run}, got ${answer.status}`);
     const file = this.path(`${run}.zip`);
     writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
     return verifyBundle(readBundle(file), parseTrust(readFileSync(this.path("state/trust.json")))).verdict;
+  }
+
+  /** A bundle ends at a signed checkpoint; one is signed every second while the log grows. */
+  async #untilCheckpointed(): Promise<void> {
+    const client = await this.as("cleo");
+    for (;;) {
+      const [{ checkpoint }, { size }] = await Promise.all([client.getCheckpoint({}), client.getLogEntries({ query: { limit: 1 } })]);
+      if (checkpoint !== null && checkpoint.size >= size) return;
+      await delay(20);
+    }
   }
 
   /** Statements of the database's owner: whoever has this account can write anything, and must still achieve nothing. */
