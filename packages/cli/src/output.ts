@@ -17,5 +17,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const cut = (cell: string) => (cell.length > cellCharsMax ? `${cell.slice(0, cellCharsMax - 1)}…` : cell);
   const all = [head, ...rows].map((row) => row.map(cut));
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

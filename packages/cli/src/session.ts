@@ -23,7 +23,10 @@ export function sessionOf(options: { readonly url: string; readonly login?: stri
   const login = options.login ?? process.env.COUNTERSIGN_LOGIN;
   const password = process.env.COUNTERSIGN_PASSWORD;
   if (login === undefined || password === undefined) {
-    throw new CountersignError("NOT_SIGNED_IN", "expected --login (or COUNTERSIGN_LOGIN) and COUNTERSIGN_PASSWORD, got none");
+    throw new CountersignError(
+      "NOT_SIGNED_IN",
+      "expected --login (or COUNTERSIGN_LOGIN) and COUNTERSIGN_PASSWORD, got none",
+    );
   }
   return signIn(options.url, login, password);
 }

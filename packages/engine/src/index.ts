@@ -1,11 +1,17 @@
 export type { EngineClock } from "./clock/clock.ts";
 export { systemClock } from "./clock/system.ts";
 export { virtualClock } from "./clock/virtual.ts";
-export { type Connection, parseDatabaseUrl } from "./database/connect.ts";
-export { type EmbeddedDatabase, startEmbedded } from "./database/embedded.ts";
-export { migrate } from "./database/migrate.ts";
-export { databaseKey } from "./database/passwords.ts";
-export { type Connections, embeddedAdmin, prepareUsers } from "./database/users.ts";
+export {
+  type Connection,
+  type Connections,
+  databaseKey,
+  type EmbeddedDatabase,
+  embeddedAdmin,
+  migrate,
+  parseDatabaseUrl,
+  prepareUsers,
+  startEmbedded,
+} from "./database/index.ts";
 export { type Dispatch, openDispatch } from "./dispatch/index.ts";
 export { bundleOf } from "./evidence/bundle.ts";
 export { createExecutor, type Executor } from "./execution/executor.ts";

@@ -88,7 +88,13 @@ export async function startProduct(options: StartOptions): Promise<Running> {
     if (runs("scanner")) await startScanner(parts);
     if (runs("notifier")) startNotifier(parts);
     const url = runs("api") ? await startApi(parts) : null;
-    log("started", { build, profile: installation.config.profile, clock: clock.kind, separation: options.role === "all" ? "none" : "roles", url });
+    log("started", {
+      build,
+      profile: installation.config.profile,
+      clock: clock.kind,
+      separation: options.role === "all" ? "none" : "roles",
+      url,
+    });
     return { url, stop };
   } catch (error) {
     await stop();
@@ -96,7 +102,11 @@ export async function startProduct(options: StartOptions): Promise<Running> {
   }
 }
 
-function storeOf({ database, stops }: Parts, role: "cs_api" | "cs_scanner" | "cs_executor" | "cs_notifier", connectionsMax = 8): Store {
+function storeOf(
+  { database, stops }: Parts,
+  role: "cs_api" | "cs_scanner" | "cs_executor" | "cs_notifier",
+  connectionsMax = 8,
+): Store {
   const store = openStore({ role, connection: database.connections[role], connectionsMax });
   stops.push(() => store.close());
   return store;
@@ -105,7 +115,13 @@ function storeOf({ database, stops }: Parts, role: "cs_api" | "cs_scanner" | "cs
 function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
   const { config, ca } = installation;
   const connectors = createConnectors(
-    { profile: config.profile, network: { ...config.network, ca }, callDeadlineMs: config.liveness.callDeadlineMs, tenants: config.tenants, connections: config.connections.map((connection) => rooted(connection, installation.folder)) },
+    {
+      profile: config.profile,
+      network: { ...config.network, ca },
+      callDeadlineMs: config.liveness.callDeadlineMs,
+      tenants: config.tenants,
+      connections: config.connections.map((connection) => rooted(connection, installation.folder)),
+    },
     { clock, version: build, readSecret: async (reference) => installation.secret(reference) },
   );
   stops.push(() => connectors.close());
@@ -115,7 +131,9 @@ function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
 /** Folders in the configuration are relative to the file they stand in, not to where the process was started. */
 function rooted(connection: Connection, folder: string): Connection {
   const { root } = connection.settings as { readonly root?: unknown };
-  return connection.kind === "files" && typeof root === "string" ? { ...connection, settings: { ...(connection.settings as object), root: resolve(folder, root) } } : connection;
+  return connection.kind === "files" && typeof root === "string"
+    ? { ...connection, settings: { ...(connection.settings as object), root: resolve(folder, root) } }
+    : connection;
 }
 
 async function startExecutor(parts: Parts): Promise<void> {
@@ -125,9 +143,17 @@ async function startExecutor(parts: Parts): Promise<void> {
   const connectors = connectorsOf(parts);
   const trust = readTrust(state);
   const signer = loadKey(state, "log", trust.origin);
-  const checkpointer = openCheckpointer({ store, signer, stateFolder: state, onError: (error) => log("checkpoint.failed", { error: codeOf(error) }) });
+  const checkpointer = openCheckpointer({
+    store,
+    signer,
+    stateFolder: state,
+    onError: (error) => log("checkpoint.failed", { error: codeOf(error) }),
+  });
   const judge = createJudge({ store, clock, connectors, ground, log });
-  const dispatch = await openDispatch({ connection: parts.database.connections.cs_executor, onError: (error) => log("queue.failed", { error: error.name }) });
+  const dispatch = await openDispatch({
+    connection: parts.database.connections.cs_executor,
+    onError: (error) => log("queue.failed", { error: error.name }),
+  });
   const executor = createExecutor({
     store,
     dispatch,
@@ -177,7 +203,11 @@ function startNotifier(parts: Parts): void {
   const notifier = createNotifier({
     store: storeOf(parts, "cs_notifier", 3),
     clock,
-    sinks: notify.map((sink, index) => ({ name: `webhook-${index}`, url: sink.url, secret: installation.secret(sink.secret) })),
+    sinks: notify.map((sink, index) => ({
+      name: `webhook-${index}`,
+      url: sink.url,
+      secret: installation.secret(sink.secret),
+    })),
     pageUrl: api.url,
     log,
   });
@@ -191,7 +221,17 @@ async function startApi(parts: Parts): Promise<string> {
   const store = storeOf(parts, "cs_api");
   const trust = readTrust(state);
   const realNow = () => Math.floor(performance.timeOrigin + performance.now());
-  const local = config.profile === "production" ? null : await LocalSignIn.of(config.signIn.local.map(({ person, sub, email, password }) => ({ person, sub, email, password: installation.secret(password) })));
+  const local =
+    config.profile === "production"
+      ? null
+      : await LocalSignIn.of(
+          config.signIn.local.map(({ person, sub, email, password }) => ({
+            person,
+            sub,
+            email,
+            password: installation.secret(password),
+          })),
+        );
   const api = await createApi({
     installation: {
       profile: config.profile,
@@ -206,11 +246,21 @@ async function startApi(parts: Parts): Promise<string> {
     sessions: new Sessions(databaseSessions(store, realNow, sessionLimits.absoluteMs), realNow),
     idempotency: idempotencyInMemory(),
     local,
-    people: config.signIn.local.map(({ person, name, iss, sub, roles: held }) => ({ person, name, iss, sub, roles: held as ("app-owner" | "platform" | "security")[] })),
+    people: config.signIn.local.map(({ person, name, iss, sub, roles: held }) => ({
+      person,
+      name,
+      iss,
+      sub,
+      roles: held as ("app-owner" | "platform" | "security")[],
+    })),
     inventory() {
       const { rows, digest } = ground.inventory();
       const { policy, digest: policyDigest } = ground.policy();
-      const prods = new Set(Object.values(policy.environments).flatMap((environment) => (environment.prod && environment.match.environment !== undefined ? [environment.match.environment] : [])));
+      const prods = new Set(
+        Object.values(policy.environments).flatMap((environment) =>
+          environment.prod && environment.match.environment !== undefined ? [environment.match.environment] : [],
+        ),
+      );
       return { rows, digest, policyDigest, isProd: (environment) => prods.has(environment) };
     },
     sessionKey: loadKey(state, "session", "session"),
@@ -219,11 +269,20 @@ async function startApi(parts: Parts): Promise<string> {
     async readiness() {
       const enrolled = readTrust(state).people.length;
       if (enrolled >= 2) return { mode: "ready", reasons: [] };
-      return { mode: "read-only", reasons: [{ code: "too-few-people", sentence: `Two people must be enrolled before anything is changed; there is ${enrolled}.` }] };
+      return {
+        mode: "read-only",
+        reasons: [
+          {
+            code: "too-few-people",
+            sentence: `Two people must be enrolled before anything is changed; there is ${enrolled}.`,
+          },
+        ],
+      };
     },
     askScan: () => store.scanAsk(),
     // In a process of its own the API has no run key: bundles are then exported on the executor's host.
-    bundle: options.role === "all" ? (run) => bundleOf(store, run, loadKey(state, "run", "run"), build) : async () => null,
+    bundle:
+      options.role === "all" ? (run) => bundleOf(store, run, loadKey(state, "run", "run"), build) : async () => null,
     log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
     signInsPerMinuteMax: 30,
     consoleDir: options.consoleDir,
@@ -256,5 +315,9 @@ function addressOf(listen: string): { host: string; port: number } {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof CountersignError ? `${error.code}: ${error.message}` : error instanceof Error ? error.name : "unknown";
+  return error instanceof CountersignError
+    ? `${error.code}: ${error.message}`
+    : error instanceof Error
+      ? error.name
+      : "unknown";
 }

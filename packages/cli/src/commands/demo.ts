@@ -28,12 +28,18 @@ export function addDemo(program: Command): void {
     .option("--dev", "the same as --verbose")
     .action(async (options: Options & { dev?: boolean }) => {
       const verbose = options.verbose === true || options.dev === true;
-      process.exitCode = options.headless === true ? await headless(options, verbose) : await interactive(options, verbose);
+      process.exitCode =
+        options.headless === true ? await headless(options, verbose) : await interactive(options, verbose);
     });
 }
 
 async function headless(options: Options, verbose: boolean): Promise<number> {
-  const result = await runHeadless({ seed: Number(options.seed), verbose, say, ...(options.dir === undefined ? {} : { folder: resolve(options.dir) }) });
+  const result = await runHeadless({
+    seed: Number(options.seed),
+    verbose,
+    say,
+    ...(options.dir === undefined ? {} : { folder: resolve(options.dir) }),
+  });
   if (options.json === true) printJson(result.report);
   else say(result.text);
   return result.ok ? exit.ok : exit.failed;
@@ -41,7 +47,14 @@ async function headless(options: Options, verbose: boolean): Promise<number> {
 
 async function interactive(options: Options, verbose: boolean): Promise<number> {
   const folder = resolve(options.dir ?? join(".state", "demo"));
-  const demo = await startDemo({ folder, seed: Number(options.seed), rate: Number(options.rate), knobs: "default", say, verbose });
+  const demo = await startDemo({
+    folder,
+    seed: Number(options.seed),
+    rate: Number(options.rate),
+    knobs: "default",
+    say,
+    verbose,
+  });
   say(`
   Countersign demo: ${demo.url}
   Everything here is simulated on this machine: tenant, clock (${options.rate} virtual seconds per second) and people.

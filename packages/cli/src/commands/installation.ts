@@ -1,6 +1,15 @@
 import { lintPolicy } from "@countersign/core";
 import { openStore } from "@countersign/engine";
-import { accept, groundOf, init, loadInstallation, openDatabase, readInventory, readPolicy, readTrust } from "@countersign/server";
+import {
+  accept,
+  groundOf,
+  init,
+  loadInstallation,
+  openDatabase,
+  readInventory,
+  readPolicy,
+  readTrust,
+} from "@countersign/server";
 import type { Command } from "commander";
 import { exit, printJson, say } from "../output.ts";
 
@@ -20,7 +29,10 @@ export function addInstallation(program: Command): void {
     .action(async (options: Common & { origin: string }) => {
       const made = await init(options.config, options.origin);
       if (options.json === true) printJson(made);
-      else say(`made ${made.trust} (${made.trustDigest})\nGive a copy of it to your auditor now: bundles are verified with it and never carry it.`);
+      else
+        say(
+          `made ${made.trust} (${made.trustDigest})\nGive a copy of it to your auditor now: bundles are verified with it and never carry it.`,
+        );
     });
 
   program

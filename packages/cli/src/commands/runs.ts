@@ -25,8 +25,23 @@ export function addRuns(program: Command): void {
     const { client } = await sessionOf(options);
     const status = await client.getStatus({});
     if (options.json === true) return printJson(status);
-    say(`${status.installation.profile}, clock ${status.installation.clock}, separation ${status.installation.separation}; now ${status.now}`);
-    say(table(["applications", "expiring", "waiting for you", "running", "held"], [[status.counts.applications, status.counts.expiring, status.counts.waitingForYou, status.counts.running, status.counts.held].map(String)]));
+    say(
+      `${status.installation.profile}, clock ${status.installation.clock}, separation ${status.installation.separation}; now ${status.now}`,
+    );
+    say(
+      table(
+        ["applications", "expiring", "waiting for you", "running", "held"],
+        [
+          [
+            status.counts.applications,
+            status.counts.expiring,
+            status.counts.waitingForYou,
+            status.counts.running,
+            status.counts.held,
+          ].map(String),
+        ],
+      ),
+    );
   });
 
   command("scan", "scan now").action(async (options: Common) => {
@@ -51,7 +66,12 @@ export function addRuns(program: Command): void {
     const page = await client.listRuns({});
     if (options.json === true) return printJson(page);
     if (page.items.length === 0) return say("no runs yet; `countersign scan` looks for what is due");
-    say(table(["run", "application", "state", "requested"], page.items.map((run) => [run.id, run.application, run.state, run.requestedAt])));
+    say(
+      table(
+        ["run", "application", "state", "requested"],
+        page.items.map((run) => [run.id, run.application, run.state, run.requestedAt]),
+      ),
+    );
   });
 
   command("run", "show one run")
@@ -61,7 +81,12 @@ export function addRuns(program: Command): void {
       const detail = await client.getRun({ params: { id } });
       if (options.json === true) return printJson(detail);
       say(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
-      say(table(["step", "state", "does"], detail.steps.map((step) => [step.id, step.state, step.describe])));
+      say(
+        table(
+          ["step", "state", "does"],
+          detail.steps.map((step) => [step.id, step.state, step.describe]),
+        ),
+      );
     });
 
   command("approve", "open the approval page of a run; approving happens there")
@@ -73,7 +98,9 @@ export function addRuns(program: Command): void {
     .requiredOption("--out <file>", "where the zip goes")
     .action(async (id: string, options: Common & { out: string }) => {
       const session = await sessionOf(options);
-      const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), { headers: { "x-countersign": "1", ...session.headers() } });
+      const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), {
+        headers: { "x-countersign": "1", ...session.headers() },
+      });
       if (!answer.ok) throw new CountersignError("NOT_FOUND", `expected a bundle of ${id}, got ${answer.status}`);
       const bytes = Buffer.from(await answer.arrayBuffer());
       writeFileSync(options.out, bytes);

@@ -34,7 +34,8 @@ function verify(bundle: string, options: { trust?: string; json?: boolean }): nu
     return report.verdict === "proven" ? exit.ok : report.verdict === "no-trust" ? exit.noTrust : exit.failed;
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
-    if (options.json === true) printJson({ verdict: "refused", checks: [{ code: error.code, result: "fail", sentence: error.message }] });
+    if (options.json === true)
+      printJson({ verdict: "refused", checks: [{ code: error.code, result: "fail", sentence: error.message }] });
     else say(`refused: ${error.message}`);
     return exit.failed;
   }

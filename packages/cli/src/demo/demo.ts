@@ -50,7 +50,18 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     const orders = await startOrders(join(folder, "orders"));
     stops.push(() => orders.stop());
     say("starting the simulated tenant");
-    const tenant = await startTenant(["--seed", String(options.seed), "--state-file", join(folder, "tenant.json"), "--knobs", "off", "--port", "0", "--management-port", "0"]);
+    const tenant = await startTenant([
+      "--seed",
+      String(options.seed),
+      "--state-file",
+      join(folder, "tenant.json"),
+      "--knobs",
+      "off",
+      "--port",
+      "0",
+      "--management-port",
+      "0",
+    ]);
     stops.push(() => tenant.stop());
     const api = fresh ? await freePort(preferredPort) : knownPort(folder);
     if (fresh) {
@@ -81,7 +92,11 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
 function startServe(folder: string, verbose: boolean): ChildProcess {
   const main = fileURLToPath(new URL("../main.ts", import.meta.url));
-  const child = spawn(process.execPath, [main, "serve", "--config", join(folder, "countersign.yaml"), "--role", "all"], { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(
+    process.execPath,
+    [main, "serve", "--config", join(folder, "countersign.yaml"), "--role", "all"],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
   const file = join(folder, "product.log");
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     writeFileSync(file, text, { flag: "a" });
@@ -97,11 +112,16 @@ function knownPort(folder: string): number {
 async function untilReady(url: string, product: ChildProcess): Promise<void> {
   const deadline = performance.now() + readyDeadlineMs;
   for (;;) {
-    if (product.exitCode !== null) throw new CountersignError("CONFLICT", `expected the product to start, it ended with ${product.exitCode}; its log says why`);
+    if (product.exitCode !== null)
+      throw new CountersignError(
+        "CONFLICT",
+        `expected the product to start, it ended with ${product.exitCode}; its log says why`,
+      );
     const answer = await fetch(new URL("/v1/session", url), { headers: { "x-countersign": "1" } }).catch(() => null);
     await answer?.body?.cancel();
     if (answer?.ok === true) return;
-    if (performance.now() > deadline) throw new CountersignError("DEADLINE_PASSED", `expected the product at ${url} within ${readyDeadlineMs} ms`);
+    if (performance.now() > deadline)
+      throw new CountersignError("DEADLINE_PASSED", `expected the product at ${url} within ${readyDeadlineMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -54,32 +54,62 @@ export interface RunTimes {
   readonly old: string;
 }
 
-const changes = ["application.addPassword", "application.removePassword", "secret.set", "secret.patch", "secret.delete"];
+const changes = [
+  "application.addPassword",
+  "application.removePassword",
+  "secret.set",
+  "secret.patch",
+  "secret.delete",
+];
 
 /** Computes the figures of one run from the effect log and the simulator's own counts. */
-export async function figuresOf(tenant: SimulatedTenant, effects: readonly Effect[], name: string, times: RunTimes): Promise<RunFigures> {
+export async function figuresOf(
+  tenant: SimulatedTenant,
+  effects: readonly Effect[],
+  name: string,
+  times: RunTimes,
+): Promise<RunFigures> {
   const counts = Figures.parse(await tenant.get("/figures"));
   const isPostgres = name === demoApplications.postgres;
   const directory = await tenant.directory();
   const appId = directory.applications.find((application) => application.name === name)?.appId;
   const own = isPostgres ? counts.postgres[0] : counts.applications.find((candidate) => candidate.name === name);
-  const signIns = effects.filter((effect) => effect.workload !== null && (isPostgres ? effect.op === "postgres.connect" : effect.op === "token" && effect.target.appId === appId));
+  const signIns = effects.filter(
+    (effect) =>
+      effect.workload !== null &&
+      (isPostgres ? effect.op === "postgres.connect" : effect.op === "token" && effect.target.appId === appId),
+  );
   const keyOf = (effect: Effect) => effect.target[isPostgres ? "role" : "keyId"];
 
-  const changed = effects.filter((effect) => effect.effect && effect.workload === null && touches(effect, name, appId, isPostgres));
-  const published = changed.find((effect) => effect.op === "secret.set" && effect.target.vault === "main" && ms(effect) >= times.requestedAt);
-  const retired = changed.findLast((effect) => (isPostgres ? /NOLOGIN/i.test(String(effect.target.text)) && String(effect.target.text).includes(times.old) : effect.op === "application.removePassword" && effect.target.keyId === times.old));
+  const changed = effects.filter(
+    (effect) => effect.effect && effect.workload === null && touches(effect, name, appId, isPostgres),
+  );
+  const published = changed.find(
+    (effect) => effect.op === "secret.set" && effect.target.vault === "main" && ms(effect) >= times.requestedAt,
+  );
+  const retired = changed.findLast((effect) =>
+    isPostgres
+      ? /NOLOGIN/i.test(String(effect.target.text)) && String(effect.target.text).includes(times.old)
+      : effect.op === "application.removePassword" && effect.target.keyId === times.old,
+  );
   const after = (effect: Effect, since: Effect | undefined) => since !== undefined && ms(effect) >= ms(since);
   const before = (effect: Effect, until: Effect | undefined) => until === undefined || ms(effect) < ms(until);
-  const onNew = new Set(signIns.filter((effect) => effect.effect && keyOf(effect) !== times.old && before(effect, retired)).map((effect) => effect.workload));
+  const onNew = new Set(
+    signIns
+      .filter((effect) => effect.effect && keyOf(effect) !== times.old && before(effect, retired))
+      .map((effect) => effect.workload),
+  );
   return {
     signIns: own?.signIns ?? 0,
     failedSignIns: own?.failedSignIns ?? 0,
     orphans: own?.orphans.length ?? 0,
-    oldKeySignInsDuringOverlap: signIns.filter((effect) => effect.effect && keyOf(effect) === times.old && after(effect, published) && before(effect, retired)).length,
+    oldKeySignInsDuringOverlap: signIns.filter(
+      (effect) => effect.effect && keyOf(effect) === times.old && after(effect, published) && before(effect, retired),
+    ).length,
     consumersOnNewKeyBeforeRetirement: onNew.size,
     consumers: new Set(signIns.map((effect) => effect.workload)).size,
-    effectsWithoutApproval: changed.filter((effect) => times.authorisedAt === null || ms(effect) < times.authorisedAt).length,
+    effectsWithoutApproval: changed.filter((effect) => times.authorisedAt === null || ms(effect) < times.authorisedAt)
+      .length,
   };
 }
 

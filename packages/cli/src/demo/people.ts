@@ -8,7 +8,11 @@ export function asPerson(url: string, login: string): Promise<Session> {
 }
 
 /** Approves a run as one person does in the page: reads the statement, then signs exactly that one. */
-export async function approve(session: Session, run: string, role: "app-owner" | "platform" | "security"): Promise<void> {
+export async function approve(
+  session: Session,
+  run: string,
+  role: "app-owner" | "platform" | "security",
+): Promise<void> {
   const { client } = session;
   const statement = await client.makeStatement({ params: { id: run }, body: { decision: "approve", role } });
   const answer = await client.decide({
@@ -16,5 +20,6 @@ export async function approve(session: Session, run: string, role: "app-owner" |
     body: { statement: statement.statement, planDigest: statement.planDigest },
     headers: { "if-match": `"${statement.planDigest}"` },
   });
-  if (answer.decision !== "approve") throw new CountersignError("CONFLICT", "expected an approval to be recorded, got another decision");
+  if (answer.decision !== "approve")
+    throw new CountersignError("CONFLICT", "expected an approval to be recorded, got another decision");
 }

@@ -5,7 +5,13 @@ import { z } from "zod";
 const Ready = z.object({
   seed: z.int(),
   tenantId: z.string(),
-  urls: z.object({ authority: z.string(), graph: z.string(), management: z.string(), vaults: z.record(z.string(), z.string()), postgres: z.record(z.string(), z.string()) }),
+  urls: z.object({
+    authority: z.string(),
+    graph: z.string(),
+    management: z.string(),
+    vaults: z.record(z.string(), z.string()),
+    postgres: z.record(z.string(), z.string()),
+  }),
 });
 
 const Caller = z.object({ clientId: z.string(), clientSecret: z.string() });

@@ -39,29 +39,94 @@ export function demoScenario(folder: string, orders: OrdersDatabase): object {
   });
   const reads = (name: string, vault: string) => ({ application: name, vault, secret: name, role: "user" });
   return {
-    applications: [application(demoApplications.entra, 13), application(demoApplications.failing, 12), application("warehouse", 200)],
+    applications: [
+      application(demoApplications.entra, 13),
+      application(demoApplications.failing, 12),
+      application("warehouse", 200),
+    ],
     vaults: [{ name: "main" }, { name: "partner" }],
     vaultEntries: [
       ...[demoApplications.entra, demoApplications.failing].flatMap((name) =>
         ["main", "partner"].map((vault) => ({ vault, secret: name, from: { application: name, secret: "current" } })),
       ),
-      ...(orders.initial === null ? [] : [{ vault: "main", secret: demoApplications.postgres, value: JSON.stringify(orders.initial) }]),
+      ...(orders.initial === null
+        ? []
+        : [{ vault: "main", secret: demoApplications.postgres, value: JSON.stringify(orders.initial) }]),
     ],
-    access: [demoApplications.entra, demoApplications.failing].flatMap((name) => [reads(name, "main"), reads(name, "partner")]),
+    access: [demoApplications.entra, demoApplications.failing].flatMap((name) => [
+      reads(name, "main"),
+      reads(name, "partner"),
+    ]),
     postgres: [{ name: "orders", host: orders.host, port: orders.port, listenPort: 0 }],
     workloads: [
-      { name: "billing-web", kind: "entra-latest", application: demoApplications.entra, vault: "main", secret: demoApplications.entra, intervalSeconds: 600, cacheSeconds: 3_600, ipAddress: "10.1.0.11" },
-      { name: "billing-batch", kind: "entra-pinned", application: demoApplications.entra, file: file("billing/batch.ref"), intervalSeconds: 900, cacheSeconds: 1_800, ipAddress: "10.1.0.12" },
-      { name: "billing-partner", kind: "entra-copied", application: demoApplications.entra, vault: "partner", secret: demoApplications.entra, intervalSeconds: 900, cacheSeconds: 1_800, ipAddress: "10.1.0.13" },
-      { name: "reports-web", kind: "entra-latest", application: demoApplications.failing, vault: "main", secret: demoApplications.failing, intervalSeconds: 300, cacheSeconds: 3_600, ipAddress: "10.1.0.21" },
-      { name: "reports-partner", kind: "entra-copied", application: demoApplications.failing, vault: "partner", secret: demoApplications.failing, intervalSeconds: 300, cacheSeconds: 1_800, ipAddress: "10.1.0.22" },
-      { name: "orders-api", kind: "postgres-file", postgres: "orders", file: file("orders/connection.json"), intervalSeconds: 300, cacheSeconds: 900, ipAddress: "10.1.0.31" },
+      {
+        name: "billing-web",
+        kind: "entra-latest",
+        application: demoApplications.entra,
+        vault: "main",
+        secret: demoApplications.entra,
+        intervalSeconds: 600,
+        cacheSeconds: 3_600,
+        ipAddress: "10.1.0.11",
+      },
+      {
+        name: "billing-batch",
+        kind: "entra-pinned",
+        application: demoApplications.entra,
+        file: file("billing/batch.ref"),
+        intervalSeconds: 900,
+        cacheSeconds: 1_800,
+        ipAddress: "10.1.0.12",
+      },
+      {
+        name: "billing-partner",
+        kind: "entra-copied",
+        application: demoApplications.entra,
+        vault: "partner",
+        secret: demoApplications.entra,
+        intervalSeconds: 900,
+        cacheSeconds: 1_800,
+        ipAddress: "10.1.0.13",
+      },
+      {
+        name: "reports-web",
+        kind: "entra-latest",
+        application: demoApplications.failing,
+        vault: "main",
+        secret: demoApplications.failing,
+        intervalSeconds: 300,
+        cacheSeconds: 3_600,
+        ipAddress: "10.1.0.21",
+      },
+      {
+        name: "reports-partner",
+        kind: "entra-copied",
+        application: demoApplications.failing,
+        vault: "partner",
+        secret: demoApplications.failing,
+        intervalSeconds: 300,
+        cacheSeconds: 1_800,
+        ipAddress: "10.1.0.22",
+      },
+      {
+        name: "orders-api",
+        kind: "postgres-file",
+        postgres: "orders",
+        file: file("orders/connection.json"),
+        intervalSeconds: 300,
+        cacheSeconds: 1_800,
+        ipAddress: "10.1.0.31",
+      },
     ],
   };
 }
 
 /** Writes what the consumers hold on the first day: a pinned reference and a connection file. */
-export async function writeConsumerFiles(folder: string, tenant: SimulatedTenant, orders: OrdersDatabase): Promise<void> {
+export async function writeConsumerFiles(
+  folder: string,
+  tenant: SimulatedTenant,
+  orders: OrdersDatabase,
+): Promise<void> {
   mkdirSync(join(folder, "files/billing"), { recursive: true });
   mkdirSync(join(folder, "files/orders"), { recursive: true });
   const directory = await tenant.directory();
@@ -70,7 +135,9 @@ export async function writeConsumerFiles(folder: string, tenant: SimulatedTenant
   if (orders.initial === null) return;
   const { hostname, port } = new URL(directory.urls.postgres.orders ?? "postgres://127.0.0.1:0");
   const connection = { host: hostname, port: Number(port), database: "orders", ...orders.initial };
-  writeFileSync(join(folder, "files/orders/connection.json"), `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(join(folder, "files/orders/connection.json"), `${JSON.stringify(connection, null, 2)}\n`, {
+    mode: 0o600,
+  });
 }
 
 /** Address of the newest version of an entry, asked for as any client of the vault does. */
@@ -78,10 +145,17 @@ async function newestVersion(directory: Directory, vault: string, name: string):
   const { clientId, clientSecret } = directory.callers.vault;
   const token = await fetch(new URL(`/${directory.tenant.id}/oauth2/v2.0/token`, directory.urls.authority), {
     method: "POST",
-    body: new URLSearchParams({ grant_type: "client_credentials", client_id: clientId, client_secret: clientSecret, scope: "https://vault.azure.net/.default" }),
+    body: new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: clientId,
+      client_secret: clientSecret,
+      scope: "https://vault.azure.net/.default",
+    }),
   });
   const { access_token: bearer } = (await token.json()) as { access_token: string };
-  const answer = await fetch(new URL(`/secrets/${name}?api-version=7.6`, directory.urls.vaults[vault]), { headers: { authorization: `Bearer ${bearer}` } });
+  const answer = await fetch(new URL(`/secrets/${name}?api-version=7.6`, directory.urls.vaults[vault]), {
+    headers: { authorization: `Bearer ${bearer}` },
+  });
   const { id } = (await answer.json()) as { id: string };
   return id;
 }
@@ -179,7 +253,7 @@ applications:
     roles: [orders_a, orders_b]
     record: { connection: main, name: ${postgres} }
     consumers:
-      - { name: orders-api, kind: connection-file, environment: dev, connection: files, path: orders/connection.json, pickup: PT15M, cadence: PT5M, callers: [] }
+      - { name: orders-api, kind: connection-file, environment: dev, connection: files, path: orders/connection.json, pickup: PT30M, cadence: PT5M, callers: [] }
 `;
 }
 

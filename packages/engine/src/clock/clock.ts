@@ -16,8 +16,3 @@ export interface EngineClock extends Clock {
   nextDue(source: () => Promise<number | null>): void;
   close(): Promise<void>;
 }
-
-/** `ms` since the epoch as RFC 3339 UTC with milliseconds: the form of every time in entries and plans. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}

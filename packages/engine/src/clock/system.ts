@@ -10,7 +10,8 @@ export function systemClock(): EngineClock {
     kind: "system",
     now: () => Date.now(),
     async sleep(ms, signal) {
-      for (let left = ms; left > 0; left -= sleepMsMax) await delay(Math.min(left, sleepMsMax), undefined, signal === undefined ? {} : { signal });
+      for (let left = ms; left > 0; left -= sleepMsMax)
+        await delay(Math.min(left, sleepMsMax), undefined, signal === undefined ? {} : { signal });
     },
     work: (act) => act(),
     onTick() {},

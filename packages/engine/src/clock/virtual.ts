@@ -102,8 +102,12 @@ export async function virtualClock(url: string, warn: (message: string) => void)
   async function follow(): Promise<void> {
     while (!closing.signal.aborted) {
       try {
-        const answer = await fetch(new URL(`/clock/stream?client=${client}`, url), { headers: { accept: "text/event-stream" }, signal: closing.signal });
-        if (answer.status !== 200 || answer.body === null) throw new Error(`expected 200 from the clock stream, got ${answer.status}`);
+        const answer = await fetch(new URL(`/clock/stream?client=${client}`, url), {
+          headers: { accept: "text/event-stream" },
+          signal: closing.signal,
+        });
+        if (answer.status !== 200 || answer.body === null)
+          throw new Error(`expected 200 from the clock stream, got ${answer.status}`);
         let text = "";
         const decoder = new TextDecoder();
         for await (const chunk of answer.body) {
@@ -130,7 +134,11 @@ export async function virtualClock(url: string, warn: (message: string) => void)
   const late = AbortSignal.timeout(10_000);
   await Promise.race([
     ready,
-    new Promise((_, reject) => late.addEventListener("abort", () => reject(new CountersignError("CONFIG_INVALID", `expected a clock at ${url}, got no answer in 10 s`)))),
+    new Promise((_, reject) =>
+      late.addEventListener("abort", () =>
+        reject(new CountersignError("CONFIG_INVALID", `expected a clock at ${url}, got no answer in 10 s`)),
+      ),
+    ),
   ]);
 
   return {

@@ -1,4 +1,13 @@
-import { bundleNeeds, digestOf, type LoggedEntry, MerkleTree, makeBundle, parseEntry, type Signer, writeZip } from "@countersign/evidence";
+import {
+  bundleNeeds,
+  digestOf,
+  type LoggedEntry,
+  MerkleTree,
+  makeBundle,
+  parseEntry,
+  type Signer,
+  writeZip,
+} from "@countersign/evidence";
 import type { LogEntryRow, Store } from "../store/index.ts";
 
 const pageRows = 10_000;
@@ -9,14 +18,21 @@ const contextRowsMax = 100_000;
  * Makes the evidence bundle of a run as a deterministic zip: its entries with proofs, plan, policy, approvals and the
  * checkpoints they name. Null when there is no such run or no checkpoint covers it yet. An unfinished run is marked open.
  */
-export async function bundleOf(store: Store, run: string, runSigner: Signer, build: string): Promise<Uint8Array | null> {
+export async function bundleOf(
+  store: Store,
+  run: string,
+  runSigner: Signer,
+  build: string,
+): Promise<Uint8Array | null> {
   const checkpoint = await store.checkpoint();
   if (checkpoint === null) return null;
   const rows = (await store.entriesOfRun(run)).filter((row) => row.idx < checkpoint.size);
   if (rows.length === 0) return null;
 
   const stored = await store.approvals(run);
-  const approvals = stored.flatMap(({ statement, envelope }) => (statement === null || envelope === null ? [] : [{ statement, envelope }]));
+  const approvals = stored.flatMap(({ statement, envelope }) =>
+    statement === null || envelope === null ? [] : [{ statement, envelope }],
+  );
   const needs = bundleNeeds(
     rows.map((row) => row.entry),
     approvals.map((approval) => approval.statement),
@@ -46,13 +62,22 @@ export async function bundleOf(store: Store, run: string, runSigner: Signer, bui
 }
 
 /** Entries of no run that a verifier needs: the genesis entry, the activation of the run's policy, erasures. */
-async function contextOf(store: Store, size: number, policy: string | undefined, erased: ReadonlySet<string>): Promise<LoggedEntry[]> {
+async function contextOf(
+  store: Store,
+  size: number,
+  policy: string | undefined,
+  erased: ReadonlySet<string>,
+): Promise<LoggedEntry[]> {
   const found = new Map<string, LoggedEntry>();
-  for (const row of await store.entriesOfNoRun(["log.genesis", "policy.activated", "attachment.erased"], contextRowsMax)) {
+  for (const row of await store.entriesOfNoRun(
+    ["log.genesis", "policy.activated", "attachment.erased"],
+    contextRowsMax,
+  )) {
     if (row.idx >= size) continue;
     const { type, data } = parseEntry(row.entry);
     if (type === "log.genesis") found.set("genesis", logged(row));
-    else if (type === "policy.activated" && data.policyDigest === policy && !found.has("policy")) found.set("policy", logged(row));
+    else if (type === "policy.activated" && data.policyDigest === policy && !found.has("policy"))
+      found.set("policy", logged(row));
     else if (type === "attachment.erased" && erased.has(data.attachment)) found.set(data.attachment, logged(row));
   }
   return [...found.values()];

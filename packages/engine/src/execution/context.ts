@@ -28,7 +28,8 @@ export class HeldValues {
 
   get(run: string): SecretValue {
     const value = this.#values.get(run);
-    if (value === undefined) throw new CountersignError("VALUE_NOT_HELD", `expected the new value of ${run} in memory, got none`);
+    if (value === undefined)
+      throw new CountersignError("VALUE_NOT_HELD", `expected the new value of ${run} in memory, got none`);
     return value;
   }
 

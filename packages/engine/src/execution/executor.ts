@@ -83,7 +83,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** Offers every run that is due; a job is only a hint, the claim decides. */
   async function sweep(): Promise<void> {
     const provenDead = await provenDeadWorkers();
-    for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax })) await dispatch.offer(run);
+    for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
+      await dispatch.offer(run);
     await clock.work(() => twins.look());
   }
 
@@ -100,7 +101,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function provenDeadWorkers(): Promise<string[]> {
-    const others = (await store.workers()).filter((row) => row.id !== worker && row.goneAs !== "proven" && row.goneAs !== "stopped");
+    const others = (await store.workers()).filter(
+      (row) => row.id !== worker && row.goneAs !== "proven" && row.goneAs !== "stopped",
+    );
     const dead = others.filter((row) => isProvenDead(row)).map((row) => row.id);
     if (dead.length > 0) await store.workerProvenDead(dead);
     return dead;
@@ -135,7 +138,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await store.append(
       {
         type: "recovery.started",
-        data: { deadAfterMs: claimed.silentMs ?? 0, holder: previousWorker, provenDead: provenDead === true, settleMs: liveness.settleMs, worker },
+        data: {
+          deadAfterMs: claimed.silentMs ?? 0,
+          holder: previousWorker,
+          provenDead: provenDead === true,
+          settleMs: liveness.settleMs,
+          worker,
+        },
       },
       clock.now(),
       hold,
@@ -162,7 +171,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
     if (bytes === null) throw new CountersignError("STATE_CONFLICT", `expected the plan of ${run.id}, got none`);
     const work = await RunWork.open({ store, services, frozen: thawPlan(bytes, run.planDigest), verbOf, run, worker });
     while (!closedStates.has(work.state)) {
-      if (stopped.signal.aborted) throw new CountersignError("LEASE_LOST", "expected a worker that goes on, got one that stops");
+      if (stopped.signal.aborted)
+        throw new CountersignError("LEASE_LOST", "expected a worker that goes on, got one that stops");
       if ((await phase(work)) === "released") return;
       at.hold = work.hold;
       await work.hear();

@@ -1,7 +1,7 @@
 import type { Drift } from "@countersign/core";
 import type { EntryData } from "@countersign/evidence";
-import type { RunWork } from "./run-work.ts";
 import type { Because } from "./phases/moves.ts";
+import type { RunWork } from "./run-work.ts";
 
 /** May the first effect of this run happen now? Decided from this host's own files, never from rows. */
 export type StartVerdict =

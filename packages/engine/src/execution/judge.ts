@@ -39,23 +39,45 @@ export interface Judge {
   judge(run: RunRow, at: ValidationInput["at"], signal: AbortSignal): Promise<Judgement>;
 }
 
-const openStates = ["requested", "planned", "awaiting_approval", "approved", "scheduled", "executing", "overlapping", "retiring", "held", "rolling_back"] as const;
+const openStates = [
+  "requested",
+  "planned",
+  "awaiting_approval",
+  "approved",
+  "scheduled",
+  "executing",
+  "overlapping",
+  "retiring",
+  "held",
+  "rolling_back",
+] as const;
 const runsMax = 200;
 
 /** Judges requests and approved plans from this host's own files and from the world itself. */
-export function createJudge(options: { readonly store: Store; readonly clock: EngineClock; readonly connectors: Connectors; readonly ground: Ground; readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void }): Judge {
+export function createJudge(options: {
+  readonly store: Store;
+  readonly clock: EngineClock;
+  readonly connectors: Connectors;
+  readonly ground: Ground;
+  readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+}): Judge {
   const { store, clock, connectors, ground } = options;
 
   async function readWorld(row: InventoryRow, signal: AbortSignal): Promise<World | null> {
     const reader = connectors.worlds.get(row.procedure);
     if (reader === undefined) return null;
     // The ledger says which credential is ours; the tag in the vault alone could have been written by anybody.
-    const ours = new Set((await store.credentials({ tenant: row.tenant, limit: runsMax, states: ["ours-active", "ours-retiring"] })).map((credential) => credential.id));
+    const ours = new Set(
+      (await store.credentials({ tenant: row.tenant, limit: runsMax, states: ["ours-active", "ours-retiring"] })).map(
+        (credential) => credential.id,
+      ),
+    );
     try {
       return await reader.read({ clock, signal }, row, (id) => ours.has(id));
     } catch (error) {
       // A world that cannot be read blocks the request; losing the lease or the database ends this attempt to judge.
-      if (!(error instanceof CountersignError) || error.code === "LEASE_LOST" || error.code === "DATABASE_UNAVAILABLE") throw error;
+      if (!(error instanceof CountersignError) || error.code === "LEASE_LOST" || error.code === "DATABASE_UNAVAILABLE")
+        throw error;
       options.log("world.unreadable", { row: row.name, error: `${error.code}: ${error.message}` });
       return null;
     }
@@ -80,14 +102,23 @@ export function createJudge(options: { readonly store: Store; readonly clock: En
         store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax }),
       ]);
       const resolved = row === null ? null : resolvePolicy(policy, row);
-      const elder = open.find((other) => other.id !== run.id && (other.createdAt < run.createdAt || (other.createdAt === run.createdAt && other.id < run.id)));
+      const elder = open.find(
+        (other) =>
+          other.id !== run.id &&
+          (other.createdAt < run.createdAt || (other.createdAt === run.createdAt && other.id < run.id)),
+      );
       const { objectId, appId } = run.target;
       const input: ValidationInput = {
         at,
         request: {
           trigger: run.trigger,
           requester: run.requester,
-          target: { name: run.targetKey, tenant: run.tenant, ...(objectId === undefined ? {} : { objectId }), ...(appId === undefined ? {} : { appId }) },
+          target: {
+            name: run.targetKey,
+            tenant: run.tenant,
+            ...(objectId === undefined ? {} : { objectId }),
+            ...(appId === undefined ? {} : { appId }),
+          },
           // A person who asks gives a reason and means it; the reason is kept with the run.
           force: run.trigger === "manual",
           reasonGiven: run.reasonDigest !== null || run.replaces !== null,

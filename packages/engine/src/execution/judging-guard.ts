@@ -1,4 +1,18 @@
-import { authorise, type Connectors, CountersignError, type Drift, driftOf, type ErrorCode, isOpen, nextOpening, noOwnEffects, type OwnEffects, type Plan, rulesOf, settingsOf } from "@countersign/core";
+import {
+  authorise,
+  type Connectors,
+  CountersignError,
+  type Drift,
+  driftOf,
+  type ErrorCode,
+  isOpen,
+  nextOpening,
+  noOwnEffects,
+  type OwnEffects,
+  type Plan,
+  rulesOf,
+  settingsOf,
+} from "@countersign/core";
 import { type CheckpointRef, parseEntry, type Trust } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
 import type { Checkpointer, Store } from "../store/index.ts";
@@ -15,7 +29,16 @@ const againMs = 60_000;
 const skewMsMax = 30_000;
 
 /** What keeps a start waiting without voiding anything. */
-const passing: readonly ErrorCode[] = ["INVENTORY_UNTRUSTED", "INVENTORY_INVALID", "POLICY_UNTRUSTED", "POLICY_INVALID", "TRUST_INVALID", "CLOCK_SKEWED", "LOG_BEHIND", "LOG_INVALID"];
+const passing: readonly ErrorCode[] = [
+  "INVENTORY_UNTRUSTED",
+  "INVENTORY_INVALID",
+  "POLICY_UNTRUSTED",
+  "POLICY_INVALID",
+  "TRUST_INVALID",
+  "CLOCK_SKEWED",
+  "LOG_BEHIND",
+  "LOG_INVALID",
+];
 
 /** The executor's guard: trusts its own files, signatures and what it reads outside; rows only name things. */
 export function createGuard(options: {
@@ -36,19 +59,28 @@ export function createGuard(options: {
   /** Signatures over this plan, proven against the trust file and the roles that policy asks for now. */
   async function prove(work: RunWork, trust: Trust, required: Plan["approvals"]["require"]) {
     const rows = await store.approvals(work.id);
-    const stored = rows.flatMap(({ statement, envelope }) => (statement === null || envelope === null ? [] : [{ statement, envelope }]));
+    const stored = rows.flatMap(({ statement, envelope }) =>
+      statement === null || envelope === null ? [] : [{ statement, envelope }],
+    );
     const authorisation = authorise(work.frozen, stored, trust, required, null);
     const entries = (await store.entriesOfRun(work.id)).map((row) => parseEntry(row.entry));
-    const logged = new Set(entries.flatMap((entry) => (entry.type === "approval.given" ? [entry.data.statementDigest as string] : [])));
+    const logged = new Set(
+      entries.flatMap((entry) => (entry.type === "approval.given" ? [entry.data.statementDigest as string] : [])),
+    );
     const missing = authorisation.statements.find((statement) => !logged.has(statement));
-    if (missing !== undefined) throw new CountersignError("AUTHORISATION_INVALID", `expected approval ${missing} in the log, got none`);
+    if (missing !== undefined)
+      throw new CountersignError("AUTHORISATION_INVALID", `expected approval ${missing} in the log, got none`);
     return authorisation;
   }
 
   async function assertClock(): Promise<void> {
     if (clock.kind === "virtual") return;
     const skewMs = Math.abs((await store.databaseNow()) - clock.now());
-    if (skewMs > skewMsMax) throw new CountersignError("CLOCK_SKEWED", `expected clocks within ${skewMsMax} ms, got ${Math.round(skewMs)} ms`);
+    if (skewMs > skewMsMax)
+      throw new CountersignError(
+        "CLOCK_SKEWED",
+        `expected clocks within ${skewMsMax} ms, got ${Math.round(skewMs)} ms`,
+      );
   }
 
   async function beforeFirstEffect(work: RunWork): Promise<StartVerdict> {
@@ -57,7 +89,8 @@ export function createGuard(options: {
     try {
       await assertClock();
       const judgement = await judge.judge(work.row, "start", work.services.lease.signal);
-      if (judgement.row !== null && judgement.world === null) return { kind: "wait", until: now + againMs, because: { code: "world-unreadable" } };
+      if (judgement.row !== null && judgement.world === null)
+        return { kind: "wait", until: now + againMs, because: { code: "world-unreadable" } };
       const required = judgement.known === null ? [] : settingsOf(judgement.known).approvals.require;
       const reasons = [...driftBetween(work.plan, judgement, noOwnEffects), ...stricterApprovals(work.plan, required)];
       if (reasons.length > 0) return { kind: "drifted", reasons };
@@ -66,11 +99,18 @@ export function createGuard(options: {
       if (now >= authorisation.expiresAt) return { kind: "expired" };
       const schedule = judgement.policy?.schedule;
       if (schedule !== undefined && !isOpen(schedule, now)) {
-        return { kind: "wait", until: nextOpening(schedule, now, horizonMs) ?? now + againMs, because: { code: "window-closed" } };
+        return {
+          kind: "wait",
+          until: nextOpening(schedule, now, horizonMs) ?? now + againMs,
+          because: { code: "window-closed" },
+        };
       }
       const checkpoint: CheckpointRef = await options.checkpointer.checkpointNow();
       const statements = authorisation.statements as `sha256:${string}`[];
-      return { kind: "go", authorised: { checkpoint, kind: "quorum", planDigest: work.frozen.digest as `sha256:${string}`, statements } };
+      return {
+        kind: "go",
+        authorised: { checkpoint, kind: "quorum", planDigest: work.frozen.digest as `sha256:${string}`, statements },
+      };
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error;
       if (error.code === "AUTHORISATION_INVALID") return { kind: "refused", because: { code: error.code } };
@@ -86,14 +126,16 @@ export function createGuard(options: {
       const judgement = await judge.judge(work.row, "retire", work.services.lease.signal);
       if (judgement.world === null) return { code: "world-unreadable" };
       const own = ownEffects(work);
-      if (judgement.world.record.version === null || !own.recordVersions.has(judgement.world.record.version)) return { code: "record-changed" };
+      if (judgement.world.record.version === null || !own.recordVersions.has(judgement.world.record.version))
+        return { code: "record-changed" };
       const [drift] = driftBetween(work.plan, judgement, own);
       if (drift !== undefined) return { code: drift.code };
       await prove(work, ground.trust(), judgement.known === null ? [] : settingsOf(judgement.known).approvals.require);
       await options.checkpointer.checkpointNow();
       return null;
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code))) return { code: error.code };
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+        return { code: error.code };
       throw error;
     }
   }
@@ -105,7 +147,11 @@ export function createGuard(options: {
     const row = ground.inventory().rows.find((candidate) => candidate.name === work.row.targetKey);
     const reader = options.connectors.worlds.get(work.plan.procedure.name);
     if (row === undefined || reader === undefined || baseline.recordVersion === null) return { code: "no-way-back" };
-    const signsIn = await reader.versionSignsIn({ clock, signal: work.services.lease.signal }, row, baseline.recordVersion);
+    const signsIn = await reader.versionSignsIn(
+      { clock, signal: work.services.lease.signal },
+      row,
+      baseline.recordVersion,
+    );
     return signsIn === true ? null : { code: signsIn === false ? "old-refused" : "old-not-shown" };
   }
 
@@ -113,7 +159,8 @@ export function createGuard(options: {
 }
 
 function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[] {
-  if (judgement.world === null) return [{ code: "row-gone", required: plan.baseline.rowDigest, observed: "not in the inventory" }];
+  if (judgement.world === null)
+    return [{ code: "row-gone", required: plan.baseline.rowDigest, observed: "not in the inventory" }];
   return driftOf(plan, judgement.world, judgement.row, rulesOf(judgement.findings), own);
 }
 
@@ -121,7 +168,9 @@ function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[
 function stricterApprovals(plan: Plan, required: Plan["approvals"]["require"]): Drift[] {
   return required.flatMap(({ role, count }) => {
     const planned = plan.approvals.require.find((item) => item.role === role)?.count ?? 0;
-    return planned >= count ? [] : [{ code: "rule:approvals", required: `${count} x ${role}`, observed: `${planned} x ${role}` }];
+    return planned >= count
+      ? []
+      : [{ code: "rule:approvals", required: `${count} x ${role}`, observed: `${planned} x ${role}` }];
   });
 }
 
@@ -132,8 +181,10 @@ function ownEffects(work: RunWork): OwnEffects {
   const consumers = new Set<string>();
   for (const step of work.plan.steps) {
     for (const attempt of work.attempts(step.id, "do")) {
-      for (const name of ["keyId", "role"]) if (typeof attempt.objectIds[name] === "string") credentialIds.add(attempt.objectIds[name]);
-      if (step.id === "store" && typeof attempt.objectIds.version === "string") recordVersions.add(attempt.objectIds.version);
+      for (const name of ["keyId", "role"])
+        if (typeof attempt.objectIds[name] === "string") credentialIds.add(attempt.objectIds[name]);
+      if (step.id === "store" && typeof attempt.objectIds.version === "string")
+        recordVersions.add(attempt.objectIds.version);
     }
   }
   for (const consumer of work.plan.consumers) consumers.add(consumer.name);

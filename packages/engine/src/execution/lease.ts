@@ -1,5 +1,5 @@
-import { hostname } from "node:os";
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { CountersignError } from "@countersign/core";
 
@@ -48,7 +48,13 @@ export function thisProcess(): ProcessIdentity {
 /** True only where it is certain: same host and boot, and the pid is gone, a zombie, or another process by now. */
 export function isProvenDead(holder: ProcessIdentity): boolean {
   const here = thisProcess();
-  if (holder.host !== here.host || holder.bootId !== here.bootId || holder.bootId === "unknown" || holder.pidStarted === "unknown") return false;
+  if (
+    holder.host !== here.host ||
+    holder.bootId !== here.bootId ||
+    holder.bootId === "unknown" ||
+    holder.pidStarted === "unknown"
+  )
+    return false;
   const started = startOf(holder.pid);
   if (started === null || started !== holder.pidStarted) return true;
   const stat = read(`/proc/${holder.pid}/stat`);
@@ -103,7 +109,8 @@ export class Lease {
 
   /** Throws LEASE_LOST unless the last accepted beat is fresh. */
   assertAlive(): void {
-    if (!this.fresh) throw new CountersignError("LEASE_LOST", `expected a beat within ${this.#liveness.freshMs} ms, got none`);
+    if (!this.fresh)
+      throw new CountersignError("LEASE_LOST", `expected a beat within ${this.#liveness.freshMs} ms, got none`);
   }
 
   stop(): void {

@@ -131,14 +131,21 @@ export class RunWork {
   /** Writes entries about the run, with its working data and notices, without a move. */
   async note(change: Partial<RunData>, entries: readonly EntryInput[], notices: readonly string[]): Promise<void> {
     const data = { ...this.#data, ...change };
-    const told = notices.map((kind) => ({ kind, channel: "owners", key: `${this.id}:${this.now}:${kind}`, payload: { application: this.plan.target.name } }));
+    const told = notices.map((kind) => ({
+      kind,
+      channel: "owners",
+      key: `${this.id}:${this.now}:${kind}`,
+      payload: { application: this.plan.target.name },
+    }));
     await this.store.note(this.hold, { at: this.now, data: runDataFacts(data), entries, notices: told });
     this.#data = data;
   }
 
   /** Attempts of one step in one direction, oldest first. */
   attempts(step: string, direction: Attempt["direction"]): Attempt[] {
-    return this.#journal.filter((row) => row.step === step && row.direction === direction).sort((a, b) => a.attempt - b.attempt);
+    return this.#journal
+      .filter((row) => row.step === step && row.direction === direction)
+      .sort((a, b) => a.attempt - b.attempt);
   }
 
   /**
@@ -147,11 +154,18 @@ export class RunWork {
    */
   isVoid(row: Attempt): boolean {
     const takenBack = this.#journal.some(
-      (other) => other.step === row.step && other.direction === "discard" && other.attempt === row.attempt && other.outcome === "done",
+      (other) =>
+        other.step === row.step &&
+        other.direction === "discard" &&
+        other.attempt === row.attempt &&
+        other.outcome === "done",
     );
-    if (takenBack || this.#data.abandoned.some((gone) => gone.step === row.step && gone.attempt === row.attempt)) return true;
+    if (takenBack || this.#data.abandoned.some((gone) => gone.step === row.step && gone.attempt === row.attempt))
+      return true;
     if (this.#valueOf(row.step) !== "uses") return false;
-    return this.#journal.some((other) => other.direction === "do" && other.seq > row.seq && this.#valueOf(other.step) === "yields");
+    return this.#journal.some(
+      (other) => other.direction === "do" && other.seq > row.seq && this.#valueOf(other.step) === "yields",
+    );
   }
 
   #valueOf(id: string): Verb["value"] {
@@ -161,7 +175,9 @@ export class RunWork {
 
   /** What a step has made, once it is done and not taken back. */
   outcomeOf(step: string): Done | undefined {
-    const row = this.attempts(step, "do").findLast((candidate) => candidate.outcome === "done" && !this.isVoid(candidate));
+    const row = this.attempts(step, "do").findLast(
+      (candidate) => candidate.outcome === "done" && !this.isVoid(candidate),
+    );
     return row === undefined ? undefined : doneOf(row);
   }
 
@@ -174,7 +190,10 @@ export class RunWork {
   verbOf(step: PlanStep): Verb<unknown> {
     const verb = this.#verbs(step.verb);
     if (!verb.params.safeParse(step.params).success) {
-      throw new CountersignError("VERB_UNKNOWN", `expected parameters that ${step.verb} understands, got others in step ${step.id}`);
+      throw new CountersignError(
+        "VERB_UNKNOWN",
+        `expected parameters that ${step.verb} understands, got others in step ${step.id}`,
+      );
     }
     return verb;
   }
@@ -266,5 +285,7 @@ function pastOf(row: Attempt): PastAttempt {
 
 /** An entry's `target` holds strings only. */
 function identityStrings(identity: Facts): Record<string, string> {
-  return Object.fromEntries(Object.entries(identity).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]));
+  return Object.fromEntries(
+    Object.entries(identity).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }

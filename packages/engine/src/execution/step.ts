@@ -1,4 +1,14 @@
-import { CountersignError, type Done, type ErrorCode, type Facts, type PlanStep, sameFacts, type VerifyLevel, type Verb, type VerbContext } from "@countersign/core";
+import {
+  CountersignError,
+  type Done,
+  type ErrorCode,
+  type Facts,
+  type PlanStep,
+  sameFacts,
+  type Verb,
+  type VerbContext,
+  type VerifyLevel,
+} from "@countersign/core";
 import { newNonce } from "./context.ts";
 import { type Attempt, doneOf, type RunWork } from "./run-work.ts";
 
@@ -29,7 +39,11 @@ const unclear = ["OUTSIDE_UNKNOWN", "OUTSIDE_MALFORMED", "DEADLINE_PASSED"] as c
 const notOurs: readonly ErrorCode[] = ["LEASE_LOST", "STALE_FENCE", "DATABASE_UNAVAILABLE", "VERB_UNKNOWN"];
 
 /** Does one step of the plan: intent, effect, verification, outcome; reconciles what an earlier attempt left open. */
-export function doStep(work: RunWork, step: PlanStep, options: { readonly onlyReconcile?: boolean } = {}): Promise<StepResult> {
+export function doStep(
+  work: RunWork,
+  step: PlanStep,
+  options: { readonly onlyReconcile?: boolean } = {},
+): Promise<StepResult> {
   return drive(work, step, "do", options.onlyReconcile ?? false);
 }
 
@@ -46,18 +60,27 @@ export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Att
   const row = open ?? (await work.intend(step, "discard", attempt.attempt, { of: attempt.objectIds }));
   const ctx = work.context(step, "discard", attempt.attempt, attempt.nonce);
   return attemptOnce(work, step, verb, row, ctx, () => {
-    if (verb.discard === undefined) throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to be able to discard, got no such verb`);
+    if (verb.discard === undefined)
+      throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to be able to discard, got no such verb`);
     return verb.discard(ctx, step.params, attempt.objectIds);
   });
 }
 
-async function drive(work: RunWork, step: PlanStep, direction: "do" | "undo", onlyReconcile: boolean): Promise<StepResult> {
+async function drive(
+  work: RunWork,
+  step: PlanStep,
+  direction: "do" | "undo",
+  onlyReconcile: boolean,
+): Promise<StepResult> {
   const verb = work.verbOf(step);
   for (;;) {
     const attempts = work.attempts(step.id, direction);
     const last = attempts.at(-1);
-    const settled = last !== undefined && (last.outcome === "done" || last.outcome === "failed" || last.facts.reconciled !== undefined);
-    if (last?.outcome === "done" && !(direction === "do" && work.isVoid(last))) return { kind: "done", done: doneOf(last), verified: last.verified };
+    const settled =
+      last !== undefined &&
+      (last.outcome === "done" || last.outcome === "failed" || last.facts.reconciled !== undefined);
+    if (last?.outcome === "done" && !(direction === "do" && work.isVoid(last)))
+      return { kind: "done", done: doneOf(last), verified: last.verified };
 
     if (last !== undefined && !settled) {
       const reconciled = await reconcile(work, step, verb, last, direction);
@@ -67,11 +90,13 @@ async function drive(work: RunWork, step: PlanStep, direction: "do" | "undo", on
 
     if (onlyReconcile) return { kind: "failed", code: last?.error?.code ?? "OUTSIDE_UNKNOWN", facts: {} };
     // What failed before a person said "go on" does not count against the step any more.
-    const counted = attempts.filter((row) => row.intentAt >= (work.data.resumedAt));
-    if (counted.length >= attemptsMax) return { kind: "failed", code: last?.error?.code ?? "DEADLINE_PASSED", facts: { attempts: attempts.length } };
+    const counted = attempts.filter((row) => row.intentAt >= work.data.resumedAt);
+    if (counted.length >= attemptsMax)
+      return { kind: "failed", code: last?.error?.code ?? "DEADLINE_PASSED", facts: { attempts: attempts.length } };
     const before = counted.at(-1);
     if (before?.outcome === "failed") {
-      if (!isPassing(before.error?.code)) return { kind: "failed", code: before.error?.code ?? "OUTSIDE_INVALID", facts: before.facts };
+      if (!isPassing(before.error?.code))
+        return { kind: "failed", code: before.error?.code ?? "OUTSIDE_INVALID", facts: before.facts };
       await work.services.clock.sleep(Math.min(backoffMs * 2 ** (counted.length - 1), backoffMsMax));
     }
 
@@ -88,7 +113,14 @@ async function drive(work: RunWork, step: PlanStep, direction: "do" | "undo", on
 }
 
 /** Performs the act of one attempt whose intent is committed, and commits what came of it. */
-async function attemptOnce(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, ctx: VerbContext, perform: () => Promise<Done>): Promise<StepResult> {
+async function attemptOnce(
+  work: RunWork,
+  step: PlanStep,
+  verb: Verb<unknown>,
+  row: Attempt,
+  ctx: VerbContext,
+  perform: () => Promise<Done>,
+): Promise<StepResult> {
   try {
     work.services.lease.assertAlive();
     const done = await perform();
@@ -99,9 +131,16 @@ async function attemptOnce(work: RunWork, step: PlanStep, verb: Verb<unknown>, r
   }
 }
 
-function act(work: RunWork, verb: Verb<unknown>, step: PlanStep, ctx: VerbContext, direction: "do" | "undo"): Promise<Done> {
+function act(
+  work: RunWork,
+  verb: Verb<unknown>,
+  step: PlanStep,
+  ctx: VerbContext,
+  direction: "do" | "undo",
+): Promise<Done> {
   if (direction === "do") return verb.do(ctx, step.params);
-  if (verb.undo === undefined) throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to have an undo, got none`);
+  if (verb.undo === undefined)
+    throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to have an undo, got none`);
   return verb.undo(ctx, step.params, work.outcomeOf(step.id) ?? lastTrace(work, step));
 }
 
@@ -111,7 +150,14 @@ function lastTrace(work: RunWork, step: PlanStep): Done {
   return row === undefined ? { objectIds: {}, facts: {}, requestIds: [] } : doneOf(row);
 }
 
-async function verifyAndConclude(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, ctx: VerbContext, done: Done): Promise<StepResult> {
+async function verifyAndConclude(
+  work: RunWork,
+  step: PlanStep,
+  verb: Verb<unknown>,
+  row: Attempt,
+  ctx: VerbContext,
+  done: Done,
+): Promise<StepResult> {
   const shared = { objectIds: done.objectIds, facts: done.facts, requestIds: done.requestIds };
   if (row.direction !== "do" || verb.verify === undefined) {
     await work.conclude(row, step, { outcome: "done", ...shared });
@@ -121,12 +167,22 @@ async function verifyAndConclude(work: RunWork, step: PlanStep, verb: Verb<unkno
   for (;;) {
     const verified = await verb.verify(ctx, step.params, done);
     if (verified.kind === "verified") {
-      await work.conclude(row, step, { outcome: "done", ...shared, facts: { ...done.facts, ...verified.facts }, verified: verified.level });
+      await work.conclude(row, step, {
+        outcome: "done",
+        ...shared,
+        facts: { ...done.facts, ...verified.facts },
+        verified: verified.level,
+      });
       return { kind: "done", done, verified: verified.level };
     }
     if (verified.kind === "refuted" || work.now >= deadline) {
       const code = verified.kind === "refuted" ? verified.code : "DEADLINE_PASSED";
-      await work.conclude(row, step, { outcome: "failed", ...shared, facts: { ...done.facts, ...verified.facts }, error: { code } });
+      await work.conclude(row, step, {
+        outcome: "failed",
+        ...shared,
+        facts: { ...done.facts, ...verified.facts },
+        error: { code },
+      });
       return { kind: "failed", code, facts: verified.facts };
     }
     await work.services.clock.sleep(verified.lookAgainMs);
@@ -134,13 +190,23 @@ async function verifyAndConclude(work: RunWork, step: PlanStep, verb: Verb<unkno
 }
 
 /** Turns an attempt without outcome into one: asks the outside, never assumes. Null: go on with the next attempt. */
-async function reconcile(work: RunWork, step: PlanStep, verb: Verb<unknown>, open: Attempt, direction: "do" | "undo"): Promise<StepResult | null> {
+async function reconcile(
+  work: RunWork,
+  step: PlanStep,
+  verb: Verb<unknown>,
+  open: Attempt,
+  direction: "do" | "undo",
+): Promise<StepResult | null> {
   const ctx = work.context(step, direction, open.attempt, open.nonce);
   const mismatch = await identityProblem(verb, step, ctx);
   if (mismatch !== null) return mismatch;
   if (direction === "undo" || verb.reconcile === undefined) {
     // An undo is idempotent by contract, and a verb without `reconcile` only looks or may be repeated as it is.
-    await work.conclude(open, step, { outcome: "failed", error: { code: "OUTSIDE_CONFLICT" }, facts: { reconciled: "repeat" } });
+    await work.conclude(open, step, {
+      outcome: "failed",
+      error: { code: "OUTSIDE_CONFLICT" },
+      facts: { reconciled: "repeat" },
+    });
     return null;
   }
   for (let looks = 0; looks < looksMax; looks += 1) {
@@ -150,7 +216,11 @@ async function reconcile(work: RunWork, step: PlanStep, verb: Verb<unknown>, ope
       // "Absent" in a listing is not absence (I3): such an attempt stays unknown, and the sweep looks for its late twin.
       const absent = answer.facts.absent === "not-proven";
       const error = { code: "OUTSIDE_CONFLICT" };
-      await work.conclude(open, step, { outcome: absent ? "unknown" : "failed", error, facts: { ...answer.facts, reconciled: "not-done" } });
+      await work.conclude(open, step, {
+        outcome: absent ? "unknown" : "failed",
+        error,
+        facts: { ...answer.facts, reconciled: "not-done" },
+      });
       return null;
     }
     await work.services.clock.sleep(answer.lookAgainMs);
@@ -158,7 +228,13 @@ async function reconcile(work: RunWork, step: PlanStep, verb: Verb<unknown>, ope
   return { kind: "unknown", facts: { looks: looksMax } };
 }
 
-async function concludeError(work: RunWork, step: PlanStep, verb: Verb<unknown>, row: Attempt, error: unknown): Promise<StepResult> {
+async function concludeError(
+  work: RunWork,
+  step: PlanStep,
+  verb: Verb<unknown>,
+  row: Attempt,
+  error: unknown,
+): Promise<StepResult> {
   // The journal stays open on purpose.
   if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
   const status = typeof error.facts.status === "number" ? { status: error.facts.status } : {};

@@ -11,7 +11,13 @@ const rowsMax = 500;
 
 /** Removes late twins of one run from its target, keeping what is accounted for; how, is the connector's affair. */
 export type SweepTwins = (
-  at: { readonly run: string; readonly clock: EngineClock; readonly signal: AbortSignal; assertAlive(): void; effectSent(): Promise<void> },
+  at: {
+    readonly run: string;
+    readonly clock: EngineClock;
+    readonly signal: AbortSignal;
+    assertAlive(): void;
+    effectSent(): Promise<void>;
+  },
   target: { readonly tenant: string; readonly objectId: string; readonly appId: string },
   rules: { readonly keep: readonly string[]; readonly nonces: readonly string[] },
 ) => Promise<{ readonly removed: readonly string[]; readonly strangers: readonly string[] }>;
@@ -43,15 +49,34 @@ export function createSweep(options: {
   }
 
   async function removeTwins(plan: Plan, row: StepRow, journal: readonly StepRow[], state: string): Promise<void> {
-    const created = journal.filter((other) => other.step === row.step && other.direction === "do" && other.outcome !== "unknown" && other.outcome !== "failed");
-    const discarded = new Set(journal.filter((other) => other.direction === "discard" && other.outcome === "done").map((other) => other.attempt));
-    const keep = state === "rolled_back" ? [] : created.filter((other) => !discarded.has(other.attempt)).flatMap((other) => keyIdOf(other));
+    const created = journal.filter(
+      (other) =>
+        other.step === row.step &&
+        other.direction === "do" &&
+        other.outcome !== "unknown" &&
+        other.outcome !== "failed",
+    );
+    const discarded = new Set(
+      journal
+        .filter((other) => other.direction === "discard" && other.outcome === "done")
+        .map((other) => other.attempt),
+    );
+    const keep =
+      state === "rolled_back"
+        ? []
+        : created.filter((other) => !discarded.has(other.attempt)).flatMap((other) => keyIdOf(other));
     // An attempt still open may be about to learn its keyId: nothing is removed then.
     if (created.some((other) => other.outcome === null)) return;
     const { target, tenant } = plan;
     if (target.kind !== "entra-application") return;
     const found = await options.sweepTwins(
-      { run: row.runId, clock, signal: lease.signal, assertAlive: () => lease.assertAlive(), effectSent: async () => {} },
+      {
+        run: row.runId,
+        clock,
+        signal: lease.signal,
+        assertAlive: () => lease.assertAlive(),
+        effectSent: async () => {},
+      },
       { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
       // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
       { keep, nonces: journal.filter((other) => other.step === row.step).map((other) => other.nonce) },
@@ -69,7 +94,10 @@ export function createSweep(options: {
       for (const row of await store.unresolvedSteps(rowsMax)) {
         await one(row).catch((error: unknown) => {
           if (isCode(error, "LEASE_LOST")) throw error;
-          options.log("sweep.failed", { run: row.runId, error: error instanceof CountersignError ? error.code : "unknown" });
+          options.log("sweep.failed", {
+            run: row.runId,
+            error: error instanceof CountersignError ? error.code : "unknown",
+          });
         });
       }
     },

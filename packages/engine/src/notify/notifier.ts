@@ -34,7 +34,11 @@ export function createNotifier(options: {
   async function deliverDue(): Promise<void> {
     const now = clock.now();
     for (const notice of await store.noticesTake(now, now + againMs, batchMax)) {
-      const payload = { type: notice.kind, timestamp: new Date(notice.createdAt).toISOString(), data: { ...notice.payload, run: notice.runId, link: linkOf(notice.runId) } };
+      const payload = {
+        type: notice.kind,
+        timestamp: new Date(notice.createdAt).toISOString(),
+        data: { ...notice.payload, run: notice.runId, link: linkOf(notice.runId) },
+      };
       options.log("notice", { kind: notice.kind, run: notice.runId });
       const results = await Promise.all(sinks.map((sink) => deliver(sink, `notice_${notice.id}`, now, payload)));
       const failed = results.find((result) => !result.delivered);
@@ -58,7 +62,11 @@ export function createNotifier(options: {
   async function run(): Promise<void> {
     const stopListening = await store.listen("cs_notice", () => wake());
     while (!stopped.signal.aborted) {
-      await clock.work(deliverDue).catch((error: unknown) => options.log("notifier.failed", { error: error instanceof Error ? error.name : "unknown" }));
+      await clock
+        .work(deliverDue)
+        .catch((error: unknown) =>
+          options.log("notifier.failed", { error: error instanceof Error ? error.name : "unknown" }),
+        );
       await new Promise<void>((resolve) => {
         wake = resolve;
         delay(pollMs, undefined, { signal: stopped.signal }).then(resolve, resolve);
@@ -69,7 +77,9 @@ export function createNotifier(options: {
 
   return {
     start() {
-      loop = run().catch((error: unknown) => options.log("notifier.stopped", { error: error instanceof Error ? error.name : "unknown" }));
+      loop = run().catch((error: unknown) =>
+        options.log("notifier.stopped", { error: error instanceof Error ? error.name : "unknown" }),
+      );
     },
     async stop() {
       stopped.abort();

@@ -16,9 +16,13 @@ export interface Delivery {
 
 const deadlineMs = 10_000;
 
-/** Signs as Standard Webhooks 1.0.0 says: base64 HMAC-SHA256 over `id.timestamp.body`. */
+/**
+ * Signs as Standard Webhooks 1.0.0 says: base64 HMAC-SHA256 over `id.timestamp.body`. The secret is base64, with or
+ * without the prefix `whsec_`; receivers decode it, so the key is the decoded bytes.
+ */
 export function signWebhook(secret: SecretValue, id: string, timestamp: number, body: string): string {
-  return `v1,${createHmac("sha256", secret.reveal()).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
+  const key = Buffer.from(secret.reveal().replace(/^whsec_/, ""), "base64");
+  return `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
 }
 
 /**

@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { CountersignError, type InventoryRow, nextCron, type ScannedCredential, type Scanner as TenantScanner } from "@countersign/core";
+import {
+  CountersignError,
+  type InventoryRow,
+  nextCron,
+  type ScannedCredential,
+  type Scanner as TenantScanner,
+} from "@countersign/core";
 import { digestOf } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
 import type { Liveness } from "../execution/lease.ts";
@@ -68,13 +74,22 @@ export function createScanner(options: {
     try {
       const found: FindingInput[] = [];
       const applications = new Set<string>();
-      const mine = new Map(rules.rows().flatMap((row) => (row.procedure === "entra-client-secret" && row.tenant === tenant.tenant ? [[row.objectId, row] as const] : [])));
+      const mine = new Map(
+        rules
+          .rows()
+          .flatMap((row) =>
+            row.procedure === "entra-client-secret" && row.tenant === tenant.tenant
+              ? [[row.objectId, row] as const]
+              : [],
+          ),
+      );
       for await (const page of tenant.list({ clock, signal: stopped.signal })) {
         await store.credentialsSeen(tenant.tenant, page, at);
         for (const credential of page) {
           applications.add(credential.objectId);
           const row = mine.get(credential.objectId);
-          if (row !== undefined && credential.kind === "client-secret") found.push(...(await judge(row, credential, at)));
+          if (row !== undefined && credential.kind === "client-secret")
+            found.push(...(await judge(row, credential, at)));
         }
       }
       await store.credentialsGone(tenant.tenant, at, clock.now());
@@ -82,13 +97,23 @@ export function createScanner(options: {
       await store.scanEnd(
         id,
         worker,
-        { applications: applications.size, findings: found.length, kind: "listing", query: "applications", queryDigest: query, tenant: tenant.tenant },
+        {
+          applications: applications.size,
+          findings: found.length,
+          kind: "listing",
+          query: "applications",
+          queryDigest: query,
+          tenant: tenant.tenant,
+        },
         found,
         clock.now(),
       );
       options.log("scan.completed", { tenant: tenant.tenant, applications: applications.size, findings: found.length });
     } catch (error) {
-      options.log("scan.failed", { tenant: tenant.tenant, error: error instanceof CountersignError ? error.code : "unknown" });
+      options.log("scan.failed", {
+        tenant: tenant.tenant,
+        error: error instanceof CountersignError ? error.code : "unknown",
+      });
       await store.scanEnd(id, worker, null, [], clock.now()).catch(() => {});
     }
   }
@@ -101,7 +126,15 @@ export function createScanner(options: {
     if (leftSeconds > dueSeconds) return [];
     const code = leftSeconds <= 0 ? "expired" : "expiring";
     await requestRun(store, row, { trigger: "due", requester: "system:scanner", reason: null, at: now });
-    return [{ code, result: "warn", observed: leftSeconds, required: dueSeconds, target: { row: row.name, credential: credential.id } }];
+    return [
+      {
+        code,
+        result: "warn",
+        observed: leftSeconds,
+        required: dueSeconds,
+        target: { row: row.name, credential: credential.id },
+      },
+    ];
   }
 
   function scanNow(): Promise<void> {
@@ -112,7 +145,11 @@ export function createScanner(options: {
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
-      await clock.work(scanDue).catch((error: unknown) => options.log("scanner.failed", { error: error instanceof Error ? error.name : "unknown" }));
+      await clock
+        .work(scanDue)
+        .catch((error: unknown) =>
+          options.log("scanner.failed", { error: error instanceof Error ? error.name : "unknown" }),
+        );
       await delay(pollMs, undefined, { signal: stopped.signal }).catch(() => {});
     }
   }
@@ -147,10 +184,18 @@ export function createScanner(options: {
 export function requestRun(
   store: Store,
   row: InventoryRow,
-  why: { readonly id?: string; readonly trigger: "due" | "manual"; readonly requester: string; readonly reason: Uint8Array | null; readonly at: number },
+  why: {
+    readonly id?: string;
+    readonly trigger: "due" | "manual";
+    readonly requester: string;
+    readonly reason: Uint8Array | null;
+    readonly at: number;
+  },
 ): Promise<string> {
   const target: Record<string, string> =
-    row.procedure === "entra-client-secret" ? { appId: row.appId, objectId: row.objectId, row: row.name } : { connection: row.connection, row: row.name };
+    row.procedure === "entra-client-secret"
+      ? { appId: row.appId, objectId: row.objectId, row: row.name }
+      : { connection: row.connection, row: row.name };
   return store.submitRun({
     id: why.id ?? newRunId(why.at),
     tenant: row.tenant,

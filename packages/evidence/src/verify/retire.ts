@@ -79,7 +79,8 @@ export function checkRemoved(plan: PlanFacts, calls: readonly ProvenCall[]): tru
   const named = (call: ProvenCall): unknown[] => {
     const { target, facts } = call.intent.entry.data;
     const objects = call.outcomes.map((o) => o.entry.data.objectIds);
-    return [target, facts, ...objects].map((m) => m[key]).filter((v) => v !== undefined);
+    // A list that holds the id names it as well.
+    return [target, facts, ...objects].flatMap((m) => m[key] ?? []);
   };
   const steps = plan.steps.filter((s) => s.phase === "retire");
   for (const step of steps) {

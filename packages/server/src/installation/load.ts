@@ -27,7 +27,7 @@ export interface Installation {
   readonly state: string;
   /** Certificates of private authorities, PEM. */
   readonly ca: readonly string[];
-  secret(reference: string): SecretValue;
+  readonly secret: (reference: string) => SecretValue;
 }
 
 /** Reads countersign.yaml. Throws CONFIG_INVALID with every problem and its place. */
@@ -83,7 +83,8 @@ export function groundOf(installation: Installation): Ground {
   let known: { readonly bytes: Buffer; readonly inventory: Inventory } | null = null;
   function inventoryFile(): Inventory {
     const bytes = readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID");
-    if (known === null || !known.bytes.equals(bytes)) known = { bytes, inventory: parseInventory(bytes, durationsOf(installation.config)) };
+    if (known === null || !known.bytes.equals(bytes))
+      known = { bytes, inventory: parseInventory(bytes, durationsOf(installation.config)) };
     return known.inventory;
   }
   return {

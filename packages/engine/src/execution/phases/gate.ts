@@ -14,7 +14,9 @@ export async function readGate(work: RunWork): Promise<boolean> {
   const verb = work.verbOf(step);
   const ctx = work.context(step, "do", 1, newNonce());
   const reading: GateReading =
-    verb.gate === undefined ? { grade: "none", open: false, reasons: ["no-gate"], facts: {} } : await verb.gate(ctx, step.params);
+    verb.gate === undefined
+      ? { grade: "none", open: false, reasons: ["no-gate"], facts: {} }
+      : await verb.gate(ctx, step.params);
   const reasons = [...reading.reasons];
   const enough = rank[reading.grade] >= rank[work.plan.retire.minGrade];
   if (!enough) reasons.push("grade-too-low");
@@ -23,6 +25,10 @@ export async function readGate(work: RunWork): Promise<boolean> {
 
   const said = JSON.stringify([reading.grade, open, reasons]);
   if (said === work.data.gate) return open;
-  await work.note({ gate: said }, [{ type: "gate.checked", data: { evidence: reading.facts, grade: reading.grade, open, reasons } }], open ? [] : ["run.overdue"]);
+  await work.note(
+    { gate: said },
+    [{ type: "gate.checked", data: { evidence: reading.facts, grade: reading.grade, open, reasons } }],
+    open ? [] : ["run.overdue"],
+  );
   return open;
 }

@@ -10,5 +10,9 @@ export async function held(work: RunWork): Promise<Next> {
   if (asked === null || asked === "hold") return releaseUntil(work, null);
   if (asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   const from = work.data.held?.from ?? "executing";
-  return move(work, from, { because: { code: "asked-for" }, answered: true, data: { held: null, resumedAt: work.now } });
+  return move(work, from, {
+    because: { code: "asked-for" },
+    answered: true,
+    data: { held: null, resumedAt: work.now },
+  });
 }

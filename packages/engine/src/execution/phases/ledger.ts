@@ -4,12 +4,40 @@ import type { RunWork } from "../run-work.ts";
 export async function recordLedger(work: RunWork, what: "published" | "retired" | "rolled-back"): Promise<void> {
   const { plan } = work;
   const created = createdId(work);
-  const target = plan.target.kind === "entra-application" ? { objectId: plan.target.objectId, appId: plan.target.appId } : { objectId: plan.target.systemIdentifier, appId: plan.target.database };
+  const target =
+    plan.target.kind === "entra-application"
+      ? { objectId: plan.target.objectId, appId: plan.target.appId }
+      : { objectId: plan.target.systemIdentifier, appId: plan.target.database };
   const kind = plan.target.kind === "entra-application" ? ("client-secret" as const) : ("role" as const);
-  const shared = { tenant: plan.tenant.name, ...target, application: plan.target.name, kind, startsAt: null, at: work.now };
+  const shared = {
+    tenant: plan.tenant.name,
+    ...target,
+    application: plan.target.name,
+    kind,
+    startsAt: null,
+    at: work.now,
+  };
   const entries = [
-    ...(created === null ? [] : [{ ...shared, id: created, run: work.id, expiresAt: null, state: "ours-active" as const, gone: what === "rolled-back" && kind !== "role" }]),
-    { ...shared, id: plan.old.id, run: null, expiresAt: plan.old.expiresAt === null ? null : Date.parse(plan.old.expiresAt), state: stateOfOld(what, plan.old.binding), gone: what === "retired" && kind !== "role" },
+    ...(created === null
+      ? []
+      : [
+          {
+            ...shared,
+            id: created,
+            run: work.id,
+            expiresAt: null,
+            state: "ours-active" as const,
+            gone: what === "rolled-back" && kind !== "role",
+          },
+        ]),
+    {
+      ...shared,
+      id: plan.old.id,
+      run: null,
+      expiresAt: plan.old.expiresAt === null ? null : Date.parse(plan.old.expiresAt),
+      state: stateOfOld(what, plan.old.binding),
+      gone: what === "retired" && kind !== "role",
+    },
   ];
   for (const entry of entries) await work.store.credentialSet(entry);
 }

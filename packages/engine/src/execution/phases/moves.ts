@@ -45,7 +45,18 @@ export async function move(
 }
 
 /** States that owners and approvers hear of; the notice is committed with the move. */
-const told: ReadonlySet<RunState> = new Set(["awaiting_approval", "executing", "overlapping", "held", "rolling_back", "rolled_back", "completed", "blocked", "expired", "superseded"]);
+const told: ReadonlySet<RunState> = new Set([
+  "awaiting_approval",
+  "executing",
+  "overlapping",
+  "held",
+  "rolling_back",
+  "rolled_back",
+  "completed",
+  "blocked",
+  "expired",
+  "superseded",
+]);
 
 function noticeOf(work: RunWork, to: RunState, because: Because | undefined): RunNotice {
   const { plan } = work;

@@ -14,7 +14,11 @@ export interface Planner {
 /** Windows are looked for this far ahead. */
 const horizonMs = 400 * 86_400_000;
 
-export function createPlanner(options: { readonly store: Store; readonly judge: Judge; readonly ground: Ground }): Planner {
+export function createPlanner(options: {
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly ground: Ground;
+}): Planner {
   const { store, judge, ground } = options;
   return {
     async plan(run, hold, services) {
@@ -23,33 +27,83 @@ export function createPlanner(options: { readonly store: Store; readonly judge: 
       const validated: EntryInput = {
         type: "run.validated",
         data: {
-          findings: judgement.findings.map(({ code, observed, required, result }) => ({ code, observed, required, result })),
+          findings: judgement.findings.map(({ code, observed, required, result }) => ({
+            code,
+            observed,
+            required,
+            result,
+          })),
           inventoryDigest: digest(judgement.inventoryDigest),
           policyDigest: digest(judgement.policyDigest),
         },
       };
       await store.attachmentPut(judgement.policyBytes, "policy", now);
-      const shared = { ...hold, from: "requested", at: now, notBefore: now, findings: judgement.findings.map(findingOf), data: runDataFacts(emptyRunData) } as const;
+      const shared = {
+        ...hold,
+        from: "requested",
+        at: now,
+        notBefore: now,
+        findings: judgement.findings.map(findingOf),
+        data: runDataFacts(emptyRunData),
+      } as const;
       if (judgement.blocked || judgement.known === null) {
-        const because = { code: judgement.findings.find((finding) => finding.result === "block")?.code ?? "not-governed" };
-        const notices = [{ kind: "run.blocked", channel: "owners", key: `${run.id}:blocked`, payload: { application: run.targetKey, because } }];
-        await store.transition({ ...shared, to: "blocked", because, release: true, entries: [validated], policyDigest: judgement.policyDigest, notices });
+        const because = {
+          code: judgement.findings.find((finding) => finding.result === "block")?.code ?? "not-governed",
+        };
+        const notices = [
+          {
+            kind: "run.blocked",
+            channel: "owners",
+            key: `${run.id}:blocked`,
+            payload: { application: run.targetKey, because },
+          },
+        ];
+        await store.transition({
+          ...shared,
+          to: "blocked",
+          because,
+          release: true,
+          entries: [validated],
+          policyDigest: judgement.policyDigest,
+          notices,
+        });
         return null;
       }
       const { plan, bytes, digest: planDigest } = freeze(run, judgement, judgement.known, now);
       const procedure = `${plan.procedure.name}@${plan.procedure.major}`;
       const frozen: EntryInput = {
         type: "plan.frozen",
-        data: { planDigest: digest(planDigest), policyDigest: digest(plan.policyDigest), procedure, procedureDigest: digest(plan.procedure.digest) },
+        data: {
+          planDigest: digest(planDigest),
+          policyDigest: digest(plan.policyDigest),
+          procedure,
+          procedureDigest: digest(plan.procedure.digest),
+        },
       };
-      const fence = await store.transition({ ...shared, to: "planned", because: null, release: false, entries: [validated, frozen], plan: bytes, policyDigest: plan.policyDigest });
-      return { ...run, state: "planned", fence, planDigest, policyDigest: plan.policyDigest, data: runDataFacts(emptyRunData) };
+      const fence = await store.transition({
+        ...shared,
+        to: "planned",
+        because: null,
+        release: false,
+        entries: [validated, frozen],
+        plan: bytes,
+        policyDigest: plan.policyDigest,
+      });
+      return {
+        ...run,
+        state: "planned",
+        fence,
+        planDigest,
+        policyDigest: plan.policyDigest,
+        data: runDataFacts(emptyRunData),
+      };
     },
   };
 
   function freeze(run: RunRow, judgement: Judgement, known: NonNullable<Judgement["known"]>, now: number) {
     const tenant = ground.config.tenants.find((candidate) => candidate.name === known.row.tenant);
-    if (tenant === undefined) throw new CountersignError("PLAN_BLOCKED", `expected tenant ${known.row.tenant} in the configuration, got none`);
+    if (tenant === undefined)
+      throw new CountersignError("PLAN_BLOCKED", `expected tenant ${known.row.tenant} in the configuration, got none`);
     return makePlan({
       run: run.id,
       tenant: { name: tenant.name, id: tenant.id },
@@ -59,7 +113,9 @@ export function createPlanner(options: { readonly store: Store; readonly judge: 
       world: known.world,
       settings: settingsOf(known),
       notBefore: nextOpening(known.policy.schedule, now, horizonMs) ?? now,
-      rules: rulesOf(judgement.findings).flatMap((rule) => (rule.result === "block" ? [] : [{ ...rule, result: rule.result }])),
+      rules: rulesOf(judgement.findings).flatMap((rule) =>
+        rule.result === "block" ? [] : [{ ...rule, result: rule.result }],
+      ),
       risks: [...risksOf(known)],
       policyDigest: judgement.policyDigest,
       inventoryDigest: judgement.inventoryDigest,
@@ -73,6 +129,7 @@ function findingOf({ code, result, observed, required }: Finding) {
 
 /** A digest in the form that evidence's types ask for. */
 function digest(text: string): `sha256:${string}` {
-  if (!text.startsWith("sha256:")) throw new CountersignError("LOG_INVALID", `expected a digest, got ${text.slice(0, 20)}`);
+  if (!text.startsWith("sha256:"))
+    throw new CountersignError("LOG_INVALID", `expected a digest, got ${text.slice(0, 20)}`);
   return text as `sha256:${string}`;
 }

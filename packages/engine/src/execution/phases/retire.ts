@@ -1,6 +1,6 @@
+import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { doStep } from "../step.ts";
-import type { Guard } from "../guard.ts";
 import { readGate } from "./gate.ts";
 import { recordLedger } from "./ledger.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
@@ -17,7 +17,8 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
   if (!begun) {
     const problem = await guard.beforeRetirement(work);
     if (problem !== null) return hold(work, problem);
-    if (work.asked === "roll-back" || !(await readGate(work))) return move(work, "overlapping", { because: { code: "gate-shut" } });
+    if (work.asked === "roll-back" || !(await readGate(work)))
+      return move(work, "overlapping", { because: { code: "gate-shut" } });
   }
   for (const step of steps) {
     const result = await doStep(work, step);

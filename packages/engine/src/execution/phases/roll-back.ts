@@ -20,7 +20,8 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
     for (const step of steps.toReversed()) {
       if (step === create || !step.undoable || !work.mayHaveEffect(step.id)) continue;
       const result = await undoStep(work, step);
-      if (result.kind !== "done") return hold(work, { code: result.kind === "failed" ? result.code : "OUTSIDE_UNKNOWN", step: step.id });
+      if (result.kind !== "done")
+        return hold(work, { code: result.kind === "failed" ? result.code : "OUTSIDE_UNKNOWN", step: step.id });
     }
     const pickupMs = Math.max(0, ...work.plan.consumers.map((consumer) => consumer.pickupSeconds)) * 1_000;
     await work.keep({ rollback: { ...work.data.rollback, backAt: work.now + pickupMs } });
@@ -41,7 +42,8 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
 async function removeCreated(work: RunWork, create: PlanStep): Promise<string | null> {
   for (const attempt of work.attempts(create.id, "do")) {
     if (attempt.outcome === "failed" && Object.keys(attempt.objectIds).length === 0) continue;
-    if (work.attempts(create.id, "discard").some((row) => row.attempt === attempt.attempt && row.outcome === "done")) continue;
+    if (work.attempts(create.id, "discard").some((row) => row.attempt === attempt.attempt && row.outcome === "done"))
+      continue;
     const result = await discardAttempt(work, create, attempt);
     if (result.kind !== "done") return result.kind === "failed" ? result.code : "OUTSIDE_UNKNOWN";
   }

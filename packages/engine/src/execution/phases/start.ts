@@ -1,7 +1,7 @@
 import { type Drift, isCode } from "@countersign/core";
 import type { Guard } from "../guard.ts";
-import type { RunWork } from "../run-work.ts";
 import { newRunId } from "../run-id.ts";
+import type { RunWork } from "../run-work.ts";
 import { move, type Next, releaseUntil } from "./moves.ts";
 
 /** How long a run waits for another one's lock before it looks again (domain time). */
@@ -51,12 +51,28 @@ async function supersede(work: RunWork, reasons: readonly Drift[]): Promise<Next
   // Kept first: after a crash the same successor is filed, not a second one.
   if (work.data.successor === null) await work.keep({ successor });
   const { tenant, environment, targetKey, target, procedure, trigger, requester } = work.row;
-  const again = { id: successor, tenant, environment, targetKey, target, procedure, trigger, requester, replaces: work.id, at: work.now };
+  const again = {
+    id: successor,
+    tenant,
+    environment,
+    targetKey,
+    target,
+    procedure,
+    trigger,
+    requester,
+    replaces: work.id,
+    at: work.now,
+  };
   await work.store.submitRun(again).catch((error: unknown) => {
     if (!isCode(error, "CONFLICT")) throw error;
   });
   return move(work, "superseded", {
     because: { code: "drifted" },
-    entries: [{ type: "approval.voided", data: { reasons: reasons.slice(0, 20).map(({ code, observed, required }) => ({ code, observed, required })) } }],
+    entries: [
+      {
+        type: "approval.voided",
+        data: { reasons: reasons.slice(0, 20).map(({ code, observed, required }) => ({ code, observed, required })) },
+      },
+    ],
   });
 }
