@@ -62,6 +62,8 @@ export async function runHeadless(options: {
     say: options.say,
     verbose: options.verbose,
   });
+  const interrupted = () => void demo.stop().finally(() => process.exit(1));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupted);
   try {
     const started = await nowOf(demo);
     const runs = await rotate(demo, options.say);

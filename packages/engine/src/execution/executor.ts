@@ -51,6 +51,8 @@ export interface Executor {
 /** Real time between two sweeps when nothing else wakes them. */
 const sweepMs = 1_000;
 const dueMax = 500;
+/** How long running steps may go on when the worker is asked to stop (real time). */
+const stopGraceMs = 1_500;
 /** A run whose work was interrupted is looked at again after this (domain time). */
 const interruptedMs = 5_000;
 
@@ -217,8 +219,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
     async stop() {
       stopped.abort();
       wake();
-      await dispatch.stop();
+      // What waits for domain time may wait for ever: after a moment it is ended, and the next start reconciles.
+      const ended = dispatch.stop();
+      await Promise.race([ended, delay(stopGraceMs)]);
       lease.stop();
+      await ended;
       await beating;
       await sweeping;
       await store.workerStop(worker).catch(() => {});

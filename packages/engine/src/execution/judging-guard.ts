@@ -143,7 +143,9 @@ export function createGuard(options: {
   async function beforeRollBack(work: RunWork): Promise<Because | null> {
     const { old, timing, baseline } = work.plan;
     const remainingMs = old.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(old.expiresAt) - clock.now();
-    if (remainingMs < timing.rollbackMinRemainingSeconds * 1_000) return { code: "rollback-minimum" };
+    // The minimum keeps a roll back from happening by itself; a person who asks for one has read how long the old lasts.
+    const asked = work.data.rollback?.code === "asked-for";
+    if (!asked && remainingMs < timing.rollbackMinRemainingSeconds * 1_000) return { code: "rollback-minimum" };
     const row = ground.inventory().rows.find((candidate) => candidate.name === work.row.targetKey);
     const reader = options.connectors.worlds.get(work.plan.procedure.name);
     if (row === undefined || reader === undefined || baseline.recordVersion === null) return { code: "no-way-back" };

@@ -104,6 +104,11 @@ export class RunWork {
     return this.services.clock.now();
   }
 
+  /** Waits for domain time; ends at once, by throwing, when this worker stops. */
+  pause(ms: number): Promise<void> {
+    return this.services.clock.sleep(ms, this.services.lease.signal);
+  }
+
   /** What a person last asked of this run and nobody has answered yet. */
   get asked(): RunRow["asked"] {
     return this.#asked;

@@ -97,7 +97,7 @@ async function drive(
     if (before?.outcome === "failed") {
       if (!isPassing(before.error?.code))
         return { kind: "failed", code: before.error?.code ?? "OUTSIDE_INVALID", facts: before.facts };
-      await work.services.clock.sleep(Math.min(backoffMs * 2 ** (counted.length - 1), backoffMsMax));
+      await work.pause(Math.min(backoffMs * 2 ** (counted.length - 1), backoffMsMax));
     }
 
     const attempt = (last?.attempt ?? 0) + 1;
@@ -185,7 +185,7 @@ async function verifyAndConclude(
       });
       return { kind: "failed", code, facts: verified.facts };
     }
-    await work.services.clock.sleep(verified.lookAgainMs);
+    await work.pause(verified.lookAgainMs);
   }
 }
 
@@ -223,7 +223,7 @@ async function reconcile(
       });
       return null;
     }
-    await work.services.clock.sleep(answer.lookAgainMs);
+    await work.pause(answer.lookAgainMs);
   }
   return { kind: "unknown", facts: { looks: looksMax } };
 }
