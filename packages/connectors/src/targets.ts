@@ -14,7 +14,7 @@ export function createTargets(records: Records, roots: FileRoots): TargetReader 
         return entry(leave, records, target, await records(target.connection).latest(leave, target.name), latest);
       }
       default:
-        return readFileTarget(roots, records, question, latest);
+        return readFileTarget(leave, roots, records, question, latest);
     }
   };
 }

@@ -1,6 +1,7 @@
 import { isCode } from "@countersign/core";
 import { z } from "zod";
 import { credentialsIn } from "../kit/role-credentials.ts";
+import type { Leave } from "../kit/leave.ts";
 import type { Records, StoredVersion, TargetQuestion, TargetReading } from "../kit/seams.ts";
 import { readText } from "./atomic.ts";
 import { confine } from "./confine.ts";
@@ -13,6 +14,7 @@ const Target = z.object({ connection: z.string(), path: z.string() });
 
 /** Reads a consumer's file and compares it with the record's newest version. */
 export async function readFileTarget(
+  leave: Leave,
   roots: FileRoots,
   records: Records,
   question: TargetQuestion,
@@ -38,7 +40,10 @@ export async function readFileTarget(
       ...common,
       exists: true,
       holds: reference,
-      matchesRecord: reference === null || wanted === null ? null : reference === wanted,
+      matchesRecord:
+        reference === null || latest === null
+          ? null
+          : reference === wanted || (await pointsAtSameValue(leave, records, question.record, reference, latest)),
     };
   }
   const held = parseConnection(path, text);
@@ -48,4 +53,23 @@ export async function readFileTarget(
   const matches = held.user === wanted.user && held.password.equals(wanted.password);
   // A file that somebody else wrote names no version; when it holds the newest value, that is its version.
   return { ...common, exists: true, holds: held.version ?? (matches ? latest.version : null), matchesRecord: matches };
+}
+
+/** After a roll back the newest version is a copy of the one that the file names: another version, the same value. */
+async function pointsAtSameValue(
+  leave: Leave,
+  records: Records,
+  record: TargetQuestion["record"],
+  reference: string,
+  latest: StoredVersion,
+): Promise<boolean> {
+  const store = records(record.connection);
+  const version = reference.slice(reference.lastIndexOf("/") + 1);
+  if (reference !== store.reference(record.name, version)) return false;
+  try {
+    return (await store.version(leave, record.name, version)).value.equals(latest.value);
+  } catch (error) {
+    if (isCode(error, "OUTSIDE_NOT_FOUND", "OUTSIDE_FORBIDDEN")) return false;
+    throw error;
+  }
 }

@@ -1,18 +1,29 @@
+import type { RunState } from "@countersign/core";
 import type { RunWork } from "../run-work.ts";
 import { move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
 /**
- * held: both credentials are valid and nothing moves until a person says so. `look-again` and `resume` go on where the
- * run stopped, and the steps that had failed may be tried once more; `roll-back` undoes.
+ * held: both credentials are valid and nothing moves until a person says so. `look-again` goes on where the run stopped,
+ * `resume` goes forward; the steps that had failed may be tried once more. `roll-back` undoes.
  */
 export async function held(work: RunWork): Promise<Next> {
   const { asked } = work;
   if (asked === null || asked === "hold") return releaseUntil(work, null);
   if (asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
-  const from = work.data.held?.from ?? "executing";
-  return move(work, from, {
+  const to = wayOn(work, asked);
+  const forward = to === "executing" ? { rollback: null } : {};
+  return move(work, to, {
     because: { code: "asked-for" },
     answered: true,
-    data: { held: null, resumedAt: work.now },
+    data: { held: null, resumedAt: work.now, ...forward },
   });
+}
+
+/** A roll back of which nothing has been done yet can be given up; one that was begun can only be ended. */
+function wayOn(work: RunWork, asked: "resume" | "look-again"): RunState {
+  const from = work.data.held?.from ?? "executing";
+  if (from !== "rolling_back" || asked === "look-again") return from;
+  const undone = work.plan.steps.some((step) => work.attempts(step.id, "undo").length > 0);
+  const begun = undone || (work.data.rollback?.backAt ?? null) !== null;
+  return begun ? from : "executing";
 }

@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { consumerTimes } from "./documents.ts";
+import { refusal, Stage } from "./stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open({
+    applications: [
+      { name: "app-failing" },
+      { name: "app-asked" },
+      // Less than the two days that policy wants to be left for a roll back.
+      { name: "app-short-back", expiresInDays: 1.5 },
+      { name: "app-short-retry", expiresInDays: 1.5 },
+    ],
+  });
+});
+afterAll(() => stage?.close());
+beforeEach(() => stage.tellOnFailure());
+
+const longestPickupSeconds = Math.max(...Object.values(consumerTimes).map(({ pickup }) => pickup));
+
+/** Every write for this application in the partner's vault is refused, until disarmed. */
+function failPartner(application: string): Promise<unknown> {
+  return stage.manage("POST", "/faults", { op: "secret.set", kind: "403", times: "always", match: { vault: "partner", secret: application } });
+}
+
+const sentences = (effects: Awaited<ReturnType<Stage["effects"]>>) => effects.map(({ op, target }) => (op === "secret.set" ? `${op} ${String(target.vault)}` : op));
+
+describe("an old secret that could not carry the consumers for long", () => {
+  it("makes the run hold with both valid, and a person decides to roll back all the same", async () => {
+    await failPartner("app-short-back");
+    const run = await stage.request("app-short-back");
+    await stage.approve(run);
+    await stage.advance(600);
+    const held = await stage.run(run);
+    expect(held.run).toMatchObject({ state: "held", because: { code: "rollback-minimum" } });
+    // Both are valid: the new one was added, none was removed.
+    expect(sentences(await stage.effects("app-short-back"))).toEqual(["application.addPassword", "secret.set main"]);
+    await stage.sink.until(({ type, data }) => type === "run.held" && data.run === run);
+    await stage.advance(2 * 3_600);
+    expect(await stage.stateOf(run)).toBe("held");
+    expect((await stage.figures("app-short-back")).failedSignIns).toBe(0);
+
+    await (await stage.as("ada")).decideHold({ params: { id: run }, body: { choice: "roll-back", reason: "we renew by hand today" } });
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
+    expect((await stage.figures("app-short-back")).failedSignIns).toBe(0);
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("or to go forward once the consumer can be switched", async () => {
+    const { id } = (await failPartner("app-short-retry")) as { id: string };
+    const run = await stage.request("app-short-retry");
+    await stage.approve(run);
+    await stage.advance(600);
+    expect(await stage.stateOf(run)).toBe("held");
+    await stage.manage("DELETE", `/faults/${id}`);
+    await (await stage.as("ada")).decideHold({ params: { id: run }, body: { choice: "roll-forward", reason: "the partner has mended it" } });
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 30 });
+    const { failedSignIns, orphans } = await stage.figures("app-short-retry");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+describe("a consumer that cannot be switched", () => {
+  it("has everything undone in reverse; the new secret stays until nobody can hold it; owners are told", async () => {
+    const before = readFileSync(stage.path("files/app-failing.ref"), "utf8");
+    await failPartner("app-failing");
+    const run = await stage.request("app-failing");
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 300 });
+
+    const effects = await stage.effects("app-failing");
+    // The old value is written again as the newest version: a vault cannot go back.
+    expect(sentences(effects)).toEqual(["application.addPassword", "secret.set main", "secret.set main", "application.removePassword"]);
+    const [added, , restored, removed] = effects;
+    expect(removed?.target.keyId).toBe(added?.target.keyId);
+    const stayed = Date.parse(removed?.at ?? "") - Date.parse(restored?.at ?? "");
+    expect(stayed).toBeGreaterThanOrEqual(longestPickupSeconds * 1_000);
+    expect(readFileSync(stage.path("files/app-failing.ref"), "utf8")).toBe(before);
+
+    await stage.advance(4 * 3_600);
+    const { failedSignIns, orphans } = await stage.figures("app-failing");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+
+    for (const kind of ["run.rolling-back", "run.rolled-back"]) {
+      const notice = await stage.sink.until(({ type, data }) => type === kind && data.run === run);
+      expect(notice).toMatchObject({ signed: true, data: { application: "app-failing", link: `${stage.url}/runs/${run}` } });
+    }
+  });
+});
+
+describe("a person who has second thoughts", () => {
+  it("rolls back during the overlap by one action, and once it is retired cannot any more", async () => {
+    const run = await stage.request("app-asked");
+    await stage.approve(run);
+    await stage.advance(3_600);
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    await (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "the release was called off" } });
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
+    await stage.advance(4 * 3_600);
+    const { failedSignIns, orphans } = await stage.figures("app-asked");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect((await stage.effects("app-asked")).at(-1)?.op).toBe("application.removePassword");
+    expect(await stage.verdict(run)).toBe("proven");
+
+    const again = await stage.request("app-asked");
+    expect((await stage.run(again)).findings.filter(({ result }) => result === "block")).toEqual([]);
+    await stage.approve(again);
+    await stage.advanceUntil(again, ["completed"], { hoursMax: 48 });
+    expect((await refusal((await stage.as("ben")).rollBack({ params: { id: again }, body: { reason: "too late" } }))).code).toBe("STATE_CONFLICT");
+  });
+});
