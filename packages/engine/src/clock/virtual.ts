@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { CountersignError } from "@countersign/core";
@@ -37,6 +38,16 @@ export async function virtualClock(url: string, warn: (message: string) => void)
     connected = resolve;
   });
 
+  /**
+   * Work in progress. One piece of work may do several things at once; while any of them sleeps, the whole piece counts as
+   * waiting: time may then move to the earliest wake-up, and what else is under way simply takes that long.
+   */
+  interface Piece {
+    sleeping: number;
+    ended: boolean;
+  }
+  const current = new AsyncLocalStorage<Piece>();
+
   function enter(): void {
     busy += 1;
     changed += 1;
@@ -46,6 +57,18 @@ export async function virtualClock(url: string, warn: (message: string) => void)
     busy -= 1;
     changed += 1;
     if (busy === 0) void report();
+  }
+
+  function fallAsleep(piece: Piece | undefined): void {
+    if (piece === undefined) return;
+    piece.sleeping += 1;
+    if (piece.sleeping === 1) leave();
+  }
+
+  function wakeUp(piece: Piece | undefined): void {
+    if (piece === undefined) return;
+    piece.sleeping -= 1;
+    if (piece.sleeping === 0 && !piece.ended) enter();
   }
 
   /** Reports idle for the current tick, unless something began to work while the next due instant was read. */
@@ -146,12 +169,13 @@ export async function virtualClock(url: string, warn: (message: string) => void)
     now: () => now,
     sleep(ms, signal) {
       if (ms <= 0) return Promise.resolve();
+      const piece = current.getStore();
       return new Promise((resolve, reject) => {
         const end = (settle: () => void) => {
           sleepers.delete(sleeper);
           signal?.removeEventListener("abort", abort);
-          // Entered here, synchronously with the tick, so that no idle report can slip in between.
-          enter();
+          // Here, synchronously with the tick, so that no idle report can slip in between.
+          wakeUp(piece);
           settle();
         };
         const sleeper: Sleeper = { until: now + ms, wake: () => end(resolve) };
@@ -159,15 +183,18 @@ export async function virtualClock(url: string, warn: (message: string) => void)
         if (signal?.aborted === true) return reject(signal.reason);
         signal?.addEventListener("abort", abort);
         sleepers.add(sleeper);
-        leave();
+        fallAsleep(piece);
       });
     },
     async work(act) {
+      if (current.getStore() !== undefined) return act();
       enter();
+      const piece: Piece = { sleeping: 0, ended: false };
       try {
-        return await act();
+        return await current.run(piece, act);
       } finally {
-        leave();
+        piece.ended = true;
+        if (piece.sleeping === 0) leave();
       }
     },
     onTick(listener) {

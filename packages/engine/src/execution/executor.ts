@@ -190,9 +190,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
       case "scheduled":
         return start(work, options.guard);
       case "executing":
-        return execute(work);
+        return execute(work, options.guard);
       case "overlapping":
-        return overlap(work);
+        return overlap(work, options.guard);
       case "retiring":
         return retire(work, options.guard);
       case "rolling_back":

@@ -1,18 +1,21 @@
 import type { PlanStep } from "@countersign/core";
+import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { discardAttempt, doStep } from "../step.ts";
 import { stalledHolders } from "./abandoned.ts";
 import { recordLedger } from "./ledger.ts";
-import { hold, move, type Next, rollBackBecause } from "./moves.ts";
+import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
 /**
  * executing: every step of phase `execute`, in the plan's order. The value exists in memory from `create` to `store`;
  * when it was lost in between (a crash), what was created is taken away and the steps are done again.
  */
-export async function execute(work: RunWork): Promise<Next> {
+export async function execute(work: RunWork, guard: Guard): Promise<Next> {
   const steps = work.plan.steps.filter((step) => step.phase === "execute");
   await startOverIfValueLost(work, steps);
   for (const step of steps) {
+    // The kill switch stops between two effects; what is in memory stays there until it is lifted.
+    if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, work.now + frozenMs);
     const result = await doStep(work, step);
     if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });
     if (result.kind === "failed") return rollBackBecause(work, { code: result.code, step: step.id });

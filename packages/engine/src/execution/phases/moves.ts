@@ -6,6 +6,9 @@ import type { RunWork } from "../run-work.ts";
 /** What the executor does after a phase: goes on with the run in its new state, or lets it go until it is due. */
 export type Next = "again" | "released";
 
+/** What the kill switch has stopped looks again after this (domain time). */
+export const frozenMs = 60_000;
+
 export interface Because {
   readonly code: string;
   readonly step?: string;

@@ -1,11 +1,15 @@
 import type { PlanStep } from "@countersign/core";
+import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { removeAbandoned } from "./abandoned.ts";
 import { readGate } from "./gate.ts";
-import { hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
+import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
 /** How often an overlapping run looks at its consumers when nothing tells it otherwise (domain time). */
 const pollMsMax = 10 * 60_000;
+
+/** How often an overdue run looks for its stragglers (domain time). */
+const overdueMs = 60_000;
 
 /** How often a shut gate is asked again (domain time). */
 const gateMsMax = 60 * 60_000;
@@ -15,7 +19,7 @@ const gateMsMax = 60 * 60_000;
  * are confirmed, the overlap named in the plan has passed and the retire gate is open, the run goes on to retirement.
  * A shut gate never retires: the run stays here, overdue, and says why.
  */
-export async function overlap(work: RunWork): Promise<Next> {
+export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
   if (work.asked === "hold") return hold(work, { code: "asked-for" });
   if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   await removeAbandoned(work);
@@ -31,8 +35,13 @@ export async function overlap(work: RunWork): Promise<Next> {
     lookAt = Math.min(lookAt, now + Math.max(waitMs, 1_000));
   }
   const until = work.data.overlapUntil ?? now;
-  if (open > 0) return releaseUntil(work, lookAt);
-  if (now < until) return releaseUntil(work, until);
+  if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);
+  if (open > 0) {
+    // Overdue: the gate's reading names who is left behind, and the owners are told.
+    await readGate(work);
+    return releaseUntil(work, Math.max(lookAt, now + overdueMs));
+  }
+  if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
   if (await readGate(work)) return move(work, "retiring");
   return releaseUntil(work, now + gateMsMax);
 }
