@@ -1,0 +1,28 @@
+import { parseArgs } from "node:util";
+import { runCrash } from "./run.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
+    slice: { type: "string" },
+    only: { type: "string" },
+    lanes: { type: "string", default: "3" },
+  },
+});
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const report = await runCrash({
+  seed: Number(values.seed),
+  slice: values.slice === undefined ? null : Number(values.slice),
+  only: values.only === undefined ? null : new RegExp(values.only),
+  lanes: Number(values.lanes),
+  say,
+});
+if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+say(
+  `${report.crashPoints.length} crash points, ${report.violations.length} violations, taken up again in ${report.recoveryMsP95} ms (p95), ` +
+    `${report.secretsFound} secrets found, ${report.plantedBugsCaught} planted bugs caught, ${report.seconds} s`,
+);
+for (const { point, rule, sentence } of report.violations) say(`${point}: ${rule}: ${sentence}`);
+process.exitCode = report.violations.length === 0 ? 0 : 1;

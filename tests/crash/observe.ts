@@ -1,0 +1,187 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type PlanFacts, parseEntry, parsePlan, parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
+import type pg from "pg";
+import type { Driven } from "./drive.ts";
+import type { Lane } from "./stage/lane.ts";
+import { type Row, rolesOf } from "./stage/names.ts";
+import type { Effect } from "./stage/simulator.ts";
+import { readSecret, signInKey } from "./stage/vault-client.ts";
+
+/** One row of the journal. */
+export interface JournalStep {
+  readonly step: string;
+  readonly direction: string;
+  readonly attempt: number;
+  readonly nonce: string;
+  readonly outcome: string | null;
+}
+
+export type LogEntry = ReturnType<typeof parseEntry>;
+
+/** What the product's database says of one run. */
+export interface Journal {
+  readonly run: string;
+  readonly state: string;
+  /** Who holds it. */
+  readonly worker: string | null;
+  readonly steps: readonly JournalStep[];
+  /** Entries of the run in the evidence log, in order. */
+  readonly entries: readonly LogEntry[];
+  readonly locks: number;
+}
+
+/** The run of a row; every row has at most one, unless drift made a second. */
+export async function runOf(
+  admin: pg.Client,
+  row: string,
+): Promise<{ readonly id: string; readonly state: string } | null> {
+  const { rows } = await admin.query<{ id: string; state: string }>(
+    "select id, state from cs.run where target_key = $1 order by created_at desc, id desc limit 1",
+    [row],
+  );
+  return rows[0] ?? null;
+}
+
+/** Reads it in one transaction, so that log and journal are of the same instant. */
+export async function readJournal(admin: pg.Client, run: string): Promise<Journal> {
+  await admin.query("begin isolation level repeatable read read only");
+  try {
+    const head = await admin.query<{ state: string; worker: string | null }>(
+      "select state, worker from cs.run where id = $1",
+      [run],
+    );
+    const steps = await admin.query<JournalStep>(
+      "select step, direction, attempt, nonce, outcome from cs.step where run_id = $1 order by seq",
+      [run],
+    );
+    const entries = await admin.query<{ entry: Buffer }>(
+      "select entry from journal.log_entry where run_id = $1 order by run_seq",
+      [run],
+    );
+    const locks = await admin.query<{ count: string }>("select count(*) from cs.run_lock where run_id = $1", [run]);
+    return {
+      run,
+      state: head.rows[0]?.state ?? "",
+      worker: head.rows[0]?.worker ?? null,
+      steps: steps.rows,
+      entries: entries.rows.map(({ entry }) => parseEntry(entry)),
+      locks: Number(locks.rows[0]?.count ?? 0),
+    };
+  } finally {
+    await admin.query("commit");
+  }
+}
+
+export async function readPlan(admin: pg.Client, run: string): Promise<PlanFacts | null> {
+  const { rows } = await admin.query<{ body: Buffer }>(
+    "select p.body from cs.plan p join cs.run r on r.plan_digest = p.digest where r.id = $1",
+    [run],
+  );
+  return rows[0] === undefined ? null : parsePlan(rows[0].body);
+}
+
+/** What stood in the journal, and what had been done outside, when the product was killed. */
+export interface AtCrash {
+  readonly journal: Journal | null;
+  readonly effects: readonly Effect[];
+  /** The worker that held the run, and died. */
+  readonly holder: string | null;
+}
+
+/** Everything that the checks look at; nothing in it was computed by the product itself but log, journal and bundle. */
+export interface Observation {
+  readonly point: string;
+  readonly row: Row;
+  readonly reached: boolean;
+  readonly stuck: string | null;
+  readonly recoveryMs: number | null;
+  readonly atCrash: AtCrash | null;
+  readonly journal: Journal | null;
+  readonly plan: PlanFacts | null;
+  readonly effects: readonly Effect[];
+  /** Ids of what signs in now: live secrets of the application, or roles that may log in. */
+  readonly live: readonly string[];
+  /** Which of them the record's newest version holds. */
+  readonly inRecord: string | null;
+  readonly orphans: number;
+  /** Seconds that the plan keeps both valid. */
+  readonly overlapSeconds: number;
+  /** What `verifyBundle` says of the run's bundle under the trust file, with the sentence of a failed check. */
+  readonly bundle: string;
+}
+
+/** Reads everything about one row's run. */
+export async function observe(
+  lane: Lane,
+  point: string,
+  row: Row,
+  driven: Driven,
+  after: number,
+): Promise<Observation> {
+  const { server, simulator } = lane;
+  const effects = await simulator.effects(after);
+  const run = driven.run;
+  const common = {
+    point,
+    row,
+    reached: driven.reached,
+    stuck: driven.stuck,
+    recoveryMs: driven.recoveryMs,
+    atCrash: driven.atCrash,
+    effects,
+  };
+  if (run === null)
+    return {
+      ...common,
+      journal: null,
+      plan: null,
+      live: [],
+      inRecord: null,
+      orphans: 0,
+      overlapSeconds: 0,
+      bundle: "none",
+    };
+  const figures = await simulator.figures();
+  const isEntra = row.procedure === "entra-client-secret";
+  const plan = await readPlan(server.admin, run);
+  return {
+    ...common,
+    journal: await readJournal(server.admin, run),
+    plan,
+    live: isEntra ? await liveSecrets(lane, row) : await server.logins(rolesOf(row.name)),
+    inRecord: await inRecord(lane, row),
+    orphans: isEntra
+      ? (figures.applications.find(({ name }) => name === row.name)?.orphans.length ?? 0)
+      : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name)).length,
+    overlapSeconds: plan?.timing.overlapSeconds ?? 0,
+    bundle: await provenBundle(lane, run),
+  };
+}
+
+async function liveSecrets(lane: Lane, row: Row): Promise<string[]> {
+  const { applications } = await lane.simulator.directory();
+  return (applications.find(({ name }) => name === row.name)?.credentials ?? []).map(({ keyId }) => keyId);
+}
+
+/** The credential whose value the newest version of the record is: by its value, not by what its tags claim. */
+async function inRecord(lane: Lane, row: Row): Promise<string | null> {
+  const value = await readSecret(lane, "main", row.name);
+  if (row.procedure === "postgres-role-password") return (JSON.parse(value) as { user?: string }).user ?? null;
+  const app = lane.directory.applications.find(({ name }) => name === row.name);
+  return app === undefined ? null : signInKey(lane, app.appId, value);
+}
+
+async function provenBundle(lane: Lane, run: string): Promise<string> {
+  try {
+    const bytes = await lane.people.bundle(run);
+    mkdirSync(join(lane.folder, "bundles"), { recursive: true });
+    const file = join(lane.folder, "bundles", `${run}.zip`);
+    writeFileSync(file, bytes);
+    const report = verifyBundle(readBundle(file), parseTrust(readFileSync(join(lane.folder, "state/trust.json"))));
+    const failed = report.checks.find((check) => check.result === "fail");
+    return failed === undefined ? report.verdict : `${report.verdict}: ${failed.code}: ${failed.sentence}`;
+  } catch (error) {
+    return `none: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,158 @@
+import type { ProcedureName, Row } from "./stage/names.ts";
+import type { Directory, Effect } from "./stage/simulator.ts";
+
+/** Positions of an outside call: the simulator stops the request there. */
+const callPositions = ["after-send", "after-effect", "after-answer"] as const;
+/** Positions of a journaled attempt: the product announces them and waits. */
+const journalPositions = ["before-intent", "after-intent", "after-answer", "after-commit"] as const;
+
+/** What the simulator matches a request by; `{row}` stands for the row's name, `{app}` for its application's id. */
+export interface CallShape {
+  readonly op: string;
+  readonly match: Readonly<Record<string, string>>;
+}
+
+/** One moment at which the product is killed. */
+export interface CrashPoint {
+  /** `procedure/call#occurrence@position`. */
+  readonly name: string;
+  readonly procedure: ProcedureName;
+  readonly at:
+    | {
+        readonly kind: "call";
+        readonly shape: CallShape;
+        readonly nth: number;
+        readonly position: (typeof callPositions)[number];
+      }
+    | {
+        readonly kind: "journal";
+        readonly call: string;
+        readonly nth: number;
+        readonly position: (typeof journalPositions)[number];
+      };
+  /** Only a product that has just been started makes this call. */
+  readonly fresh: boolean;
+}
+
+/** What one clean run shows: what it did outside, and what it announced of its journal. */
+export interface CleanRun {
+  readonly row: Row;
+  readonly effects: readonly Effect[];
+  readonly announced: readonly string[];
+}
+
+/** Every crash point of one procedure, from a clean run by a new process and one by a process that had run before. */
+export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Directory): CrashPoint[] {
+  const { procedure } = cold.row;
+  const counted = countCalls(cold, directory);
+  const again = countCalls(warm, directory);
+  const calls = [...counted].flatMap(([label, { shape, count }]) =>
+    range(count).flatMap((nth) =>
+      positionsOf(shape.op).map((position): CrashPoint => {
+        const fresh = nth > (again.get(label)?.count ?? 0) || isOwnToken(shape, directory);
+        return {
+          name: `${procedure}/${label}#${nth}@${position}`,
+          procedure,
+          at: { kind: "call", shape, nth, position },
+          fresh,
+        };
+      }),
+    ),
+  );
+  const names = cold.announced.map((name) => name.replaceAll(cold.row.name, "{row}"));
+  const attempts = new Map<string, number>();
+  for (const name of names) {
+    const [call = "", position] = name.split("@");
+    if (position === "before-intent") attempts.set(call, (attempts.get(call) ?? 0) + 1);
+  }
+  const journal = [...attempts].flatMap(([call, count]) =>
+    range(count).flatMap((nth) =>
+      journalPositions.map((position): CrashPoint => {
+        const label = `journal ${call.replaceAll("{row}-", "")}`;
+        return {
+          name: `${procedure}/${label}#${nth}@${position}`,
+          procedure,
+          at: { kind: "journal", call, nth, position },
+          fresh: false,
+        };
+      }),
+    ),
+  );
+  return [...calls, ...journal];
+}
+
+/** The proxy of the simulator can stop a connection before it is made, and a statement at every position. */
+function positionsOf(op: string): readonly (typeof callPositions)[number][] {
+  return op === "postgres.connect" ? ["after-send"] : callPositions;
+}
+
+function countCalls(
+  { row, effects }: CleanRun,
+  directory: Directory,
+): Map<string, { readonly shape: CallShape; count: number }> {
+  const found = new Map<string, { readonly shape: CallShape; count: number }>();
+  const own = effects.filter((effect) => effect.workload === null);
+  for (const effect of own) {
+    const { label, shape } = shapeOf(effect, row, directory);
+    if (!found.has(label))
+      found.set(label, { shape, count: own.filter((other) => fits(shape, other, row, directory)).length });
+  }
+  return found;
+}
+
+/** Names a call by what stays the same in every run: its operation and what it was about. */
+function shapeOf(
+  effect: Effect,
+  row: Row,
+  directory: Directory,
+): { readonly label: string; readonly shape: CallShape } {
+  const { op, target } = effect;
+  if (op.startsWith("postgres.")) {
+    const role = String(target.role).replaceAll(row.name, "{row}");
+    if (op === "postgres.connect") return { label: `${op}[${role}]`, shape: { op, match: { role } } };
+    const text = firstWords(String(target.text).replaceAll(row.name, "{row}"));
+    return { label: `${op}[${role}: ${text.replaceAll('"', "")}]`, shape: { op, match: { role, text } } };
+  }
+  if (typeof target.vault === "string")
+    return { label: `${op}[${target.vault}]`, shape: { op, match: { vault: target.vault, secret: "{row}" } } };
+  if (typeof target.appId !== "string") return { label: op, shape: { op, match: {} } };
+  const caller = Object.entries(directory.callers).find(([, { clientId }]) => clientId === target.appId);
+  if (caller !== undefined)
+    return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: caller[1].clientId } } };
+  return { label: `${op}[app]`, shape: { op, match: { appId: "{app}" } } };
+}
+
+/** A statement up to its first value or line end: markers and nonces differ in every run. */
+function firstWords(text: string): string {
+  return (text.split(/E?'|\n/)[0] ?? "").trim().slice(0, 120);
+}
+
+/** A shape's fields with the names of one row in them. */
+export function matchFor(shape: CallShape, row: Row, directory: Directory): Record<string, string> {
+  const appId = directory.applications.find(({ name }) => name === row.name)?.appId ?? "";
+  return Object.fromEntries(
+    Object.entries(shape.match).map(([key, value]) => [
+      key,
+      value.replaceAll("{row}", row.name).replaceAll("{app}", appId),
+    ]),
+  );
+}
+
+/** The simulator's own rule: `text` is part of the statement, everything else is equal. */
+function fits(shape: CallShape, effect: Effect, row: Row, directory: Directory): boolean {
+  if (effect.op !== shape.op) return false;
+  const { text, ...exact } = matchFor(shape, row, directory);
+  if (text !== undefined && !String(effect.target.text ?? "").includes(text)) return false;
+  return Object.entries(exact).every(([key, value]) => effect.target[key] === value);
+}
+
+/** Our callers' tokens are kept for an hour of domain time: when one is due depends on the runs before. */
+function isOwnToken(shape: CallShape, directory: Directory): boolean {
+  return (
+    shape.op === "token" && Object.values(directory.callers).some(({ clientId }) => clientId === shape.match.appId)
+  );
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index + 1);
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { startEmbedded } from "@countersign/engine";
+import pg from "pg";
+import { type Row, rolesOf, workDatabase } from "./names.ts";
+
+/** A real PostgreSQL server: one database of the product, one whose roles are rotated. */
+export interface WorkServer {
+  /** Folder of its unix socket, and its port. */
+  readonly host: string;
+  readonly port: number;
+  /** Administrator's address of the product's database, as DATABASE_URL has it. */
+  readonly productUrl: string;
+  readonly rotator: { readonly user: string; readonly password: string };
+  /** Password that each row's first role has at the start. */
+  readonly initial: ReadonlyMap<string, string>;
+  /** An administrator's connection to the product's database; it outlives every crash of the product. */
+  readonly admin: pg.Client;
+  /** Which of these roles may log in now. */
+  logins(roles: readonly string[]): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+const productDatabase = "countersign";
+
+/** Starts a server of its own for one lane and makes the roles of every PostgreSQL row. */
+export async function startServer(stateFolder: string, rows: readonly Row[]): Promise<WorkServer> {
+  const server = await startEmbedded({ stateFolder });
+  const stop = async () => {
+    await server.stop();
+    await rm(server.home, { recursive: true, force: true });
+  };
+  const login = {
+    host: server.address.host,
+    port: server.address.port,
+    user: "postgres",
+    password: server.adminPassword,
+  };
+  const first = new pg.Client({ ...login, database: "postgres" });
+  try {
+    await first.connect();
+    const rotator = { user: "rotator", password: randomBytes(24).toString("hex") };
+    await first.query(
+      `create role rotator login createrole password '${rotator.password}' in role pg_signal_backend, pg_read_all_stats`,
+    );
+    await first.query("create role orders_owner nologin");
+    const initial = new Map<string, string>();
+    for (const row of rows.filter(({ procedure }) => procedure === "postgres-role-password")) {
+      const password = randomBytes(24).toString("hex");
+      initial.set(row.name, password);
+      const [a, b] = rolesOf(row.name);
+      await first.query(
+        `create role ${a} login password '${password}' in role orders_owner; create role ${b} nologin in role orders_owner;
+         grant ${a}, ${b} to rotator with admin option, inherit false, set false`,
+      );
+    }
+    await first.query(`create database ${workDatabase} owner orders_owner`);
+    await first.query(`create database ${productDatabase}`);
+    await first.end();
+    const admin = new pg.Client({ ...login, database: productDatabase });
+    await admin.connect();
+    return {
+      host: login.host,
+      port: login.port,
+      productUrl: `postgres://postgres:${encodeURIComponent(login.password)}@localhost:${login.port}/${productDatabase}?host=${encodeURIComponent(login.host)}`,
+      rotator,
+      initial,
+      admin,
+      async logins(roles) {
+        const { rows: found } = await admin.query<{ rolname: string }>(
+          "select rolname from pg_roles where rolcanlogin and rolname = any ($1)",
+          [roles],
+        );
+        return found.map((row) => row.rolname);
+      },
+      async stop() {
+        await admin.end().catch(() => {});
+        await stop();
+      },
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

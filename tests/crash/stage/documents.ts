@@ -1,0 +1,133 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { WorkServer } from "./database.ts";
+import { consumersOf, people, personId, type Row, rolesOf, workDatabase } from "./names.ts";
+import type { Directory } from "./simulator.ts";
+
+/** Liveness as suites run it (real milliseconds); a take-over from a dead process of this host needs none of it but `settle`. */
+export const liveness = {
+  leaseMs: 2_000,
+  beatMs: 200,
+  freshMs: 1_000,
+  callDeadlineMs: 1_000,
+  settleMs: 1_000,
+} as const;
+
+/** Shortest overlap that the policy below allows: the run is over in an hour of domain time. */
+export const overlapSeconds = 3_600;
+
+interface Places {
+  readonly folder: string;
+  readonly api: number;
+  readonly clock: string;
+}
+
+/** Writes configuration, inventory, policy and the secret files they name. */
+export function writeDocuments(places: Places, directory: Directory, server: WorkServer, rows: readonly Row[]): void {
+  const { folder } = places;
+  const secret = (name: string, value: string) => writeFileSync(join(folder, `${name}.secret`), value, { mode: 0o600 });
+  for (const caller of ["reader", "writer", "vault"] as const) secret(caller, directory.callers[caller].clientSecret);
+  secret("rotator", server.rotator.password);
+  secret("database", server.productUrl);
+  for (const { login } of people) secret(login, passwordOf(login));
+  writeFileSync(join(folder, "countersign.yaml"), configuration(places, directory, server));
+  writeFileSync(join(folder, "inventory.yaml"), inventory(directory, rows));
+  writeFileSync(join(folder, "policy.yaml"), policy);
+}
+
+/** Password of a person of the test; long enough to be found in a search, should it leak. */
+export function passwordOf(login: string): string {
+  return `sign-in-of-${login}-for-crash-tests`;
+}
+
+function configuration({ api, clock }: Places, { callers, tenant, urls }: Directory, { rotator }: WorkServer): string {
+  const proxy = new URL(urls.postgres[workDatabase] ?? "postgres://127.0.0.1:0");
+  const vault = (name: string) =>
+    `  - { name: ${name}, kind: key-vault, environment: dev, prod: false, tenant: crash, url: "${urls.vaults[name]}", audience: "https://vault.azure.net", client: { clientId: ${callers.vault.clientId}, secret: "file:vault.secret" }, names: ["e*", "p*"] }`;
+  const person = ({ login, name, roles }: (typeof people)[number]) =>
+    `    - { person: ${personId(login)}, name: ${name}, email: ${login}@crash.example, iss: "https://crash.countersign.invalid", sub: ${login}, roles: [${roles.join(", ")}], password: "file:${login}.secret" }`;
+  return `version: 1
+profile: test
+state: ./state
+database: { url: "file:database.secret" }
+network: { loopback: true }
+clock: { url: "${clock}" }
+api: { listen: "127.0.0.1:${api}", url: "http://127.0.0.1:${api}" }
+tenants:
+  - name: crash
+    id: ${tenant.id}
+    authority: "${urls.authority}"
+    graph: "${urls.graph}"
+    reader: { clientId: ${callers.reader.clientId}, secret: "file:reader.secret" }
+    writer: { clientId: ${callers.writer.clientId}, secret: "file:writer.secret" }
+    signInLogLagSeconds: 0
+connections:
+${vault("main")}
+${vault("partner")}
+  - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref", "*.json"] }
+  - { name: orders, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }
+scan: { cron: "0 6 1 1 *", zone: UTC }
+liveness: ${JSON.stringify(liveness)}
+signIn:
+  local:
+${people.map(person).join("\n")}
+`;
+}
+
+function inventory(directory: Directory, rows: readonly Row[]): string {
+  const ids = new Map(directory.applications.map((application) => [application.name, application]));
+  const lines = rows.flatMap((row) => {
+    const found = ids.get(row.name);
+    const own =
+      row.procedure === "entra-client-secret"
+        ? [`objectId: ${found?.objectId}`, `appId: ${found?.appId}`]
+        : ["connection: orders", `roles: [${rolesOf(row.name).join(", ")}]`];
+    return [
+      `  - name: ${row.name}`,
+      `    procedure: ${row.procedure}`,
+      "    tenant: crash",
+      ...own.map((line) => `    ${line}`),
+      "    environment: dev",
+      `    owners: [${personId("ada")}]`,
+      `    record: { connection: main, name: ${row.name} }`,
+      "    consumers:",
+      ...consumersOf(row).map((consumer) => {
+        const where = {
+          latest: "",
+          pinned: `, connection: files, path: ${row.name}.ref`,
+          copied: `, connection: partner, entry: ${row.name}`,
+          "connection-file": `, connection: files, path: ${row.name}.json`,
+        }[consumer.kind];
+        const callers = consumer.kind === "connection-file" ? "" : consumer.address;
+        return `      - { name: ${consumer.name}, kind: ${consumer.kind}, environment: dev${where}, pickup: PT10M, cadence: PT5M, callers: [${callers}] }`;
+      }),
+    ];
+  });
+  return `apiVersion: countersign/inventory/v1\napplications:\n${lines.join("\n")}\n`;
+}
+
+const policy = `apiVersion: countersign/policy/v1
+name: crash
+revision: 1
+environments:
+  dev:
+    match: { environment: dev }
+    prod: false
+    rotateWhenExpiresIn: P14D
+    secretLifetime: { max: P90D }
+    overlap: { min: PT1H, max: P1D }
+    windows: always
+    approvals:
+      expiresAfter: P2D
+      minLevel: session
+      require:
+        - { role: app-owner, from: owner-of-app, count: 1 }
+        - { role: platform, from: "role:platform", count: 1 }
+      separation: [requester-cannot-approve, one-person-one-role]
+    proof: { times: 2, spacing: PT5S, deadline: PT5M }
+    rollback: { minRemaining: P2D }
+    retire: { minGrade: strong, consumerLevel: used, quiet: PT10M }
+    kinds:
+      postgres-role-password: { retire: { minGrade: weak, consumerLevel: value-matched, quiet: PT10M } }
+    mode: supervised
+`;

@@ -1,0 +1,104 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { init } from "@countersign/server";
+import { type ClockHold, holdClock } from "./clock.ts";
+import { startServer, type WorkServer } from "./database.ts";
+import { writeDocuments } from "./documents.ts";
+import type { Row } from "./names.ts";
+import { type PauseServer, startPauses } from "./pauses.ts";
+import { freePort } from "./process.ts";
+import { type Product, startProduct } from "./product.ts";
+import { openSessions, type Sessions } from "./session.ts";
+import { type Directory, type HoldEvent, type Simulator, startSimulator } from "./simulator.ts";
+import { seedTenant } from "./tenant.ts";
+
+/** A whole installation with a tenant, a PostgreSQL server and a clock of its own: lanes disturb each other in nothing. */
+export interface Lane {
+  readonly folder: string;
+  readonly log: string;
+  readonly simulator: Simulator;
+  readonly server: WorkServer;
+  readonly clock: ClockHold;
+  readonly pauses: PauseServer;
+  readonly people: Sessions;
+  /** Ids of everything in the tenant as it was at the start. */
+  readonly directory: Directory;
+  /** Who hears of the next holds; the one before no longer does. */
+  listenToHolds(listener: (event: HoldEvent) => void): void;
+  /** The product's present process. */
+  readonly product: Product;
+  /** Starts the product; the caller has ended the one before. `planted`: with that bug. */
+  start(planted?: string | null): Product;
+  stop(): Promise<void>;
+}
+
+export async function startLane(options: {
+  readonly seed: number;
+  readonly rows: readonly Row[];
+  readonly cache: string;
+}): Promise<Lane> {
+  const folder = mkdtempSync(join(tmpdir(), "countersign-crash-"));
+  const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const stop = async () => {
+    for (const end of ends.splice(0).reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        process.stderr.write(`crash: clearing up failed: ${String(error)}\n`);
+      }
+    }
+  };
+  try {
+    mkdirSync(join(folder, "server"), { mode: 0o700 });
+    const [server, simulator] = await Promise.all([
+      startServer(join(folder, "server"), options.rows),
+      startSimulator(options.seed),
+    ]);
+    ends.push(
+      () => server.stop(),
+      () => simulator.stop(),
+    );
+    const directory = await seedTenant(simulator, server, options.rows, folder);
+    const api = await freePort();
+    writeDocuments({ folder, api, clock: simulator.management }, directory, server, options.rows);
+    await init(join(folder, "countersign.yaml"), "crash.countersign.local/log");
+    const clock = await holdClock(simulator);
+    ends.push(() => clock.close());
+    const pauses = await startPauses();
+    ends.push(() => pauses.close());
+    let hear: (event: HoldEvent) => void = () => {};
+    await simulator.onHold((event) => hear(event));
+    const log = join(folder, "product.log");
+    let product: Product | null = null;
+    ends.push(() => product?.kill());
+    const start = (planted: string | null = null): Product => {
+      product = startProduct({ folder, pauseUrl: pauses.url, log, cache: options.cache, planted });
+      return product;
+    };
+    start();
+    const people = openSessions(`http://127.0.0.1:${api}`);
+    return {
+      folder,
+      log,
+      simulator,
+      server,
+      clock,
+      pauses,
+      people,
+      directory,
+      listenToHolds(listener) {
+        hear = listener;
+      },
+      get product() {
+        if (product === null) throw new Error("expected a product process, got none");
+        return product;
+      },
+      start,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { endProcess, root } from "./process.ts";
+
+/** One process of the product. */
+export interface Product {
+  readonly pid: number;
+  /** Real time (ms, `performance.now`) when the process was started. */
+  readonly startedAt: number;
+  /** Resolves when the API answers; rejects when the process ends before. */
+  readonly ready: Promise<void>;
+  /** SIGKILL, by pid; resolves when the process is gone. */
+  kill(): Promise<void>;
+}
+
+const readyDeadlineMs = 60_000;
+
+/** How the product is started; all of it is also what its user could type. */
+export interface ProductOptions {
+  readonly folder: string;
+  readonly pauseUrl: string;
+  /** Where stdout and stderr go. */
+  readonly log: string;
+  /** Folder in which Node keeps compiled code between starts. */
+  readonly cache: string;
+  /** Name of a planted bug (planted-hooks.mjs), or null for the product as it is. */
+  readonly planted: string | null;
+}
+
+export function startProduct(options: ProductOptions): Product {
+  const main = join(root, "packages/cli/src/main.ts");
+  const hooks = options.planted === null ? [] : ["--import", join(root, "tests/crash/planted-hooks.mjs")];
+  const startedAt = performance.now();
+  const child = spawn(
+    process.execPath,
+    [
+      ...hooks,
+      main,
+      "serve",
+      "--config",
+      join(options.folder, "countersign.yaml"),
+      "--role",
+      "all",
+      "--pause-url",
+      options.pauseUrl,
+    ],
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: options.cache,
+        ...(options.planted === null ? {} : { CRASH_PLANTED: options.planted }),
+      },
+    },
+  );
+  return {
+    pid: child.pid ?? 0,
+    startedAt,
+    ready: untilReady(child, options.log),
+    kill: () => endProcess(child, "SIGKILL"),
+  };
+}
+
+function untilReady(child: ChildProcess, log: string): Promise<void> {
+  const ready = new Promise<void>((resolve, reject) => {
+    let said = "";
+    const late = setTimeout(
+      () => reject(new Error(`expected the product to be ready within ${readyDeadlineMs} ms`)),
+      readyDeadlineMs,
+    );
+    const read = (text: string) => {
+      appendFileSync(log, text);
+      said = `${said}${text}`.slice(-4_000);
+      if (!said.includes("ready at ")) return;
+      clearTimeout(late);
+      resolve();
+    };
+    child.stdout?.setEncoding("utf8").on("data", read);
+    child.stderr?.setEncoding("utf8").on("data", read);
+    child.once("exit", (code, signal) => {
+      clearTimeout(late);
+      reject(new Error(`expected the product to run, it ended with ${code ?? signal}: ${said.slice(-1_000)}`));
+    });
+  });
+  // A process that is killed before anybody waits for it is no unhandled failure.
+  ready.catch(() => {});
+  return ready;
+}

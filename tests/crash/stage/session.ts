@@ -1,0 +1,50 @@
+import { type Client, createClient, pathOf } from "@countersign/contract";
+import { passwordOf } from "./documents.ts";
+import type { Login } from "./names.ts";
+
+/** People at the API; their sessions live in the product's database and so outlast its crashes. */
+export interface Sessions {
+  readonly of: (login: Login) => Promise<Client>;
+  request(row: string): Promise<string>;
+  approve(login: Login, run: string, role: "app-owner" | "platform"): Promise<void>;
+  bundle(run: string): Promise<Uint8Array>;
+}
+
+export function openSessions(url: string): Sessions {
+  const tokens = new Map<Login, string>();
+  const headers = (login: Login): Record<string, string> => ({ authorization: `Bearer ${tokens.get(login)}` });
+  const of = async (login: Login): Promise<Client> => {
+    if (!tokens.has(login)) {
+      const { token } = await createClient(url, fetch).signIn({
+        body: { login, password: passwordOf(login), kind: "bearer" },
+      });
+      if (token === null) throw new Error(`expected a token for ${login}, got none`);
+      tokens.set(login, token);
+    }
+    return createClient(url, fetch, () => headers(login));
+  };
+  return {
+    of,
+    async request(row) {
+      const client = await of("cleo");
+      return (await client.requestRun({ body: { row, reason: "crash test" } })).run;
+    },
+    async approve(login, run, role) {
+      const client = await of(login);
+      const statement = await client.makeStatement({ params: { id: run }, body: { decision: "approve", role } });
+      await client.decide({
+        params: { id: run },
+        body: { statement: statement.statement, planDigest: statement.planDigest },
+        headers: { "if-match": `"${statement.planDigest}"` },
+      });
+    },
+    async bundle(run) {
+      await of("cleo");
+      const answer = await fetch(new URL(pathOf("getBundle", { id: run }), url), {
+        headers: { "x-countersign": "1", ...headers("cleo") },
+      });
+      if (!answer.ok) throw new Error(`expected the bundle of ${run}, got ${answer.status}`);
+      return new Uint8Array(await answer.arrayBuffer());
+    },
+  };
+}
