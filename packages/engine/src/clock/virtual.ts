@@ -10,6 +10,11 @@ const Tick = z.object({ now: z.iso.datetime({ offset: true }), seq: z.int().min(
 /** A tick is a line of JSON of well under this size; more is not the clock protocol. */
 const eventCharsMax = 4_096;
 const reconnectMs = 100;
+/**
+ * Work that does not sleep may wait for work that does (a shared token, a budget). When nothing has changed for so long
+ * (real time) and something sleeps, time may move to the earliest wake-up.
+ */
+const stillMs = 100;
 
 interface Sleeper {
   readonly until: number;
@@ -57,6 +62,17 @@ export async function virtualClock(url: string, warn: (message: string) => void)
     busy -= 1;
     changed += 1;
     if (busy === 0) void report();
+    else watchForStillness();
+  }
+
+  /** Reports in spite of work in progress when that work seems to wait for a sleeper. */
+  function watchForStillness(): void {
+    const before = changed;
+    setTimeout(() => {
+      if (changed !== before || busy === 0 || sleepers.size === 0) return;
+      void report(true);
+      watchForStillness();
+    }, stillMs).unref();
   }
 
   function fallAsleep(piece: Piece | undefined): void {
@@ -72,14 +88,14 @@ export async function virtualClock(url: string, warn: (message: string) => void)
   }
 
   /** Reports idle for the current tick, unless something began to work while the next due instant was read. */
-  async function report(): Promise<void> {
+  async function report(still = false): Promise<void> {
     if (reporting || closing.signal.aborted || seq < 0) return;
     reporting = true;
     try {
       for (;;) {
         const before = changed;
         const due = earliest(await Promise.all(sources.map((source) => source())));
-        if (busy > 0) return;
+        if (busy > 0 && (!still || changed !== before)) return;
         if (changed !== before) continue;
         // Rows that are due now have been offered to the dispatcher but not picked up yet: that is work, not idleness.
         if (due !== null && due <= now) {

@@ -11,7 +11,7 @@ import type { Pauses } from "./pauses.ts";
 import { awaitApproval } from "./phases/await-approval.ts";
 import { execute } from "./phases/execute.ts";
 import { held } from "./phases/held.ts";
-import type { Next } from "./phases/moves.ts";
+import { hold, type Next } from "./phases/moves.ts";
 import { overlap } from "./phases/overlap.ts";
 import type { Planner } from "./phases/plan.ts";
 import { retire } from "./phases/retire.ts";
@@ -172,9 +172,21 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const bytes = await store.plan(run.planDigest);
     if (bytes === null) throw new CountersignError("STATE_CONFLICT", `expected the plan of ${run.id}, got none`);
     const work = await RunWork.open({ store, services, frozen: thawPlan(bytes, run.planDigest), verbOf, run, worker });
+    let proven = false;
     while (!closedStates.has(work.state)) {
       if (stopped.signal.aborted)
         throw new CountersignError("LEASE_LOST", "expected a worker that goes on, got one that stops");
+      // `start` proves the authorisation itself; a run that is found in a state with effects is proven before the first.
+      if (work.state === "approved" || work.state === "scheduled") proven = true;
+      else if (!proven && hasEffects(work)) {
+        proven = true;
+        const problem = await options.guard.underWay(work);
+        if (problem !== null) {
+          await hold(work, problem);
+          at.hold = work.hold;
+          continue;
+        }
+      }
       if ((await phase(work)) === "released") return;
       at.hold = work.hold;
       await work.hear();
@@ -229,6 +241,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStop(worker).catch(() => {});
     },
   };
+}
+
+/** Whether this run's state may change something outside. */
+function hasEffects(work: RunWork): boolean {
+  const { state, data } = work;
+  if (state === "overlapping") return data.abandoned.length > 0;
+  return state === "executing" || state === "retiring" || state === "rolling_back";
 }
 
 /** Our own message, or a name only: the text of any other error may hold what an outside system said. */

@@ -18,6 +18,11 @@ export type StartVerdict =
 /** The executor's own judgement of a plan that others wrote. */
 export interface Guard {
   beforeFirstEffect(work: RunWork): Promise<StartVerdict>;
+  /**
+   * Null when the authorisation that this run has consumed is proven again; otherwise why it holds. Asked whenever a run
+   * is taken up in a state with effects: state, plan and journal are rows, and rows may have been written by anybody.
+   */
+  underWay(work: RunWork): Promise<Because | null>;
   /** Null when the old credential may be retired; otherwise why the run holds. */
   beforeRetirement(work: RunWork): Promise<Because | null>;
   /** Null when the old credential can carry the consumers again; otherwise why the run holds with both valid. */

@@ -20,6 +20,7 @@ import type { Ground } from "./ground.ts";
 import type { Guard, StartVerdict } from "./guard.ts";
 import type { Judge, Judgement } from "./judge.ts";
 import type { Because } from "./phases/moves.ts";
+import { assertRowFitsPlan } from "./row-check.ts";
 import type { RunWork } from "./run-work.ts";
 
 const horizonMs = 400 * 86_400_000;
@@ -58,6 +59,7 @@ export function createGuard(options: {
 
   /** Signatures over this plan, proven against the trust file and the roles that policy asks for now. */
   async function prove(work: RunWork, trust: Trust, required: Plan["approvals"]["require"]) {
+    await assertRowFitsPlan(store, work.row, work.plan);
     const rows = await store.approvals(work.id);
     const stored = rows.flatMap(({ statement, envelope }) =>
       statement === null || envelope === null ? [] : [{ statement, envelope }],
@@ -70,7 +72,21 @@ export function createGuard(options: {
     const missing = authorisation.statements.find((statement) => !logged.has(statement));
     if (missing !== undefined)
       throw new CountersignError("AUTHORISATION_INVALID", `expected approval ${missing} in the log, got none`);
-    return authorisation;
+    return { ...authorisation, entries };
+  }
+
+  async function underWay(work: RunWork): Promise<Because | null> {
+    try {
+      const { entries } = await prove(work, ground.trust(), work.plan.approvals.require);
+      const consumed = entries.some(
+        (entry) => entry.type === "run.authorised" && entry.data.planDigest === work.frozen.digest,
+      );
+      return consumed ? null : { code: "AUTHORISATION_INVALID" };
+    } catch (error) {
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+        return { code: error.code };
+      throw error;
+    }
   }
 
   async function assertClock(): Promise<void> {
@@ -130,7 +146,14 @@ export function createGuard(options: {
         return { code: "record-changed" };
       const [drift] = driftBetween(work.plan, judgement, own);
       if (drift !== undefined) return { code: drift.code };
-      await prove(work, ground.trust(), judgement.known === null ? [] : settingsOf(judgement.known).approvals.require);
+      const required = judgement.known === null ? [] : settingsOf(judgement.known).approvals.require;
+      const { entries } = await prove(work, ground.trust(), required);
+      // From the log, not from the run's working data, which is no evidence.
+      const cutOver = entries.findLast(
+        ({ type, data }) => type === "run.moved" && data.from === "executing" && data.to === "overlapping",
+      );
+      const overlapMs = work.plan.timing.overlapSeconds * 1_000;
+      if (cutOver === undefined || clock.now() < Date.parse(cutOver.at) + overlapMs) return { code: "overlap-not-over" };
       await options.checkpointer.checkpointNow();
       return null;
     } catch (error) {
@@ -157,7 +180,7 @@ export function createGuard(options: {
     return signsIn === true ? null : { code: signsIn === false ? "old-refused" : "old-not-shown" };
   }
 
-  return { beforeFirstEffect, beforeRetirement, beforeRollBack, frozen };
+  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, frozen };
 }
 
 function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[] {

@@ -15,7 +15,10 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
   await startOverIfValueLost(work, steps);
   for (const step of steps) {
     // The kill switch stops between two effects; what is in memory stays there until it is lifted.
-    if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, work.now + frozenMs);
+    if (await guard.frozen(work.plan.tenant.name)) {
+      if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
+      return releaseUntil(work, work.now + frozenMs);
+    }
     const result = await doStep(work, step);
     if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });
     if (result.kind === "failed") return rollBackBecause(work, { code: result.code, step: step.id });
