@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Connectors, CountersignError, closedStates, isCode, thawPlan, type Verb } from "@countersign/core";
+import { type Connectors, CountersignError, closedStates, type FrozenPlan, isCode, thawPlan, type Verb } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import type { Dispatch } from "../dispatch/index.ts";
 import type { ClaimedRun, Hold, RunRow, Store } from "../store/index.ts";
@@ -55,6 +55,8 @@ const dueMax = 500;
 const stopGraceMs = 1_500;
 /** A run whose work was interrupted is looked at again after this (domain time). */
 const interruptedMs = 5_000;
+/** The pause doubles with each interruption, up to this. */
+const interruptedMsMax = 60_000;
 
 /** Takes runs as they come due and moves each through its phases until it waits, holds or has ended. */
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -126,7 +128,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
         if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
         options.log("run.interrupted", { run: id, error: describe(error) });
         // Let go with a pause, so that another worker, or this one once it is well again, reconciles.
-        await store.release(at.hold, clock.now() + interruptedMs, clock.now()).catch(() => {});
+        const pauseMs = Math.min(interruptedMs * 2 ** Math.min(claimed.run.attempts - 1, 10), interruptedMsMax);
+        await store.release(at.hold, clock.now() + pauseMs, clock.now()).catch(() => {});
       }
     });
   }
@@ -159,6 +162,28 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return { ...run, data: kept };
   }
 
+  /** The run's plan, or null when what is stored is not what its digest says. */
+  async function planOf(run: RunRow): Promise<FrozenPlan | null> {
+    const bytes = run.planDigest === null ? null : await store.plan(run.planDigest);
+    if (run.planDigest === null || bytes === null) return null;
+    try {
+      return thawPlan(bytes, run.planDigest);
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error;
+      options.log("plan.refused", { run: run.id, error: describe(error) });
+      return null;
+    }
+  }
+
+  /** Without the plan that people approved nothing can go on: before the first effect the run ends, later it holds. */
+  async function refuse(run: RunRow, held: Hold): Promise<void> {
+    const to = run.state === "approved" || run.state === "scheduled" ? "blocked" : "held";
+    const because = { code: "AUTHORISATION_INVALID" };
+    const at = clock.now();
+    if (isOpenWithoutEffects(run.state)) return store.release(held, null, at);
+    await store.transition({ ...held, from: run.state, to, at, because, notBefore: null, release: true });
+  }
+
   /** Moves one run from phase to phase; `at.hold` is kept current for whoever has to let go of it. */
   async function drive(claimed: RunRow, at: { hold: Hold }): Promise<void> {
     let run = claimed;
@@ -168,10 +193,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
       run = planned;
       at.hold = { ...at.hold, fence: run.fence };
     }
-    if (run.planDigest === null) throw new CountersignError("STATE_CONFLICT", `expected a plan on ${run.id}, got none`);
-    const bytes = await store.plan(run.planDigest);
-    if (bytes === null) throw new CountersignError("STATE_CONFLICT", `expected the plan of ${run.id}, got none`);
-    const work = await RunWork.open({ store, services, frozen: thawPlan(bytes, run.planDigest), verbOf, run, worker });
+    const frozen = await planOf(run);
+    if (frozen === null) return refuse(run, at.hold);
+    const work = await RunWork.open({ store, services, frozen, verbOf, run, worker });
     let proven = false;
     while (!closedStates.has(work.state)) {
       if (stopped.signal.aborted)
@@ -241,6 +265,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStop(worker).catch(() => {});
     },
   };
+}
+
+/** A run that people may still decide on, or that waits for one: nothing to end or to hold. */
+function isOpenWithoutEffects(state: RunRow["state"]): boolean {
+  return state === "requested" || state === "planned" || state === "awaiting_approval" || state === "held";
 }
 
 /** Whether this run's state may change something outside. */
