@@ -213,6 +213,8 @@ begin
   if p_worker is null then
     raise exception 'expected the worker that holds the run' using errcode = '22023';
   end if;
+  -- The lock that the update needs is taken first: two that both share it could only wait for each other.
+  perform from run where id = p_run for no key update;
   perform cs.hold_still(p_run, p_fence, p_worker);
   if p_plan is not null then
     insert into plan (digest, run_id, body, frozen_at) values (cs.digest(p_plan), p_run, p_plan, p_at);
