@@ -2,7 +2,7 @@ import { type Connectors, CountersignError, type Scanner, type WorldReader } fro
 import type { z } from "zod";
 import { consumerConfirm } from "./consumer/confirm.ts";
 import { addPassword } from "./entra/add-password.ts";
-import type { Tenant } from "./entra/graph.ts";
+import { graphScope, type Tenant } from "./entra/graph.ts";
 import { prove } from "./entra/prove.ts";
 import { removePassword } from "./entra/remove-password.ts";
 import { entraScanner } from "./entra/scanner.ts";
@@ -69,7 +69,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
           tenantId: settings.id,
           clientId: client.clientId,
           secret: () => deps.readSecret(client.secret),
-          scope: `${graph.base.origin}/.default`,
+          scope: graphScope(settings, graph.base),
           budget: token,
         });
       return {

@@ -24,6 +24,11 @@ export interface Tenant {
   };
 }
 
+/** Scope of tokens for Graph: its own origin, unless the configuration names another resource. */
+export function graphScope(settings: Pick<TenantConfig, "graphAudience">, base: URL): string {
+  return `${(settings.graphAudience ?? base.origin).replace(/\/$/, "")}/.default`;
+}
+
 /** Finds a tenant by its name in the configuration. Throws CONFIG_INVALID. */
 export type Tenants = (name: string) => Tenant;
 

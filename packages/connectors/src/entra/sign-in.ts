@@ -3,7 +3,7 @@ import { z } from "zod";
 import { factOf } from "../kit/errors.ts";
 import type { Leave } from "../kit/leave.ts";
 import { clientCredentials, readOAuthError } from "../kit/token.ts";
-import type { Tenant } from "./graph.ts";
+import { graphScope, type Tenant } from "./graph.ts";
 import { type SignInVerdict, verdictOf } from "./sign-in-codes.ts";
 
 /** What one fresh sign-in showed. */
@@ -16,7 +16,7 @@ const Issued = z.object({ access_token: z.string().min(1), token_type: z.string(
 
 /**
  * Signs in once with `secret` as the application, past every cache: a raw request of its own.
- * `{graph}/.default` is granted to any application, even one without a single role, and so proves the secret alone.
+ * Graph's `.default` is granted to any application, even one without a single role, and so proves the secret alone.
  */
 export async function signInOnce(
   leave: Leave,
@@ -29,7 +29,7 @@ export async function signInOnce(
       name: "token.prove",
       method: "POST",
       url: tenant.authority.url(`/${tenant.settings.id}/oauth2/v2.0/token`),
-      form: clientCredentials(appId, secret, `${tenant.graph.base.origin}/.default`),
+      form: clientCredentials(appId, secret, graphScope(tenant.settings, tenant.graph.base)),
       retry: "safe",
       effect: false,
       expect: [200],

@@ -70,6 +70,8 @@ const Tenant = z.strictObject({
   id: guidField,
   authority: urlField.default("https://login.microsoftonline.com"),
   graph: urlField.default("https://graph.microsoft.com"),
+  /** Resource that tokens for Graph are asked for; only where it is not the origin of `graph`, as behind a gateway. */
+  graphAudience: urlField.optional(),
   reader: client,
   writer: client,
   ownExecutorAppIds: z.array(guidField).max(20).default([]),
