@@ -389,8 +389,8 @@ MOVES = {
     "requested": ("planned", "blocked", "withdrawn"),
     "planned": ("awaiting_approval", "withdrawn"),
     "awaiting_approval": ("approved", "rejected", "expired", "withdrawn", "superseded"),
-    "approved": ("scheduled", "executing", "superseded", "withdrawn", "expired"),
-    "scheduled": ("executing", "superseded", "withdrawn", "expired"),
+    "approved": ("scheduled", "executing", "superseded", "withdrawn", "expired", "blocked"),
+    "scheduled": ("executing", "superseded", "withdrawn", "expired", "blocked"),
     "executing": ("overlapping", "rolling_back", "held"),
     "overlapping": ("retiring", "rolling_back", "held", "superseded"),
     "retiring": ("completed", "overlapping", "held"),
@@ -472,6 +472,8 @@ ENTRIES = {
     "gate.checked": ("R", keys({
         "evidence": facts_map, "grade": one_of(*GRADES), "open": boolean, "reasons": list_of(code, 0, 64),
     })),
+    "sweep.intent": ("L", keys({"credential": an_id, "of": run_id, "step": step_id, "target": ids_map})),
+    "sweep.outcome": ("L", keys({"credential": an_id, "of": run_id, "outcome": outcome_word, "step": step_id})),
     "notice.sent": ("E", keys({
         "attempt": count, "channel": code, "kind": code, "outcome": outcome_word, "status": or_null(status),
     })),

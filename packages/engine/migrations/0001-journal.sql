@@ -27,7 +27,8 @@ insert into journal.may (role, type, direct) values
   ('cs_executor', 'run.closed', false), ('cs_executor', 'run.moved', false),
   ('cs_executor', 'run.requested', false), ('cs_executor', 'run.validated', true),
   ('cs_executor', 'service.started', true), ('cs_executor', 'service.stopped', true),
-  ('cs_executor', 'step.intent', false), ('cs_executor', 'step.outcome', false);
+  ('cs_executor', 'step.intent', false), ('cs_executor', 'step.outcome', false),
+  ('cs_executor', 'sweep.intent', true), ('cs_executor', 'sweep.outcome', true);
 
 -- One row: how many entries there are and the roots of the perfect subtrees that cover them, 32 bytes each, largest first.
 create table journal.log_state (

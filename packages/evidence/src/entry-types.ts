@@ -113,6 +113,9 @@ export const ENTRY_DATA = {
     open: boolean,
     reasons: list(code, 0, 64),
   }),
+  // A creation whose outcome stayed unknown was seen after all, perhaps after its run had closed: it is taken away.
+  "sweep.intent": object({ credential: id, of: runId, step: stepId, target: ids }),
+  "sweep.outcome": object({ credential: id, of: runId, outcome, step: stepId }),
   "notice.sent": object({
     attempt: count,
     channel: code,
@@ -149,6 +152,8 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "step.outcome": "run",
   "recovery.started": "either",
   "gate.checked": "run",
+  "sweep.intent": "log",
+  "sweep.outcome": "log",
   "notice.sent": "either",
   "attachment.erased": "log",
   "run.closed": "run",

@@ -85,6 +85,13 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
     open: false,
     reasons: ["old-key-used"],
   },
+  "sweep.intent": {
+    credential: "k1",
+    of: "run_01m83ccy40hawjha22zrrxsv9z",
+    step: "create",
+    target: { objectId: "o1" },
+  },
+  "sweep.outcome": { credential: "k1", of: "run_01m83ccy40hawjha22zrrxsv9z", outcome: "done", step: "create" },
   "notice.sent": { attempt: 1, channel: "mail", kind: "run.held", outcome: "unknown", status: null },
   "attachment.erased": { attachment: D, by: P, reasonDigest: D },
   "run.closed": { entries: 9, state: "completed" },

@@ -161,7 +161,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     connectors,
     guard: createGuard({ store, clock, connectors, ground, judge, checkpointer }),
     planner: createPlanner({ store, judge, ground }),
-    sweepTwins: (at, target, rules) => connectors.sweepMarkers(at, target, rules),
+    sweepTwins: (at, target, rules, dryRun) => connectors.sweepMarkers(at, target, rules, dryRun),
     pauses: options.pauseUrl === null ? noPauses : pausesOver(options.pauseUrl),
     liveness: config.liveness,
     build,

@@ -1,6 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Connectors, CountersignError, closedStates, type FrozenPlan, isCode, thawPlan, type Verb } from "@countersign/core";
+import {
+  type Connectors,
+  CountersignError,
+  closedStates,
+  type FrozenPlan,
+  isCode,
+  thawPlan,
+  type Verb,
+} from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import type { Dispatch } from "../dispatch/index.ts";
 import type { ClaimedRun, Hold, RunRow, Store } from "../store/index.ts";

@@ -153,7 +153,8 @@ export function createGuard(options: {
         ({ type, data }) => type === "run.moved" && data.from === "executing" && data.to === "overlapping",
       );
       const overlapMs = work.plan.timing.overlapSeconds * 1_000;
-      if (cutOver === undefined || clock.now() < Date.parse(cutOver.at) + overlapMs) return { code: "overlap-not-over" };
+      if (cutOver === undefined || clock.now() < Date.parse(cutOver.at) + overlapMs)
+        return { code: "overlap-not-over" };
       await options.checkpointer.checkpointNow();
       return null;
     } catch (error) {

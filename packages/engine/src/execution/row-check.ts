@@ -22,5 +22,8 @@ export async function assertRowFitsPlan(store: Store, row: RunRow, plan: Plan): 
   }
   const policy = (await store.attachment(plan.policyDigest))?.bytes ?? null;
   if (policy === null || digestOf(policy) !== plan.policyDigest)
-    throw new CountersignError("AUTHORISATION_INVALID", "expected the stored policy to have its digest, got other bytes");
+    throw new CountersignError(
+      "AUTHORISATION_INVALID",
+      "expected the stored policy to have its digest, got other bytes",
+    );
 }

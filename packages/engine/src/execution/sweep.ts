@@ -20,6 +20,8 @@ export type SweepTwins = (
   },
   target: { readonly tenant: string; readonly objectId: string; readonly appId: string },
   rules: { readonly keep: readonly string[]; readonly nonces: readonly string[] },
+  /** Only says what would be removed. */
+  dryRun: boolean,
 ) => Promise<{ readonly removed: readonly string[]; readonly strangers: readonly string[] }>;
 
 /**
@@ -69,21 +71,34 @@ export function createSweep(options: {
     if (created.some((other) => other.outcome === null)) return;
     const { target, tenant } = plan;
     if (target.kind !== "entra-application") return;
-    const found = await options.sweepTwins(
-      {
-        run: row.runId,
-        clock,
-        signal: lease.signal,
-        assertAlive: () => lease.assertAlive(),
-        effectSent: async () => {},
-      },
-      { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
-      // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
-      { keep, nonces: journal.filter((other) => other.step === row.step).map((other) => other.nonce) },
-    );
-    if (found.strangers.length > 0) options.log("sweep.stranger", { run: row.runId, credentials: found.strangers });
-    if (found.removed.length === 0) return;
-    options.log("sweep.removed", { run: row.runId, credentials: found.removed });
+    const look = (dryRun: boolean) =>
+      options.sweepTwins(
+        {
+          run: row.runId,
+          clock,
+          signal: lease.signal,
+          assertAlive: () => lease.assertAlive(),
+          effectSent: async () => {},
+        },
+        { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
+        // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
+        { keep, nonces: journal.filter((other) => other.step === row.step).map((other) => other.nonce) },
+        dryRun,
+      );
+    const seen = await look(true);
+    if (seen.strangers.length > 0) options.log("sweep.stranger", { run: row.runId, credentials: seen.strangers });
+    if (seen.removed.length === 0) return;
+    // The run may have closed long ago, so these entries stand beside its chain and name it.
+    const of = { of: row.runId, step: row.step };
+    const where = { appId: target.appId, objectId: target.objectId, tenantId: tenant.id };
+    for (const credential of seen.removed)
+      await store.append({ type: "sweep.intent", data: { credential, ...of, target: where } }, clock.now());
+    const done = new Set((await look(false)).removed);
+    for (const credential of seen.removed) {
+      const outcome = done.has(credential) ? "done" : "unknown";
+      await store.append({ type: "sweep.outcome", data: { credential, ...of, outcome } }, clock.now());
+    }
+    options.log("sweep.removed", { run: row.runId, credentials: [...done] });
     await store.stepResolve({ run: row.runId, ...row }, clock.now());
   }
 

@@ -1,4 +1,13 @@
-import { CountersignError, type Finding, makePlan, nextOpening, risksOf, rulesOf, settingsOf } from "@countersign/core";
+import {
+  CountersignError,
+  type Finding,
+  type FrozenPlan,
+  makePlan,
+  nextOpening,
+  risksOf,
+  rulesOf,
+  settingsOf,
+} from "@countersign/core";
 import type { EntryInput, Hold, RunRow, Store } from "../../store/index.ts";
 import type { StepServices } from "../context.ts";
 import type { Ground } from "../ground.ts";
@@ -46,30 +55,30 @@ export function createPlanner(options: {
         findings: judgement.findings.map(findingOf),
         data: runDataFacts(emptyRunData),
       } as const;
-      if (judgement.blocked || judgement.known === null) {
-        const because = {
-          code: judgement.findings.find((finding) => finding.result === "block")?.code ?? "not-governed",
-        };
-        const notices = [
-          {
-            kind: "run.blocked",
-            channel: "owners",
-            key: `${run.id}:blocked`,
-            payload: { application: run.targetKey, because },
-          },
-        ];
+      const block = async (code: string): Promise<null> => {
+        const payload = { application: run.targetKey, because: { code } };
         await store.transition({
           ...shared,
           to: "blocked",
-          because,
+          because: { code },
           release: true,
           entries: [validated],
           policyDigest: judgement.policyDigest,
-          notices,
+          notices: [{ kind: "run.blocked", channel: "owners", key: `${run.id}:blocked`, payload }],
         });
         return null;
+      };
+      const blocking = judgement.findings.find((finding) => finding.result === "block");
+      if (judgement.blocked || judgement.known === null) return block(blocking?.code ?? "not-governed");
+      let frozenPlan: FrozenPlan;
+      try {
+        frozenPlan = freeze(run, judgement, judgement.known, now);
+      } catch (error) {
+        // Validation passed, but the procedure has no safe order for this row: said, not retried for ever.
+        if (!(error instanceof CountersignError) || error.code !== "PLAN_BLOCKED") throw error;
+        return block("no-procedure-for-this");
       }
-      const { plan, bytes, digest: planDigest } = freeze(run, judgement, judgement.known, now);
+      const { plan, bytes, digest: planDigest } = frozenPlan;
       const procedure = `${plan.procedure.name}@${plan.procedure.major}`;
       const frozen: EntryInput = {
         type: "plan.frozen",

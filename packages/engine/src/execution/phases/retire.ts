@@ -6,6 +6,7 @@ import { recordLedger } from "./ledger.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
 
 const retryMs = 10 * 60_000;
+const passing: ReadonlySet<string> = new Set(["frozen", "world-unreadable", "CLOCK_SKEWED"]);
 
 /**
  * retiring: the point of no return. Authorisation, world and gate are checked once more, right before the exact
@@ -16,6 +17,8 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
   const begun = steps.some((step) => work.attempts(step.id, "do").length > 0);
   if (!begun) {
     const problem = await guard.beforeRetirement(work);
+    // What passes by itself is waited for; everything else is for a person.
+    if (problem !== null && passing.has(problem.code)) return releaseUntil(work, work.now + retryMs);
     if (problem !== null) return hold(work, problem);
     if (work.asked === "roll-back" || !(await readGate(work)))
       return move(work, "overlapping", { because: { code: "gate-shut" } });
