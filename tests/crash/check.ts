@@ -1,4 +1,4 @@
-import type { Journal, Observation } from "./observe.ts";
+import type { Journal, JournalStep, Observation } from "./observe.ts";
 import { consumersOf } from "./stage/names.ts";
 import type { Effect } from "./stage/simulator.ts";
 
@@ -165,7 +165,7 @@ function checkOrder(effects: readonly Effect[], journal: Journal | null, when: s
   for (const { name, is, steps } of changes) {
     const made = changed.filter(is);
     must(made.length === 0 || authorised, "I4", `expected no ${name} before run.authorised, got one ${when}`);
-    const intended = (journal?.steps ?? []).filter(({ step, direction }) => steps.test(`${direction}:${step}`));
+    const intended = (journal?.steps ?? []).filter((row) => names(row).some((label) => steps.test(label)));
     must(
       made.length <= intended.length,
       "I6",
@@ -190,7 +190,8 @@ const changes: readonly { readonly name: string; readonly is: (effect: Effect) =
     {
       name: "removePassword",
       is: ({ op }) => op === "application.removePassword",
-      steps: /^(do:retire|discard:create)$/,
+      // An attempt to create whose value is lost is taken back under the marker of its own intent.
+      steps: /^(do:retire|discard:create|lost:create)$/,
     },
     {
       name: "store",
@@ -208,6 +209,11 @@ const changes: readonly { readonly name: string; readonly is: (effect: Effect) =
       steps: /^(do:create|discard:create|do:retire)$/,
     },
   ];
+
+/** `direction:step`; an attempt that is not done also counts as lost. */
+function names({ step, direction, outcome }: JournalStep): string[] {
+  return [`${direction}:${step}`, ...(direction === "do" && outcome !== "done" ? [`lost:${step}`] : [])];
+}
 
 function removes(effect: Effect, old: string): boolean {
   if (effect.op === "application.removePassword") return effect.target.keyId === old;

@@ -6,7 +6,7 @@ const callPositions = ["after-send", "after-effect", "after-answer"] as const;
 /** Positions of a journaled attempt: the product announces them and waits. */
 const journalPositions = ["before-intent", "after-intent", "after-answer", "after-commit"] as const;
 
-/** What the simulator matches a request by; `{row}` stands for the row's name, `{app}` for its application's id. */
+/** What the simulator matches a request by; `{row}` stands for the row's name, `{app}` for its application, `{reader}` and so on for our callers. */
 export interface CallShape {
   readonly op: string;
   readonly match: Readonly<Record<string, string>>;
@@ -49,7 +49,7 @@ export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Director
   const calls = [...counted].flatMap(([label, { shape, count }]) =>
     range(count).flatMap((nth) =>
       positionsOf(shape.op).map((position): CrashPoint => {
-        const fresh = nth > (again.get(label)?.count ?? 0) || isOwnToken(shape, directory);
+        const fresh = nth > (again.get(label)?.count ?? 0) || isOwnToken(shape);
         return {
           name: `${procedure}/${label}#${nth}@${position}`,
           procedure,
@@ -118,7 +118,7 @@ function shapeOf(
   if (typeof target.appId !== "string") return { label: op, shape: { op, match: {} } };
   const caller = Object.entries(directory.callers).find(([, { clientId }]) => clientId === target.appId);
   if (caller !== undefined)
-    return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: caller[1].clientId } } };
+    return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: `{${caller[0]}}` } } };
   return { label: `${op}[app]`, shape: { op, match: { appId: "{app}" } } };
 }
 
@@ -130,12 +130,10 @@ function firstWords(text: string): string {
 /** A shape's fields with the names of one row in them. */
 export function matchFor(shape: CallShape, row: Row, directory: Directory): Record<string, string> {
   const appId = directory.applications.find(({ name }) => name === row.name)?.appId ?? "";
-  return Object.fromEntries(
-    Object.entries(shape.match).map(([key, value]) => [
-      key,
-      value.replaceAll("{row}", row.name).replaceAll("{app}", appId),
-    ]),
-  );
+  const callers = Object.entries(directory.callers).map(([name, { clientId }]) => [`{${name}}`, clientId] as const);
+  const names = [["{row}", row.name], ["{app}", appId], ...callers] as const;
+  const filled = (text: string) => names.reduce((done, [name, value]) => done.replaceAll(name, value), text);
+  return Object.fromEntries(Object.entries(shape.match).map(([key, value]) => [key, filled(value)]));
 }
 
 /** The simulator's own rule: `text` is part of the statement, everything else is equal. */
@@ -147,10 +145,8 @@ function fits(shape: CallShape, effect: Effect, row: Row, directory: Directory):
 }
 
 /** Our callers' tokens are kept for an hour of domain time: when one is due depends on the runs before. */
-function isOwnToken(shape: CallShape, directory: Directory): boolean {
-  return (
-    shape.op === "token" && Object.values(directory.callers).some(({ clientId }) => clientId === shape.match.appId)
-  );
+function isOwnToken({ op, match }: CallShape): boolean {
+  return op === "token" && match.appId !== "{app}";
 }
 
 function range(count: number): number[] {

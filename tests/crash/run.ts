@@ -72,6 +72,10 @@ async function cleanRuns(options: CrashOptions, cache: string) {
   const rows = procedures.flatMap((procedure) => rowsOf(procedure, 2));
   const lane = await startLane({ seed: options.seed * 100, rows, cache });
   try {
+    // Node writes its compile cache when a process ends by itself: all later ones, which are killed, start from it.
+    await lane.product.ready;
+    await lane.product.end();
+    lane.start();
     const points: CrashPoint[] = [];
     const violations: Violation[] = [];
     for (const procedure of procedures) {

@@ -39,7 +39,7 @@ export async function startLane(options: {
   readonly cache: string;
 }): Promise<Lane> {
   const folder = mkdtempSync(join(tmpdir(), "countersign-crash-"));
-  const ends: (() => Promise<unknown> | unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
+  const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
   const stop = async () => {
     for (const end of ends.splice(0).reverse()) {
       try {

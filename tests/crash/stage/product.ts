@@ -12,6 +12,8 @@ export interface Product {
   readonly ready: Promise<void>;
   /** SIGKILL, by pid; resolves when the process is gone. */
   kill(): Promise<void>;
+  /** Ends it as Ctrl-C does. */
+  end(): Promise<void>;
 }
 
 const readyDeadlineMs = 60_000;
@@ -59,6 +61,7 @@ export function startProduct(options: ProductOptions): Product {
     startedAt,
     ready: untilReady(child, options.log),
     kill: () => endProcess(child, "SIGKILL"),
+    end: () => endProcess(child),
   };
 }
 
