@@ -11,6 +11,9 @@ const { values } = parseArgs({
   },
 });
 
+const ending = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => ending.abort());
+
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const report = await runCrash({
   seed: Number(values.seed),
@@ -18,6 +21,7 @@ const report = await runCrash({
   only: values.only === undefined ? null : new RegExp(values.only),
   lanes: Number(values.lanes),
   say,
+  signal: ending.signal,
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(

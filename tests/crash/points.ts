@@ -117,8 +117,7 @@ function shapeOf(
     return { label: `${op}[${target.vault}]`, shape: { op, match: { vault: target.vault, secret: "{row}" } } };
   if (typeof target.appId !== "string") return { label: op, shape: { op, match: {} } };
   const caller = Object.entries(directory.callers).find(([, { clientId }]) => clientId === target.appId);
-  if (caller !== undefined)
-    return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: `{${caller[0]}}` } } };
+  if (caller !== undefined) return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: `{${caller[0]}}` } } };
   return { label: `${op}[app]`, shape: { op, match: { appId: "{app}" } } };
 }
 

@@ -42,10 +42,7 @@ export function personId(login: Login): string {
 }
 
 /** Consumers of one row with the address each signs in from: what the inventory declares and the simulator hosts. */
-export function consumersOf({
-  name,
-  procedure,
-}: Row): readonly {
+export function consumersOf({ name, procedure }: Row): readonly {
   readonly name: string;
   readonly kind: "latest" | "pinned" | "copied" | "connection-file";
   readonly address: string;
