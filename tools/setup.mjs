@@ -184,15 +184,13 @@ function consoleBuilt(/** @type {string} */ digest) {
 /** @param {string} node @param {NodeJS.ProcessEnv} env @param {string} digest */
 function buildConsole(node, env, digest) {
   say("building the console (its sources changed)");
-  const vite = join(root, "node_modules/vite/bin/vite.js");
-  const done = spawnSync(node, [vite, "build", "--outDir", "dist", "--emptyOutDir"], {
-    cwd: join(root, "packages/console"),
+  const done = spawnSync(node, [join(root, "packages/console/build.mjs")], {
     encoding: "utf8",
-    env: { ...env, NODE_ENV: "production" },
+    env,
     stdio: ["ignore", "pipe", "pipe"],
   });
   if (done.status !== 0) {
-    throw new SetUpError(`\`vite build\` in packages/console failed.\n${done.stdout}${done.stderr}`.trimEnd());
+    throw new SetUpError(`Building packages/console failed.\n${done.stdout}${done.stderr}`.trimEnd());
   }
   stamp("console", digest);
 }

@@ -7,7 +7,9 @@ const Now = createContext(0);
 export function NowProvider({ children }: { readonly children: ReactNode }) {
   const status = useStatus().data;
   const [ticks, setTicks] = useState({ base: 0, passed: 0 });
-  const base = status === undefined ? performance.timeOrigin + performance.now() : Date.parse(status.now);
+  // Until the server has said what time it is: one fixed moment, not another one with each rendering.
+  const [opened] = useState(() => performance.timeOrigin + performance.now());
+  const base = status === undefined ? opened : Date.parse(status.now);
   const ticking = status?.clock.kind === "system";
   useEffect(() => {
     setTicks({ base, passed: 0 });
