@@ -1,34 +1,43 @@
-export * from "./errors.ts";
-export * from "./inventory/row.ts";
-export * from "./ports.ts";
-export * from "./secret-value.ts";
-export * from "./approval/quorum.ts";
-export * from "./plan/drift.ts";
-export * from "./plan/make.ts";
-export * from "./plan/plan.ts";
-export { procedureNamed, procedures } from "./procedure/index.ts";
-export { type Procedure, procedureDigest, type Settings } from "./procedure/procedure.ts";
-export * from "./run/states.ts";
 export * from "./approval/authorise.ts";
+export * from "./approval/quorum.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
+export * from "./errors.ts";
+export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
 export { type Inventory, parseInventory } from "./inventory/parse.ts";
+export * from "./inventory/row.ts";
 export { inScope, isPattern, matchesPattern } from "./inventory/scope.ts";
+export * from "./plan/drift.ts";
+export * from "./plan/make.ts";
+export * from "./plan/plan.ts";
+export { defaultPolicyYaml } from "./policy/default.ts";
+export { lintPolicy, type PolicyLint } from "./policy/lint.ts";
+export { type Policy, parsePolicy } from "./policy/parse.ts";
+export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
+export { type PolicyChange, whatIf } from "./policy/what-if.ts";
+export * from "./ports.ts";
+export { procedureNamed, procedures } from "./procedure/index.ts";
+export { type Procedure, procedureDigest, type Settings } from "./procedure/procedure.ts";
+export * from "./run/states.ts";
+export * from "./secret-value.ts";
 export { nextCron } from "./time/cron.ts";
 export { type DurationOptions, formatDuration, parseDuration } from "./time/duration.ts";
 export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
-export { defaultPolicyYaml } from "./policy/default.ts";
-export { type Policy, parsePolicy } from "./policy/parse.ts";
-export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
 export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";
-export { checkInventory, checkRow, type ConfigScopes, isProdValue, type RowProblem } from "./inventory/check.ts";
-export { lintPolicy, type PolicyLint } from "./policy/lint.ts";
-export { type PolicyChange, whatIf } from "./policy/what-if.ts";
 export { eligiblePeople, unmetRoles } from "./validation/approvers.ts";
 export type { Check, Finding, FindingResult } from "./validation/check.ts";
-export { type EnrolledPerson, isKnown, type Known, oldCredential, type Request, type Trigger, triggers, type ValidationInput } from "./validation/input.ts";
+export {
+  type EnrolledPerson,
+  isKnown,
+  type Known,
+  oldCredential,
+  type Request,
+  type Trigger,
+  triggers,
+  type ValidationInput,
+} from "./validation/input.ts";
 export { risksOf } from "./validation/risks.ts";
 export { lifetimeSeconds, overlapFloorSeconds, overlapSeconds, settingsOf } from "./validation/settings.ts";
 export { checks, isBlocked, rulesOf, validate } from "./validation/validate.ts";

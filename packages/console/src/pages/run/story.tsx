@@ -15,6 +15,8 @@ const waitWords: Readonly<Record<string, string>> = {
   "look-again": "Looks again",
 };
 
+const noticeText: Readonly<Record<string, string>> = { done: "delivered", logged: "in the log, no channel is set" };
+
 /** What has happened: steps with their attempts on one side, the story line by line on the other. */
 export function StoryView({ detail, plan }: { readonly detail: RunDetail; readonly plan: Plan | null }) {
   const now = useNow();
@@ -56,7 +58,7 @@ export function StoryView({ detail, plan }: { readonly detail: RunDetail; readon
                     {humanise(notice.kind)} by {notice.channel}
                   </span>
                   <Badge tone={notice.outcome === "done" ? "good" : "bad"}>
-                    {notice.outcome === "done" ? "delivered" : notice.outcome}
+                    {noticeText[notice.outcome] ?? notice.outcome}
                   </Badge>
                 </li>
               ))}

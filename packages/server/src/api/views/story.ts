@@ -33,7 +33,8 @@ export function noticesOf(entries: readonly RunEntry[]): RunDetail["notices"] {
       at,
       kind: data.kind,
       channel: data.channel,
-      outcome: data.outcome,
+      // Without a configured channel a notice stands in the process log and here, and that is what is said.
+      outcome: data.outcome === "done" && data.status === null ? "logged" : data.outcome,
       attempt: data.attempt,
     }));
 }
