@@ -40,7 +40,8 @@ interface Needs {
 }
 
 /** Looks again for a sign-in this often: the log is late by minutes, a session comes and goes. */
-const signInEveryMs = 60_000;
+const signInEveryMsMax = 60_000;
+const signInEveryMsMin = 5_000;
 const sessionEveryMs = 5_000;
 
 /**
@@ -123,11 +124,11 @@ async function usedBy(
     return { shown, expected: false, facts: { sessions: seen.length, missing }, lookAgainMs: sessionEveryMs };
   }
   if (params.tenant === undefined || params.appId === undefined || params.callers.length === 0) {
-    return { shown: false, expected: false, facts: { callers: 0 }, lookAgainMs: signInEveryMs };
+    return { shown: false, expected: false, facts: { callers: 0 }, lookAgainMs: signInEveryMsMax };
   }
   const log = await needs.signIns(ctx, params.tenant, params.appId, since);
   if (log === null)
-    return { shown: false, expected: false, facts: { report: "unavailable" }, lookAgainMs: signInEveryMs };
+    return { shown: false, expected: false, facts: { report: "unavailable" }, lookAgainMs: signInEveryMsMax };
   const own = new Set(ctx.outcomeOf("prove")?.requestIds ?? []);
   const keyId = (latest.tags["cs-keyid"] ?? needId(need(ctx, params.created), "keyId")).toLowerCase();
   const seen = new Set(
@@ -138,6 +139,7 @@ async function usedBy(
     shown: missing.length === 0,
     expected: true,
     facts: { callers: params.callers.length, missing },
-    lookAgainMs: signInEveryMs,
+    // A consumer that picks up within seconds is looked for again within seconds.
+    lookAgainMs: Math.min(signInEveryMsMax, Math.max(signInEveryMsMin, params.pickupSeconds * 1_000)),
   };
 }

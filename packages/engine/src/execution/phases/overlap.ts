@@ -9,10 +9,15 @@ import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "
 const pollMsMax = 10 * 60_000;
 
 /** How often an overdue run looks for its stragglers (domain time). */
-const overdueMs = 60_000;
+const overdueMsMax = 60_000;
 
 /** How often a shut gate is asked again (domain time). */
 const gateMsMax = 60 * 60_000;
+
+/** No wait is longer than the overlap itself: where that is seconds (profile test, real clock), an hour would never end. */
+function within(work: RunWork, ms: number): number {
+  return Math.min(ms, Math.max(work.plan.timing.overlapSeconds * 1_000, 1_000));
+}
 
 /**
  * overlapping: both credentials are valid. Consumers are confirmed by polls, each poll a row that comes due; when all
@@ -39,11 +44,11 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
   if (open > 0) {
     // Overdue: the gate's reading names who is left behind, and the owners are told.
     await readGate(work);
-    return releaseUntil(work, Math.max(lookAt, now + overdueMs));
+    return releaseUntil(work, Math.max(lookAt, now + within(work, overdueMsMax)));
   }
   if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
   if (await readGate(work)) return move(work, "retiring");
-  return releaseUntil(work, now + gateMsMax);
+  return releaseUntil(work, now + within(work, gateMsMax));
 }
 
 /** Looks at one consumer. Null: confirmed and journaled; a number: look again after so many ms. */
