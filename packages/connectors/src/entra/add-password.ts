@@ -95,7 +95,10 @@ export function addPassword(tenants: Tenants, connector: Verb["connector"]): Ver
 
     reconcile: async (ctx, params) => reconcile(ctx, params, tenants),
     undo: async (ctx, params, done) => removeMade(ctx, params, tenants, done.objectIds),
-    discard: async (ctx, params, objectIds) => removeMade(ctx, params, tenants, objectIds),
+    discard: async (ctx, params, objectIds) =>
+      typeof objectIds.keyId === "string"
+        ? removeMade(ctx, params, tenants, objectIds)
+        : removeMarked(ctx, params, tenants),
   };
 }
 
@@ -148,5 +151,25 @@ async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, ob
     objectIds: { keyId },
     facts: { status: gone.status, alreadyAbsent: gone.alreadyAbsent },
     requestIds: gone.requestIds,
+  };
+}
+
+/**
+ * Takes back an attempt whose keyId was never learned: what carries its marker is removed. Seeing nothing is no proof of
+ * absence; the sweep goes on looking for it.
+ */
+async function removeMarked(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Done> {
+  const tenant = tenants(params.tenant);
+  const application = await readApplication(ctx, tenant, params, "writer");
+  const removed: string[] = [];
+  for (const { keyId, marker } of markedBy(application, ctx.run)) {
+    if (marker.nonce !== ctx.nonce) continue;
+    await removeCredential(ctx, tenant, params, keyId);
+    removed.push(keyId);
+  }
+  return {
+    objectIds: {},
+    facts: removed.length > 0 ? { removed } : { absent: "not-proven" },
+    requestIds: [],
   };
 }

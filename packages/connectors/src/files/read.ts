@@ -1,7 +1,7 @@
 import { isCode } from "@countersign/core";
 import { z } from "zod";
-import { credentialsIn } from "../kit/role-credentials.ts";
 import type { Leave } from "../kit/leave.ts";
+import { credentialsIn } from "../kit/role-credentials.ts";
 import type { Records, StoredVersion, TargetQuestion, TargetReading } from "../kit/seams.ts";
 import { readText } from "./atomic.ts";
 import { confine } from "./confine.ts";

@@ -102,7 +102,7 @@ async function drive(
 
     const attempt = (last?.attempt ?? 0) + 1;
     const look = work.context(step, direction, attempt, newNonce());
-    const mismatch = await identityProblem(verb, step, look);
+    const mismatch = await identityProblem(work, verb, step, look);
     if (mismatch !== null) return mismatch;
 
     const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {});
@@ -198,7 +198,7 @@ async function reconcile(
   direction: "do" | "undo",
 ): Promise<StepResult | null> {
   const ctx = work.context(step, direction, open.attempt, open.nonce);
-  const mismatch = await identityProblem(verb, step, ctx);
+  const mismatch = await identityProblem(work, verb, step, ctx);
   if (mismatch !== null) return mismatch;
   if (direction === "undo" || verb.reconcile === undefined) {
     // An undo is idempotent by contract, and a verb without `reconcile` only looks or may be repeated as it is.
@@ -245,14 +245,23 @@ async function concludeError(
   return { kind: "failed", code: outcome === "unknown" ? "OUTSIDE_CONFLICT" : code, facts: {} };
 }
 
-async function identityProblem(verb: Verb<unknown>, step: PlanStep, ctx: VerbContext): Promise<StepResult | null> {
-  try {
-    const seen = await verb.identify(ctx, step.params);
-    if (sameFacts(seen, step.identity as Facts)) return null;
-    return { kind: "failed", code: "IDENTITY_MISMATCH", facts: {} };
-  } catch (error) {
-    if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
-    return { kind: "failed", code: error.code, facts: {} };
+async function identityProblem(
+  work: RunWork,
+  verb: Verb<unknown>,
+  step: PlanStep,
+  ctx: VerbContext,
+): Promise<StepResult | null> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const seen = await verb.identify(ctx, step.params);
+      if (sameFacts(seen, step.identity as Facts)) return null;
+      return { kind: "failed", code: "IDENTITY_MISMATCH", facts: {} };
+    } catch (error) {
+      if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
+      // Reading who answers changes nothing: what passes is waited for, as with the act itself.
+      if (!isPassing(error.code) || tries === attemptsMax) return { kind: "failed", code: error.code, facts: {} };
+      await work.pause(Math.min(backoffMs * 2 ** (tries - 1), backoffMsMax));
+    }
   }
 }
 
