@@ -7,6 +7,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     slice: { type: "string" },
     only: { type: "string" },
+    "no-planted": { type: "boolean", default: false },
     lanes: { type: "string", default: "3" },
   },
 });
@@ -20,6 +21,7 @@ const report = await runCrash({
   slice: values.slice === undefined ? null : Number(values.slice),
   only: values.only === undefined ? null : new RegExp(values.only),
   lanes: Number(values.lanes),
+  planted: !values["no-planted"],
   say,
   signal: ending.signal,
 });

@@ -109,9 +109,13 @@ function shapeOf(
   const { op, target } = effect;
   if (op.startsWith("postgres.")) {
     const role = String(target.role).replaceAll(row.name, "{row}");
-    if (op === "postgres.connect") return { label: `${op}[${role}]`, shape: { op, match: { role } } };
+    if (op === "postgres.connect")
+      return { label: `${op}[${role.replace("{row}", "role")}]`, shape: { op, match: { role } } };
     const text = firstWords(String(target.text).replaceAll(row.name, "{row}"));
-    return { label: `${op}[${role}: ${text.replaceAll('"', "")}]`, shape: { op, match: { role, text } } };
+    return {
+      label: `${op}[${role.replace("{row}", "role")}: ${text.replaceAll('"', "").replaceAll("{row}", "role")}]`,
+      shape: { op, match: { role, text } },
+    };
   }
   if (typeof target.vault === "string")
     return { label: `${op}[${target.vault}]`, shape: { op, match: { vault: target.vault, secret: "{row}" } } };

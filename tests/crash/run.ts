@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { check, type Violation } from "./check.ts";
 import { type Driven, drive, type Verdict } from "./drive.ts";
 import { type Observation, observe } from "./observe.ts";
+import { plantedBugs } from "./planted.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { randomOf, shuffled } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
@@ -19,6 +20,8 @@ export interface CrashOptions {
   readonly only: RegExp | null;
   /** Installations that work at the same time. */
   readonly lanes: number;
+  /** Also run the product with bugs that the checks must see. */
+  readonly planted: boolean;
   readonly say: (line: string) => void;
   /** Ends it early: lanes stop after the point they are at, and everything is cleared up. */
   readonly signal: AbortSignal;
@@ -54,6 +57,7 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
       done += 1;
       options.say(`[${done}/${points.length} ${Math.round((performance.now() - started) / 1_000)} s] ${line}`);
     };
+    const planting = options.planted ? await plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
     const lanes = await Promise.all(
       work.map((part, lane) =>
         runLane(part, { seed: options.seed * 100 + lane + 1, cache, told, signal: options.signal }),
@@ -62,10 +66,10 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const recoveries = lanes.flatMap((lane) => lane.recoveries).sort((a, b) => a - b);
     return {
       crashPoints: points.map(({ name }) => name),
-      violations: [...clean.violations, ...lanes.flatMap((lane) => lane.violations)],
+      violations: [...clean.violations, ...planting.violations, ...lanes.flatMap((lane) => lane.violations)],
       recoveryMsP95: Math.round(recoveries[Math.min(recoveries.length - 1, Math.floor(recoveries.length * 0.95))] ?? 0),
       secretsFound: clean.secretsFound + lanes.reduce((sum, lane) => sum + lane.secretsFound, 0),
-      plantedBugsCaught: 0,
+      plantedBugsCaught: planting.caught,
       seconds: Math.round((performance.now() - started) / 1_000),
     };
   } finally {
@@ -141,6 +145,42 @@ async function rotate(lane: Lane, row: Row, point: CrashPoint | null, verdict: V
 async function restart(lane: Lane): Promise<void> {
   await lane.product.kill();
   await lane.start().ready;
+}
+
+/** Runs the product with each planted bug; one that no check sees is a violation. */
+async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, cache: string) {
+  const rows = rowsOf("entra-client-secret", plantedBugs.length);
+  const lane = await startLane({ seed: options.seed * 100 + 99, rows, cache });
+  const violations: Violation[] = [];
+  let caught = 0;
+  try {
+    for (const [index, bug] of plantedBugs.entries()) {
+      const row = rows[index];
+      const point = points.find(({ name }) => name === `entra-client-secret/${bug.point}`) ?? null;
+      if (row === undefined || options.signal.aborted) break;
+      lane.plant(bug);
+      await restart(lane);
+      const { seen } = await rotate(lane, row, point, "land-at-once");
+      const found = [
+        ...check(seen, point !== null),
+        ...(bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : []),
+      ];
+      const isCaught = (bug.point === null || point !== null) && found.some(({ rule }) => rule === bug.caughtBy);
+      if (isCaught) caught += 1;
+      else
+        violations.push({
+          point: `planted/${bug.name}`,
+          rule: "planted",
+          sentence: `expected ${bug.caughtBy} to see it, got ${found.map(({ rule }) => rule).join(", ") || "nothing"}`,
+        });
+      options.say(
+        `planted bug ${bug.name}: ${isCaught ? "caught" : "NOT caught"} (${found.map(({ rule, sentence }) => `${rule}: ${sentence}`).join("; ")})`,
+      );
+    }
+    return { caught, violations };
+  } finally {
+    await lane.stop();
+  }
 }
 
 interface LaneResult {

@@ -8,7 +8,7 @@ import { writeDocuments } from "./documents.ts";
 import type { Row } from "./names.ts";
 import { type PauseServer, startPauses } from "./pauses.ts";
 import { freePort } from "./process.ts";
-import { type Product, startProduct } from "./product.ts";
+import { type PlantedBug, type Product, startProduct } from "./product.ts";
 import { openSessions, type Sessions } from "./session.ts";
 import { type Directory, type HoldEvent, type Simulator, startSimulator } from "./simulator.ts";
 import { seedTenant } from "./tenant.ts";
@@ -28,8 +28,10 @@ export interface Lane {
   listenToHolds(listener: (event: HoldEvent) => void): void;
   /** The product's present process. */
   readonly product: Product;
-  /** Starts the product; the caller has ended the one before. `planted`: with that bug. */
-  start(planted?: string | null): Product;
+  /** Starts the product; the caller has ended the one before. */
+  start(): Product;
+  /** From the next start on the product has this bug; null: none. */
+  plant(bug: PlantedBug | null): void;
   stop(): Promise<void>;
 }
 
@@ -72,7 +74,8 @@ export async function startLane(options: {
     const log = join(folder, "product.log");
     let product: Product | null = null;
     ends.push(() => product?.kill());
-    const start = (planted: string | null = null): Product => {
+    let planted: PlantedBug | null = null;
+    const start = (): Product => {
       product = startProduct({ folder, pauseUrl: pauses.url, log, cache: options.cache, planted });
       return product;
     };
@@ -95,6 +98,9 @@ export async function startLane(options: {
         return product;
       },
       start,
+      plant(bug) {
+        planted = bug;
+      },
       stop,
     };
   } catch (error) {

@@ -10,12 +10,26 @@ export interface Product {
   readonly startedAt: number;
   /** Resolves when the API answers; rejects when the process ends before. */
   readonly ready: Promise<void>;
+  /** True once the process has ended although nobody killed it: it fenced itself, as one does whose lease ran out. */
+  readonly fenced: () => boolean;
   /** SIGKILL, by pid; resolves when the process is gone. */
   kill(): Promise<void>;
   /** Ends it as Ctrl-C does. */
   end(): Promise<void>;
 }
 
+/** A change of the product's source that breaks a promise: the checks must see it. */
+export interface PlantedBug {
+  readonly name: string;
+  /** End of the source file's path. */
+  readonly file: string;
+  /** Stands in it exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** With it the product ends when its lease was lost; whoever runs it starts it again. */
+const fencedCode = 70;
 const readyDeadlineMs = 60_000;
 
 /** How the product is started; all of it is also what its user could type. */
@@ -26,8 +40,8 @@ export interface ProductOptions {
   readonly log: string;
   /** Folder in which Node keeps compiled code between starts. */
   readonly cache: string;
-  /** Name of a planted bug (planted-hooks.mjs), or null for the product as it is. */
-  readonly planted: string | null;
+  /** Planted by `planted-hooks.mjs` while Node loads the source; null: the product as it is. */
+  readonly planted: PlantedBug | null;
 }
 
 export function startProduct(options: ProductOptions): Product {
@@ -52,7 +66,7 @@ export function startProduct(options: ProductOptions): Product {
       env: {
         ...process.env,
         NODE_COMPILE_CACHE: options.cache,
-        ...(options.planted === null ? {} : { CRASH_PLANTED: options.planted }),
+        ...(options.planted === null ? {} : { CRASH_PLANTED: JSON.stringify(options.planted) }),
       },
     },
   );
@@ -60,6 +74,7 @@ export function startProduct(options: ProductOptions): Product {
     pid: child.pid ?? 0,
     startedAt,
     ready: untilReady(child, options.log),
+    fenced: () => child.exitCode === fencedCode,
     kill: () => endProcess(child, "SIGKILL"),
     end: () => endProcess(child),
   };
