@@ -96,6 +96,8 @@ async function takeLogin(ctx: VerbContext, params: Params, server: Server): Prom
   assertRole(server, params.role);
   const ended = await withSession(ctx, server, await rotator(server), async (client) => {
     const role = await readRole(client, params.role);
+    // Never enabled by this run and idle as before: there is nothing to take back.
+    if (parseMarker(role.marker)?.run !== ctx.run && !role.canLogin) return 0;
     if (parseMarker(role.marker)?.run !== ctx.run) {
       throw new CountersignError(
         "UNDO_IMPOSSIBLE",
