@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -7,7 +8,7 @@ beforeAll(async () => {
   stage = await Stage.open({ applications: names.map((name) => ({ name, consumers: ["latest"] as const })), policy: (yaml) => yaml.replaceAll("expiresAfter: P1D", "expiresAfter: PT3H") });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 describe("an approval", () => {
   it("is not given by who asked for the run", async () => {

@@ -3,6 +3,7 @@ import { canonicalBytes, type Json } from "@countersign/evidence";
 import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { personId } from "./documents.ts";
+import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -11,7 +12,7 @@ beforeAll(async () => {
   stage = await Stage.open({ applications: [...names, "bystander"].map((name) => ({ name: `app-${name}`, consumers: ["latest", "copied"] as const })) });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 type Owner = Pick<pg.Client, "query">;
 

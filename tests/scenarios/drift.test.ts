@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { personId } from "./documents.ts";
+import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -9,7 +10,7 @@ beforeAll(async () => {
   stage = await Stage.open({ applications: [...voiding, ...kept].map((name) => ({ name, consumers: ["latest", "copied"] as const })) });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 /** One approval is given, the world changes, the last approval completes the quorum: the executor has to notice by itself. */
 async function changeBetweenApprovals(application: string, change: () => Promise<unknown>): Promise<string> {

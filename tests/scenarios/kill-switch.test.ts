@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -6,7 +7,7 @@ beforeAll(async () => {
   stage = await Stage.open({ applications: ["app-waiting", "app-overlapping", "app-retiring"].map((name) => ({ name, consumers: ["latest", "copied"] as const })) });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 describe("the kill switch", () => {
   it("stops an approved run before its first effect, lets others roll back, and only security lifts it", async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { consumerTimes } from "./documents.ts";
+import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -16,7 +17,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 const longestPickupSeconds = Math.max(...Object.values(consumerTimes).map(({ pickup }) => pickup));
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { overlapSeconds } from "./documents.ts";
+import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -7,7 +8,7 @@ beforeAll(async () => {
   stage = await Stage.open({ applications: [{ name: "app-billing", expiresInDays: 13 }, { name: "app-later", expiresInDays: 200 }] });
 });
 afterAll(() => stage?.close());
-beforeEach(() => stage.tellOnFailure());
+beforeEach(() => tellOnFailure(stage));
 
 describe("a due secret", () => {
   it("is found by the daily scan, approved by two people, rotated, and removed only after overlap and last use", async () => {

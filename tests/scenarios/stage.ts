@@ -3,7 +3,6 @@
  * people who drive it over HTTP. Time is the tenant's virtual clock: `advance` returns when everybody has nothing left to
  * do at the new time, so nothing here waits for a while and hopes.
  */
-import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -13,9 +12,8 @@ import { type Answer, type Client, createClient, pathOf, ProblemError } from "@c
 import { embeddedAdmin, startEmbedded } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
-import { type KnobChange, type Simulator, startSimulator } from "@countersign/simulator";
+import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
-import { onTestFailed } from "vitest";
 import * as documents from "./documents.ts";
 import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
 import { openSink, type Sink } from "./sink.ts";
@@ -26,6 +24,14 @@ export interface StageOptions {
   readonly knobs?: KnobChange;
   /** Changes the documents before the installation is made. */
   readonly policy?: (yaml: string) => string;
+  /** Another way to start the tenant; it is in this process otherwise. */
+  readonly tenant?: () => Promise<StageTenant>;
+}
+
+/** A simulated tenant, here or in a process of its own. */
+export interface StageTenant {
+  readonly urls: Addresses;
+  close(): Promise<void>;
 }
 
 export type Run = Answer<"getRun">;
@@ -43,7 +49,8 @@ const busyLimitMs = 60_000;
 
 export class Stage {
   readonly folder: string;
-  readonly simulator: Simulator;
+  /** Addresses of the tenant. */
+  readonly urls: Addresses;
   readonly sink: Sink;
   readonly url: string;
   /** What the product logged. */
@@ -56,9 +63,9 @@ export class Stage {
   readonly #tokens = new Map<string, string>();
   #product: Running | null = null;
 
-  private constructor(made: { folder: string; simulator: Simulator; sink: Sink; url: string; directory: Directory; database: pg.ClientConfig; ends: (() => Promise<void>)[]; options: StageOptions }) {
+  private constructor(made: { folder: string; urls: Addresses; sink: Sink; url: string; directory: Directory; database: pg.ClientConfig; ends: (() => Promise<void>)[]; options: StageOptions }) {
     this.folder = made.folder;
-    this.simulator = made.simulator;
+    this.urls = made.urls;
     this.sink = made.sink;
     this.url = made.url;
     this.#directory = made.directory;
@@ -67,27 +74,39 @@ export class Stage {
     this.#applications = made.options.applications;
   }
 
-  /** Sets everything up and starts the product. */
+  /** Sets everything up and starts the product; ends what it has started when that fails. */
   static async open(options: StageOptions): Promise<Stage> {
+    const ends: (() => Promise<void>)[] = [];
+    try {
+      return await Stage.#setUp(options, ends);
+    } catch (error) {
+      for (const end of ends.reverse()) await end().catch(() => {});
+      throw error;
+    }
+  }
+
+  static async #setUp(options: StageOptions, ends: (() => Promise<void>)[]): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), "cs-stage-"));
     // As root the database server runs as another user, who has to get there.
     chmodSync(folder, 0o711);
-    const ends: (() => Promise<void>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
+    ends.push(async () => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, "files"));
     const server = await startEmbedded({ stateFolder: join(folder, "server"), sharedFolder: join(folder, "shared") });
     ends.push(() => server.stop("immediate"));
     const admin = await embeddedAdmin(server);
-    const simulator = await startSimulator({ seed: 7, knobs: "off", start: "2026-11-22T20:00:00.000Z" });
-    ends.push(() => simulator.close());
+    const tenant = await (options.tenant ?? startTenant)();
+    ends.push(() => tenant.close());
     const sink = await openSink();
     ends.push(() => sink.close());
-    await simulator.seed(documents.scenarioOf(options.applications, join(folder, "files")));
-    const directory = (await answerOf(simulator.urls.management, "GET", "/directory")) as Directory;
+    await answerOf(tenant.urls.management, "POST", "/seed", documents.scenarioOf(options.applications, join(folder, "files")));
+    const { management: managed } = tenant.urls;
+    const directory = (await answerOf(managed, "GET", "/directory")) as Directory;
+    const { urls } = (await answerOf(managed, "GET", "/")) as { urls: Addresses };
 
     const api = await freePort();
     const url = `http://127.0.0.1:${api}`;
     const { host, port, database } = admin.address;
-    const stage = new Stage({ folder, simulator, sink, url, directory, ends, options, database: { host, port, database, user: admin.user, password: admin.password } });
+    const stage = new Stage({ folder, urls, sink, url, directory, ends, options, database: { host, port, database, user: admin.user, password: admin.password } });
     await stage.#writePinned();
     const { callers } = directory;
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
@@ -95,7 +114,7 @@ export class Stage {
     secret("person.secret", documents.password);
     secret("hook.secret", sink.secret);
     secret("database.secret", `postgres://${admin.user}:${encodeURIComponent(admin.password)}@local:${port}/${database}?host=${encodeURIComponent(host)}&sslmode=disable`);
-    const { authority, graph, management, vaults } = simulator.urls;
+    const { authority, graph, management, vaults } = urls;
     const clientIds = { reader: callers.reader.clientId, writer: callers.writer.clientId, vault: callers.vault.clientId };
     const places = { management, authority, graph, vaults, tenantId: directory.tenant.id, callers: clientIds, api, hook: sink.url };
     stage.write("countersign.yaml", documents.configYaml(places, options.liveness ?? documents.stageLiveness));
@@ -128,11 +147,6 @@ export class Stage {
   async close(): Promise<void> {
     await this.stop();
     for (const end of this.#ends.splice(0).reverse()) await end().catch(() => {});
-  }
-
-  /** Shows what the product logged when the test at hand fails. */
-  tellOnFailure(): void {
-    onTestFailed(() => console.error(this.said.slice(-60).join("\n")));
   }
 
   path(name: string): string {
@@ -194,10 +208,16 @@ export class Stage {
     return client;
   }
 
-  /** Asks for a rotation and waits until it is planned (or blocked). Returns the run's id. */
-  async request(application: string, login: documents.Login = "cleo"): Promise<string> {
+  /** Asks for a rotation. Returns the run's id. */
+  async file(application: string, login: documents.Login = "cleo"): Promise<string> {
     const client = await this.as(login);
     const { run } = await client.requestRun({ body: { row: application, reason: "asked for on the stage" } });
+    return run;
+  }
+
+  /** Asks for a rotation and waits until it is planned (or blocked). Returns the run's id. */
+  async request(application: string, login: documents.Login = "cleo"): Promise<string> {
+    const run = await this.file(application, login);
     await this.settle();
     return run;
   }
@@ -261,7 +281,7 @@ export class Stage {
 
   /** A call to the simulator's management port. */
   manage(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> {
-    return answerOf(this.simulator.urls.management, method, path, body);
+    return answerOf(this.urls.management, method, path, body);
   }
 
   /** Acts on the tenant as somebody else with rights of their own would: never as the product. */
@@ -269,13 +289,13 @@ export class Stage {
     const { writer, vault } = this.#directory.callers;
     const isVault = path.startsWith("/secrets/");
     const who = isVault ? vault : writer;
-    const scope = isVault ? "https://vault.azure.net/.default" : `${this.simulator.urls.graph}/.default`;
-    const token = await fetch(new URL(`/${this.#directory.tenant.id}/oauth2/v2.0/token`, this.simulator.urls.authority), {
+    const scope = isVault ? "https://vault.azure.net/.default" : `${this.urls.graph}/.default`;
+    const token = await fetch(new URL(`/${this.#directory.tenant.id}/oauth2/v2.0/token`, this.urls.authority), {
       method: "POST",
       body: new URLSearchParams({ grant_type: "client_credentials", client_id: who.clientId, client_secret: who.clientSecret, scope }),
     });
     const { access_token: bearer } = (await token.json()) as { access_token: string };
-    const base = isVault ? this.simulator.urls.vaults.main : this.simulator.urls.graph;
+    const base = isVault ? this.urls.vaults.main : this.urls.graph;
     const answer = await fetch(new URL(isVault ? `${path}?api-version=7.6` : path, base), {
       method,
       headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
@@ -288,11 +308,11 @@ export class Stage {
 
   /** Everything that was changed for this application by callers from outside, in order. */
   effects(application: string): Promise<readonly Effect[]> {
-    return readEffects(this.simulator.urls.management, { name: application, ...this.idsOf(application) });
+    return readEffects(this.urls.management, { name: application, ...this.idsOf(application) });
   }
 
   figures(application: string): Promise<Figures> {
-    return readFigures(this.simulator.urls.management, application);
+    return readFigures(this.urls.management, application);
   }
 
   // Evidence and the database.
@@ -338,6 +358,13 @@ export class Stage {
   }
 }
 
+/** Seed, knobs and first instant that every stage begins with. */
+export const tenantStart = "2026-11-22T20:00:00.000Z";
+
+function startTenant(): Promise<StageTenant> {
+  return startSimulator({ seed: 7, knobs: "off", start: tenantStart });
+}
+
 /** The problem's code of a call that must be refused. */
 export async function refusal(call: Promise<unknown>): Promise<{ code: string; status: number }> {
   try {
@@ -347,11 +374,6 @@ export async function refusal(call: Promise<unknown>): Promise<{ code: string; s
     throw error;
   }
   throw new Error("expected a refusal, got an answer");
-}
-
-/** A name no other test uses, where one is needed. */
-export function unique(prefix: string): string {
-  return `${prefix}-${randomBytes(4).toString("hex")}`;
 }
 
 async function answerOf(base: string, method: string, path: string, body?: unknown): Promise<unknown> {
