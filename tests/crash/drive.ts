@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
-import { type AtCrash, type Journal, readJournal, runOf } from "./observe.ts";
+import { type AtCrash, readJournal, recoveriesOf, runOf } from "./observe.ts";
 import { type CrashPoint, matchFor } from "./points.ts";
 import type { Lane } from "./stage/lane.ts";
 import type { Row } from "./stage/names.ts";
@@ -25,8 +25,8 @@ export interface Driven {
 const runDeadlineMs = 90_000;
 const recoveryDeadlineMs = 15_000;
 const planningSeconds = 5;
-const stepSeconds = 600;
-const stepsMax = 80;
+const stepSeconds = 1_800;
+const stepsMax = 30;
 
 /** Rotates one row from request to end, killing the product at `point` (null: a clean run). */
 export async function drive(
@@ -201,19 +201,20 @@ class Crash {
     if (this.#verdict === "drop") await this.#decide("drop");
     const product = lane.start();
     await product.ready;
-    if (journal !== null && journal.worker !== null) await this.#untilTakenUp(journal, product.startedAt);
+    if (journal !== null && journal.worker !== null) {
+      const known = journal.entries.filter(({ type }) => type === "recovery.started").length;
+      await this.#untilTakenUp(journal.run, known, product.startedAt);
+    }
     await this.#decide("release");
     await lane.clock.thaw();
   }
 
-  async #untilTakenUp(before: Journal, startedAt: number): Promise<void> {
-    const known = before.entries.filter(({ type }) => type === "recovery.started").length;
+  async #untilTakenUp(run: string, known: number, startedAt: number): Promise<void> {
     for (;;) {
-      const now = await readJournal(this.#lane.server.admin, before.run);
-      const taken = now.entries.filter(({ type }) => type === "recovery.started").length > known;
+      const taken = (await recoveriesOf(this.#lane.server.admin, run)) > known;
       this.recoveryMs = performance.now() - startedAt;
       if (taken || this.recoveryMs > recoveryDeadlineMs) return;
-      await delay(10);
+      await delay(20);
     }
   }
 

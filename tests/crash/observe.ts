@@ -43,6 +43,15 @@ export async function runOf(
   return rows[0] ?? null;
 }
 
+/** How often a run was taken over from a worker that was lost. */
+export async function recoveriesOf(admin: pg.Client, run: string): Promise<number> {
+  const { rows } = await admin.query<{ count: string }>(
+    "select count(*) from journal.log_entry where run_id = $1 and type = 'recovery.started'",
+    [run],
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
 /** Reads it in one transaction, so that log and journal are of the same instant. */
 export async function readJournal(admin: pg.Client, run: string): Promise<Journal> {
   await admin.query("begin isolation level repeatable read read only");

@@ -12,53 +12,78 @@ const execution = "packages/engine/src/execution";
 export const plantedBugs: readonly Planted[] = [
   {
     name: "effect-before-intent",
-    file: `${execution}/step.ts`,
-    find: "    const row = await work.intend(step, direction, attempt,",
-    replace: `    if (verb.value === "yields") await act(work, verb, step, look, direction);
+    changes: [
+      {
+        file: `${execution}/step.ts`,
+        find: "    const row = await work.intend(step, direction, attempt,",
+        replace: `    if (verb.value === "yields") await act(work, verb, step, look, direction);
     const row = await work.intend(step, direction, attempt,`,
+      },
+    ],
     point: null,
     caughtBy: "I6",
   },
   {
     name: "unknown-taken-for-not-done",
-    file: `${execution}/step.ts`,
-    find: "const answer = await verb.reconcile(ctx, step.params);",
-    replace: 'const answer = { kind: "not-done", facts: {} };',
+    changes: [
+      {
+        file: `${execution}/step.ts`,
+        find: "const answer = await verb.reconcile(ctx, step.params);",
+        replace: 'const answer = { kind: "not-done", facts: {} };',
+      },
+    ],
     point: "journal do:create#1@after-answer",
     caughtBy: "I3",
   },
   {
     name: "published-value-taken-for-lost",
-    file: `${execution}/phases/execute.ts`,
-    find: 'if (open !== undefined && (open.outcome === null || open.outcome === "unknown")) {',
-    replace: "if (open === null) {",
+    changes: [
+      {
+        file: `${execution}/phases/execute.ts`,
+        find: 'if (open !== undefined && (open.outcome === null || open.outcome === "unknown")) {',
+        replace: "if (open === null) {",
+      },
+    ],
     point: "journal do:store#1@after-answer",
     caughtBy: "I3",
   },
   {
-    name: "overlap-cut-short",
-    file: `${execution}/phases/overlap.ts`,
-    find: "if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);",
-    replace: "if (open > 0) return releaseUntil(work, lookAt);",
+    name: "retired-without-a-gate",
+    changes: [
+      {
+        file: `${execution}/phases/overlap.ts`,
+        find: "if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);",
+        replace: 'return open > 0 ? releaseUntil(work, lookAt) : move(work, "retiring");',
+      },
+      { file: `${execution}/phases/retire.ts`, find: "if (!begun) {", replace: "if (begun === null) {" },
+    ],
     point: null,
     caughtBy: "I5",
   },
   {
     name: "authorisation-not-logged",
-    file: `${execution}/phases/start.ts`,
-    find: 'entries: [{ type: "run.authorised", data: verdict.authorised }],',
-    replace: "entries: [],",
+    changes: [
+      {
+        file: `${execution}/phases/start.ts`,
+        find: 'entries: [{ type: "run.authorised", data: verdict.authorised }],',
+        replace: "entries: [],",
+      },
+    ],
     point: null,
     caughtBy: "I4",
   },
   {
     name: "value-in-the-log",
-    file: `${execution}/step.ts`,
-    find: "if (done.value !== undefined) work.services.held.hold(work.id, done.value);",
-    replace: `if (done.value !== undefined) {
+    changes: [
+      {
+        file: `${execution}/step.ts`,
+        find: "if (done.value !== undefined) work.services.held.hold(work.id, done.value);",
+        replace: `if (done.value !== undefined) {
       work.services.held.hold(work.id, done.value);
       process.stderr.write(\`\${Buffer.from(done.value.reveal()).toString("base64url")}\\n\`);
     }`,
+      },
+    ],
     point: null,
     caughtBy: "I7",
   },

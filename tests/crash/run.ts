@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { check, type Violation } from "./check.ts";
 import { type Driven, drive, type Verdict } from "./drive.ts";
+import { missedFalsifications } from "./falsify.ts";
 import { type Observation, observe } from "./observe.ts";
 import { plantedBugs } from "./planted.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
@@ -94,7 +95,7 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       if (points.length > 0) await restart(lane);
       const cold = await rotate(lane, first, null, "drop");
       const warm = await rotate(lane, second, null, "drop");
-      violations.push(...check(cold.seen, false), ...check(warm.seen, false));
+      violations.push(...check(cold.seen, false), ...check(warm.seen, false), ...missedFalsifications(cold.seen));
       const run = ({ seen, driven }: Rotated) => ({
         row: seen.row,
         effects: seen.effects,

@@ -21,11 +21,13 @@ export interface Product {
 /** A change of the product's source that breaks a promise: the checks must see it. */
 export interface PlantedBug {
   readonly name: string;
-  /** End of the source file's path. */
-  readonly file: string;
-  /** Stands in it exactly once. */
-  readonly find: string;
-  readonly replace: string;
+  readonly changes: readonly {
+    /** End of the source file's path. */
+    readonly file: string;
+    /** Stands in it exactly once. */
+    readonly find: string;
+    readonly replace: string;
+  }[];
 }
 
 /** With it the product ends when its lease was lost; whoever runs it starts it again. */
