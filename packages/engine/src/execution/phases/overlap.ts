@@ -8,6 +8,9 @@ import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "
 /** How often an overlapping run looks at its consumers when nothing tells it otherwise (domain time). */
 const pollMsMax = 10 * 60_000;
 
+/** After the cut-over nothing new can be seen for so long, or for the pick-up delay when that is shorter (domain time). */
+const settledMs = 60_000;
+
 /** How often an overdue run looks for its stragglers (domain time). */
 const overdueMsMax = 60_000;
 
@@ -29,17 +32,17 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
   if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   await removeAbandoned(work);
   const now = work.now;
+  const until = work.data.overlapUntil ?? now;
   let lookAt = now + pollMsMax;
   let open = 0;
   for (const step of work.plan.steps.filter((candidate) => candidate.phase === "overlap")) {
     if (work.outcomeOf(step.id) !== undefined) continue;
-    const waitMs = await confirm(work, step);
+    const waitMs = freshMs(work, step, until) ?? (await confirm(work, step));
     if (waitMs === "refuted") return hold(work, { code: "consumer-refuted", step: step.id });
     if (waitMs === null) continue;
     open += 1;
     lookAt = Math.min(lookAt, now + Math.max(waitMs, 1_000));
   }
-  const until = work.data.overlapUntil ?? now;
   if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);
   if (open > 0) {
     // Overdue: the gate's reading names who is left behind, and the owners are told.
@@ -49,6 +52,17 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
   if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
   if (await readGate(work)) return move(work, "retiring");
   return releaseUntil(work, now + within(work, gateMsMax));
+}
+
+/**
+ * What was written and verified a moment ago cannot have been picked up yet: how long until a look can show more, ms;
+ * null when it is time to look. Later looks within the pick-up delay still find another writer.
+ */
+function freshMs(work: RunWork, step: PlanStep, until: number): number | null {
+  const consumer = work.plan.consumers.find(({ name }) => name === step.params.consumer);
+  const pickupMs = (consumer?.pickupSeconds ?? 0) * 1_000;
+  const since = work.now - (until - work.plan.timing.overlapSeconds * 1_000);
+  return since < Math.min(pickupMs, settledMs) ? pickupMs - since : null;
 }
 
 /** Looks at one consumer. Null: confirmed and journaled; a number: look again after so many ms. */
