@@ -30,9 +30,16 @@ export async function logEnd(management: string): Promise<number> {
  * The calls of one rotation since `after`, with its parallelism: an entry is written when its call is done, `latencyMs`
  * after it came in, so calls that ended less than that apart were under way together.
  */
-export async function wavesSince(management: string, after: number, of: { name: string; appId: string }, latencyMs: number): Promise<Waves> {
+export async function wavesSince(
+  management: string,
+  after: number,
+  of: { name: string; appId: string },
+  latencyMs: number,
+): Promise<Waves> {
   const { entries } = await pageAfter(management, after);
-  const own = entries.filter(({ target }) => target.appId === of.appId || target.secret === of.name || target.appId === undefined);
+  const own = entries.filter(
+    ({ target }) => target.appId === of.appId || target.secret === of.name || target.appId === undefined,
+  );
   const waves: OutsideCall[][] = [];
   let endedAt = Number.NEGATIVE_INFINITY;
   for (const { op, wall, target } of own) {

@@ -29,10 +29,15 @@ const windowOpens = "2026-11-22T21:00:00.000Z";
 const liveness = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 30_000, settleMs: 30_000 };
 
 /** N rotations at once against the same calls without anything around them. */
-export async function benchRotations(options: { readonly count: number; readonly latencyMs: number; readonly say: (line: string) => void }): Promise<RotationsReport> {
+export async function benchRotations(options: {
+  readonly count: number;
+  readonly latencyMs: number;
+  readonly say: (line: string) => void;
+}): Promise<RotationsReport> {
   const { count, latencyMs, say } = options;
   const consumers = ["latest", "copied"] as const;
-  const named = (prefix: string, n: number): StageApplication[] => Array.from({ length: n }, (_, index) => ({ name: `app-${prefix}${index}`, consumers }));
+  const named = (prefix: string, n: number): StageApplication[] =>
+    Array.from({ length: n }, (_, index) => ({ name: `app-${prefix}${index}`, consumers }));
   const ours = named("ours", count);
   const floor = named("floor", count);
   const warm = named("warm", 2);
@@ -44,7 +49,10 @@ export async function benchRotations(options: { readonly count: number; readonly
     policy: (yaml) =>
       yaml
         .replaceAll("spacing: PT5S", "spacing: PT0S")
-        .replaceAll("windows: always", `windows: [{ days: [MO, TU, WE, TH, FR, SA, SU], from: "21:00", to: "24:00", tz: UTC }]`),
+        .replaceAll(
+          "windows: always",
+          `windows: [{ days: [MO, TU, WE, TH, FR, SA, SU], from: "21:00", to: "24:00", tz: UTC }]`,
+        ),
   });
   try {
     const runs: string[] = [];
@@ -69,9 +77,16 @@ export async function benchRotations(options: { readonly count: number; readonly
       const mark = await logEnd(management);
       await letGo(stage, [second]);
       await until(stage, [second], "overlapping");
-      const waves = await wavesSince(management, mark, { name: warm[1]?.name ?? "", ...stage.idsOf(warm[1]?.name ?? "") }, latencyMs);
+      const waves = await wavesSince(
+        management,
+        mark,
+        { name: warm[1]?.name ?? "", ...stage.idsOf(warm[1]?.name ?? "") },
+        latencyMs,
+      );
       const callsPerRotation = waves.reduce((sum, wave) => sum + wave.length, 0);
-      say(`one rotation: ${callsPerRotation} calls, ${waves.length} of them one after another: ${waves.map((wave) => wave.map(({ op }) => op).join("+")).join(" ")}`);
+      say(
+        `one rotation: ${callsPerRotation} calls, ${waves.length} of them one after another: ${waves.map((wave) => wave.map(({ op }) => op).join("+")).join(" ")}`,
+      );
 
       say(`${count} rotations, ${inFlight} at a time, ${latencyMs} ms a call`);
       const rss = watchRss();
@@ -86,9 +101,16 @@ export async function benchRotations(options: { readonly count: number; readonly
       await stage.stop();
 
       say("the same calls without anything around them");
-      const world = (await stage.manage("GET", "/directory")) as Omit<FloorWorld, "tenantId" | "urls"> & { tenant: { id: string } };
+      const world = (await stage.manage("GET", "/directory")) as Omit<FloorWorld, "tenantId" | "urls"> & {
+        tenant: { id: string };
+      };
       const applications = floor.map(({ name }) => ({ name, ...stage.idsOf(name) }));
-      const floorSeconds = await runFloor({ urls: stage.urls, tenantId: world.tenant.id, callers: world.callers }, applications, waves, inFlight);
+      const floorSeconds = await runFloor(
+        { urls: stage.urls, tenantId: world.tenant.id, callers: world.callers },
+        applications,
+        waves,
+        inFlight,
+      );
       return {
         seconds: round(seconds),
         floorSeconds: round(floorSeconds),
@@ -106,12 +128,15 @@ export async function benchRotations(options: { readonly count: number; readonly
 
 /** Keeps approved runs from being due, so that the measurement chooses when they begin. */
 async function holdBack(stage: Stage, runs: readonly string[]): Promise<void> {
-  await stage.asDatabaseOwner((owner) => owner.query("update cs.run set not_before = null where id = any ($1)", [runs]));
+  await stage.asDatabaseOwner((owner) =>
+    owner.query("update cs.run set not_before = null where id = any ($1)", [runs]),
+  );
 }
 
 /** Makes them due now, and says so as the approving transition does. */
 async function letGo(stage: Stage, runs: readonly string[]): Promise<void> {
-  const due = "with due as (update cs.run set not_before = updated_at where id = any ($1) returning id) select pg_notify('cs_due', id) from due";
+  const due =
+    "with due as (update cs.run set not_before = updated_at where id = any ($1) returning id) select pg_notify('cs_due', id) from due";
   await stage.asDatabaseOwner((owner) => owner.query(due, [runs]));
 }
 
@@ -119,7 +144,10 @@ async function letGo(stage: Stage, runs: readonly string[]): Promise<void> {
 async function until(stage: Stage, runs: readonly string[], state: string): Promise<void> {
   await stage.asDatabaseOwner(async (owner) => {
     for (;;) {
-      const { rows } = await owner.query<{ state: string; n: string }>("select state, count(*) as n from cs.run where id = any ($1) group by state", [runs]);
+      const { rows } = await owner.query<{ state: string; n: string }>(
+        "select state, count(*) as n from cs.run where id = any ($1) group by state",
+        [runs],
+      );
       if (rows.length === 1 && rows[0]?.state === state) return;
       const stuck = rows.find((row) => !["approved", "scheduled", "executing", state].includes(row.state));
       if (stuck !== undefined) throw new Error(`expected rotations that succeed, got ${stuck.n} ${stuck.state}`);

@@ -5,7 +5,10 @@ import { refusal, Stage } from "./stage.ts";
 let stage: Stage;
 const names = ["own", "twice", "reject", "expire", "late", "withdraw", "begun", "forged"].map((name) => `app-${name}`);
 beforeAll(async () => {
-  stage = await Stage.open({ applications: names.map((name) => ({ name, consumers: ["latest"] as const })), policy: (yaml) => yaml.replaceAll("expiresAfter: P1D", "expiresAfter: PT3H") });
+  stage = await Stage.open({
+    applications: names.map((name) => ({ name, consumers: ["latest"] as const })),
+    policy: (yaml) => yaml.replaceAll("expiresAfter: P1D", "expiresAfter: PT3H"),
+  });
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
@@ -82,7 +85,10 @@ describe("an approval", () => {
     const run = await stage.request("app-begun");
     await stage.approve(run);
     await stage.advance(60);
-    expect(await refusal((await stage.as("cleo")).withdraw({ params: { id: run }, body: {} }))).toEqual({ code: "STATE_CONFLICT", status: 409 });
+    expect(await refusal((await stage.as("cleo")).withdraw({ params: { id: run }, body: {} }))).toEqual({
+      code: "STATE_CONFLICT",
+      status: 409,
+    });
     expect(await stage.stateOf(run)).toBe("overlapping");
   });
 
@@ -92,15 +98,23 @@ describe("an approval", () => {
     const shown = await ada.makeStatement({ params: { id: run }, body: { decision: "approve", role: "app-owner" } });
     const { statement, planDigest } = shown;
     const other = `sha256:${"0".repeat(64)}`;
-    const send = (client: typeof ada, body: { statement: string; planDigest: string }, ifMatch = `"${body.planDigest}"`) =>
-      refusal(client.decide({ params: { id: run }, body, headers: { "if-match": ifMatch } }));
-    const edited = (from: string, to: string) => Buffer.from(Buffer.from(statement, "base64").toString("utf8").replace(from, to)).toString("base64");
+    const send = (
+      client: typeof ada,
+      body: { statement: string; planDigest: string },
+      ifMatch = `"${body.planDigest}"`,
+    ) => refusal(client.decide({ params: { id: run }, body, headers: { "if-match": ifMatch } }));
+    const edited = (from: string, to: string) =>
+      Buffer.from(Buffer.from(statement, "base64").toString("utf8").replace(from, to)).toString("base64");
 
     expect(await send(ada, { statement, planDigest }, `"${other}"`)).toEqual({ code: "INPUT_INVALID", status: 428 });
     expect(await send(ada, { statement, planDigest: other })).toEqual({ code: "PLAN_DRIFTED", status: 412 });
-    expect(await send(ada, { statement: edited(planDigest, other), planDigest })).toMatchObject({ code: "INPUT_INVALID" });
+    expect(await send(ada, { statement: edited(planDigest, other), planDigest })).toMatchObject({
+      code: "INPUT_INVALID",
+    });
     expect(await send(ada, { statement: edited("app-owner", "security"), planDigest })).toMatchObject({ status: 403 });
-    expect(await send(ada, { statement: Buffer.from("{}").toString("base64"), planDigest })).toMatchObject({ status: 400 });
+    expect(await send(ada, { statement: Buffer.from("{}").toString("base64"), planDigest })).toMatchObject({
+      status: 400,
+    });
     expect((await send(ben, { statement, planDigest })).status).toBeGreaterThanOrEqual(400);
     expect((await stage.run(run)).approvals.given).toEqual([]);
   });

@@ -7,9 +7,31 @@ import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
 
 let stage: Stage;
-const names = ["plan", "digest", "copy", "missing", "role", "statement", "envelope", "target", "requester", "policy", "locks", "phase", "rollback", "overlap", "file-policy", "file-inventory"];
+const names = [
+  "plan",
+  "digest",
+  "copy",
+  "missing",
+  "role",
+  "statement",
+  "envelope",
+  "target",
+  "requester",
+  "policy",
+  "locks",
+  "phase",
+  "rollback",
+  "overlap",
+  "file-policy",
+  "file-inventory",
+];
 beforeAll(async () => {
-  stage = await Stage.open({ applications: [...names, "bystander"].map((name) => ({ name: `app-${name}`, consumers: ["latest", "copied"] as const })) });
+  stage = await Stage.open({
+    applications: [...names, "bystander"].map((name) => ({
+      name: `app-${name}`,
+      consumers: ["latest", "copied"] as const,
+    })),
+  });
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
@@ -49,7 +71,10 @@ const digest = (bytes: Uint8Array) => `sha256:${createHash("sha256").update(byte
 
 /** Replaces the plan by an edited one, with its digest recomputed wherever it stands outside the log. */
 async function replacePlan(owner: Owner, run: string, change: (plan: Record<string, Json>) => void): Promise<void> {
-  const { rows } = await owner.query<{ body: Buffer; digest: string; frozen_at: string }>("select * from cs.plan where run_id = $1", [run]);
+  const { rows } = await owner.query<{ body: Buffer; digest: string; frozen_at: string }>(
+    "select * from cs.plan where run_id = $1",
+    [run],
+  );
   const [old] = rows;
   if (old === undefined) throw new Error("expected a plan");
   const plan = JSON.parse(old.body.toString("utf8")) as Record<string, Json>;
@@ -74,7 +99,10 @@ describe("whoever owns the database changes nothing outside by", () => {
 
   it("editing the plan's bytes under the old digest", async () => {
     const state = await tamper("app-digest", (owner, run) =>
-      owner.query("update cs.plan set body = convert_to(replace(convert_from(body, 'UTF8'), 'app-digest', 'app-bystander'), 'UTF8') where run_id = $1", [run]),
+      owner.query(
+        "update cs.plan set body = convert_to(replace(convert_from(body, 'UTF8'), 'app-digest', 'app-bystander'), 'UTF8') where run_id = $1",
+        [run],
+      ),
     );
     expect(state).toBe("blocked");
   });
@@ -82,7 +110,10 @@ describe("whoever owns the database changes nothing outside by", () => {
   it("copying one person's approval to stand for the other's", async () => {
     const state = await tamper("app-copy", async (owner, run) => {
       await owner.query("delete from cs.approval where run_id = $1 and person = $2", [run, personId("ben")]);
-      await owner.query("insert into cs.approval select run_id, $2, plan_digest, 'platform', decision, level, statement_digest, evidence_digest, at from cs.approval where run_id = $1", [run, personId("ben")]);
+      await owner.query(
+        "insert into cs.approval select run_id, $2, plan_digest, 'platform', decision, level, statement_digest, evidence_digest, at from cs.approval where run_id = $1",
+        [run, personId("ben")],
+      );
     });
     expect(state).toBe("blocked");
   });
@@ -90,7 +121,9 @@ describe("whoever owns the database changes nothing outside by", () => {
   it("calling a run approved that one person has approved", async () => {
     const run = await stage.request("app-missing");
     await stage.decide("ada", run, "app-owner");
-    await stage.asDatabaseOwner((owner) => owner.query("update cs.run set state = 'approved', not_before = updated_at where id = $1", [run]));
+    await stage.asDatabaseOwner((owner) =>
+      owner.query("update cs.run set state = 'approved', not_before = updated_at where id = $1", [run]),
+    );
     await stage.advance(600);
     expect(await stage.effects("app-missing")).toEqual([]);
   });
@@ -104,42 +137,67 @@ describe("whoever owns the database changes nothing outside by", () => {
 
   it("editing a signed statement, with its digest recomputed", async () => {
     const state = await tamper("app-statement", async (owner, run) => {
-      const { rows } = await owner.query<{ digest: string; bytes: Buffer }>(`${stored.replace("digest from", "digest, bytes from")} statement_digest where run_id = $1 and role = 'platform'`, [run]);
+      const { rows } = await owner.query<{ digest: string; bytes: Buffer }>(
+        `${stored.replace("digest from", "digest, bytes from")} statement_digest where run_id = $1 and role = 'platform'`,
+        [run],
+      );
       const [old] = rows;
       if (old === undefined) throw new Error("expected a statement");
       const statement = JSON.parse(old.bytes.toString("utf8")) as Record<string, Json>;
       statement.expiresAt = "2027-12-31T00:00:00.000Z";
       const bytes = Buffer.from(canonicalBytes(statement));
-      await owner.query("insert into cs.attachment (digest, kind, bytes, stored_at) values ($1, 'statement', $2, 0)", [digest(bytes), bytes]);
-      await owner.query("update cs.approval set statement_digest = $2 where run_id = $1 and role = 'platform'", [run, digest(bytes)]);
+      await owner.query("insert into cs.attachment (digest, kind, bytes, stored_at) values ($1, 'statement', $2, 0)", [
+        digest(bytes),
+        bytes,
+      ]);
+      await owner.query("update cs.approval set statement_digest = $2 where run_id = $1 and role = 'platform'", [
+        run,
+        digest(bytes),
+      ]);
     });
     expect(state).toBe("blocked");
   });
 
   it("putting another person's envelope under an approval", async () => {
     const state = await tamper("app-envelope", (owner, run) =>
-      owner.query("update cs.approval a set evidence_digest = b.evidence_digest from cs.approval b where a.run_id = $1 and b.run_id = $1 and a.role = 'platform' and b.role = 'app-owner'", [run]),
+      owner.query(
+        "update cs.approval a set evidence_digest = b.evidence_digest from cs.approval b where a.run_id = $1 and b.run_id = $1 and a.role = 'platform' and b.role = 'app-owner'",
+        [run],
+      ),
     );
     expect(state).toBe("blocked");
   });
 
   it("pointing the run at another application", async () => {
     const { objectId, appId } = stage.idsOf("app-bystander");
-    await tamper("app-target", (owner, run) => owner.query("update cs.run set target_key = 'app-bystander', target = $2 where id = $1", [run, { objectId, appId }]));
+    await tamper("app-target", (owner, run) =>
+      owner.query("update cs.run set target_key = 'app-bystander', target = $2 where id = $1", [
+        run,
+        { objectId, appId },
+      ]),
+    );
   });
 
   it("naming another requester, so that nobody has approved what he asked for", async () => {
-    const state = await tamper("app-requester", (owner, run) => owner.query("update cs.run set requester = 'system:scanner' where id = $1", [run]));
+    const state = await tamper("app-requester", (owner, run) =>
+      owner.query("update cs.run set requester = 'system:scanner' where id = $1", [run]),
+    );
     expect(state).toBe("blocked");
   });
 
   it("editing the stored policy", async () => {
     const state = await tamper("app-policy", async (owner, run) => {
-      const { rows } = await owner.query<{ bytes: Buffer; digest: string }>("select a.bytes, a.digest from cs.attachment a join cs.run r on r.policy_digest = a.digest where r.id = $1", [run]);
+      const { rows } = await owner.query<{ bytes: Buffer; digest: string }>(
+        "select a.bytes, a.digest from cs.attachment a join cs.run r on r.policy_digest = a.digest where r.id = $1",
+        [run],
+      );
       const [old] = rows;
       if (old === undefined) throw new Error("expected a policy");
       const bytes = Buffer.from(old.bytes.toString("utf8").replaceAll("count: 1", "count: 0"));
-      await owner.query("insert into cs.attachment (digest, kind, bytes, stored_at) values ($1, 'policy', $2, 0)", [digest(bytes), bytes]);
+      await owner.query("insert into cs.attachment (digest, kind, bytes, stored_at) values ($1, 'policy', $2, 0)", [
+        digest(bytes),
+        bytes,
+      ]);
       await owner.query("update cs.run set policy_digest = $2 where id = $1", [run, digest(bytes)]);
     });
     expect(state).toBe("blocked");
@@ -147,7 +205,9 @@ describe("whoever owns the database changes nothing outside by", () => {
 
   it("moving a run into a phase with effects that nobody has authorised", async () => {
     const run = await stage.request("app-phase");
-    await stage.asDatabaseOwner((owner) => owner.query("update cs.run set state = 'executing', not_before = updated_at where id = $1", [run]));
+    await stage.asDatabaseOwner((owner) =>
+      owner.query("update cs.run set state = 'executing', not_before = updated_at where id = $1", [run]),
+    );
     await stage.advance(600);
     expect(await stage.effects("app-phase")).toEqual([]);
     expect(await stage.stateOf(run)).toBe("held");
@@ -173,7 +233,11 @@ describe("whoever owns the database changes nothing outside by", () => {
     await stage.approve(run);
     await stage.advance(3_600);
     expect(await stage.stateOf(run)).toBe("overlapping");
-    await stage.asDatabaseOwner((owner) => owner.query(`update cs.run set data = data || '{"overlapUntil": 1}', not_before = updated_at where id = $1`, [run]));
+    await stage.asDatabaseOwner((owner) =>
+      owner.query(`update cs.run set data = data || '{"overlapUntil": 1}', not_before = updated_at where id = $1`, [
+        run,
+      ]),
+    );
     await stage.advance(4 * 3_600);
     expect((await stage.effects("app-overlap")).map(({ op }) => op)).not.toContain("application.removePassword");
   });
@@ -182,7 +246,10 @@ describe("whoever owns the database changes nothing outside by", () => {
     const state = await tamper("app-locks", async (owner, run) => {
       const { tenant } = (await stage.manage("GET", "/directory")) as { tenant: { id: string } };
       const other = await owner.query<{ id: string }>("select id from cs.run where id <> $1 limit 1", [run]);
-      await owner.query("insert into cs.run_lock values ($1, $2, 'run')", [`application:${tenant.id}/${stage.idsOf("app-locks").objectId}`, other.rows[0]?.id]);
+      await owner.query("insert into cs.run_lock values ($1, $2, 'run')", [
+        `application:${tenant.id}/${stage.idsOf("app-locks").objectId}`,
+        other.rows[0]?.id,
+      ]);
       await owner.query(`update cs.run set data = data || '{"resumedAt": 1, "overlapUntil": 1}' where id = $1`, [run]);
     });
     expect(state).toBe("scheduled");
@@ -193,7 +260,10 @@ describe("a document edited on disk and not accepted", () => {
   it("lets nothing begin, whatever it would allow: policy", async () => {
     const run = await approvedRun("app-file-policy");
     const before = stage.read("policy.yaml");
-    stage.write("policy.yaml", before.replaceAll("separation: [requester-cannot-approve, one-person-one-role]", "separation: []"));
+    stage.write(
+      "policy.yaml",
+      before.replaceAll("separation: [requester-cannot-approve, one-person-one-role]", "separation: []"),
+    );
     const state = await letGo(run);
     expect(await stage.effects("app-file-policy")).toEqual([]);
     expect(state).toBe("scheduled");

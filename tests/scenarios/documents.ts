@@ -55,7 +55,13 @@ export interface Liveness {
 }
 
 /** Short enough that a fault that swallows an answer costs a second; a lease that survives two busy cores. */
-export const stageLiveness: Liveness = { leaseMs: 8_000, beatMs: 500, freshMs: 4_000, callDeadlineMs: 1_000, settleMs: 1_000 };
+export const stageLiveness: Liveness = {
+  leaseMs: 8_000,
+  beatMs: 500,
+  freshMs: 4_000,
+  callDeadlineMs: 1_000,
+  settleMs: 1_000,
+};
 
 /** Pick-up delay of each kind of consumer and how often it signs in, seconds. */
 export const consumerTimes = {
@@ -67,7 +73,11 @@ export const consumerTimes = {
 export const overlapSeconds = 6 * 3_600;
 
 /** Source address of a consumer's sign-ins. */
-export function addressOf(applications: readonly StageApplication[], name: string, kind: keyof typeof consumerTimes): string {
+export function addressOf(
+  applications: readonly StageApplication[],
+  name: string,
+  kind: keyof typeof consumerTimes,
+): string {
   const index = applications.findIndex((application) => application.name === name);
   return `10.1.${index}.${10 + Object.keys(consumerTimes).indexOf(kind)}`;
 }
@@ -86,7 +96,11 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
     })),
     vaults: [{ name: "main" }, { name: "partner" }, { name: "other" }],
     vaultEntries: applications.flatMap(({ name }) =>
-      ["main", "partner", "other"].map((vault) => ({ vault, secret: name, from: { application: name, secret: "current" } })),
+      ["main", "partner", "other"].map((vault) => ({
+        vault,
+        secret: name,
+        from: { application: name, secret: "current" },
+      })),
     ),
     access: applications.flatMap(({ name }) =>
       ["main", "partner"].map((vault) => ({ application: name, vault, secret: name, role: "user" })),
@@ -96,7 +110,9 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
         name: `${application.name}-${kind}`,
         kind: `entra-${kind}`,
         application: application.name,
-        ...(kind === "pinned" ? { file: `${files}/${application.name}.ref` } : { vault: kind === "latest" ? "main" : "partner", secret: application.name }),
+        ...(kind === "pinned"
+          ? { file: `${files}/${application.name}.ref` }
+          : { vault: kind === "latest" ? "main" : "partner", secret: application.name }),
         intervalSeconds: consumerTimes[kind].cadence,
         cacheSeconds: consumerTimes[kind].pickup,
         ipAddress: addressOf(applications, application.name, kind),
@@ -147,7 +163,12 @@ export function inventoryYaml(applications: readonly StageApplication[], ids: (n
     const { name } = application;
     const consumers = consumersOf(application).map((kind) => {
       const { pickup, cadence } = consumerTimes[kind];
-      const target = kind === "pinned" ? `connection: files, path: ${name}.ref, ` : kind === "copied" ? `connection: partner, entry: ${name}, ` : "";
+      const target =
+        kind === "pinned"
+          ? `connection: files, path: ${name}.ref, `
+          : kind === "copied"
+            ? `connection: partner, entry: ${name}, `
+            : "";
       return `      - { name: ${name}-${kind}, kind: ${kind}, environment: dev, ${target}pickup: PT${pickup}S, cadence: PT${cadence}S, callers: [${addressOf(applications, name, kind)}] }`;
     });
     return `  - name: ${name}

@@ -14,10 +14,20 @@ export type Effect = z.infer<typeof Effect>;
 const Page = z.object({ entries: z.array(Effect), next: z.union([z.int(), z.string()]).nullable(), more: z.boolean() });
 
 /** Calls that change something when they work; a token is no change. */
-const changes: readonly string[] = ["application.addPassword", "application.removePassword", "application.patch", "secret.set", "secret.patch", "secret.delete"];
+const changes: readonly string[] = [
+  "application.addPassword",
+  "application.removePassword",
+  "application.patch",
+  "secret.set",
+  "secret.patch",
+  "secret.delete",
+];
 
 /** Changes to one application, its entries in the vaults included, by callers from outside, in order. */
-export async function readEffects(management: string, of: { readonly name: string; readonly appId: string }): Promise<readonly Effect[]> {
+export async function readEffects(
+  management: string,
+  of: { readonly name: string; readonly appId: string },
+): Promise<readonly Effect[]> {
   const all: Effect[] = [];
   for (let after: string | number = 0; ; ) {
     const answer = await fetch(new URL(`/effects?after=${after}&limit=10000&origin=outside&effect=true`, management));
@@ -26,7 +36,9 @@ export async function readEffects(management: string, of: { readonly name: strin
     if (!page.more || page.next === null) break;
     after = page.next;
   }
-  return all.filter(({ op, target }) => changes.includes(op) && (target.appId === of.appId || target.secret === of.name));
+  return all.filter(
+    ({ op, target }) => changes.includes(op) && (target.appId === of.appId || target.secret === of.name),
+  );
 }
 
 const Figures = z.object({
@@ -34,7 +46,9 @@ const Figures = z.object({
   signIns: z.int(),
   failedSignIns: z.int(),
   orphans: z.array(z.unknown()),
-  uses: z.array(z.object({ credential: z.string().nullable(), workload: z.string().nullable(), ok: z.int(), failed: z.int() })),
+  uses: z.array(
+    z.object({ credential: z.string().nullable(), workload: z.string().nullable(), ok: z.int(), failed: z.int() }),
+  ),
 });
 export type Figures = z.infer<typeof Figures>;
 

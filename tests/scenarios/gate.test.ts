@@ -14,7 +14,18 @@ describe("a shut gate", () => {
     // A second copy of the program that nobody declared; it reads its secret from a vault that is no consumer's.
     await stage.manage("POST", "/seed", {
       access: [{ application: "app-straggler", vault: "other", secret: "app-straggler", role: "user" }],
-      workloads: [{ name: "undeclared", kind: "entra-copied", application: "app-straggler", vault: "other", secret: "app-straggler", intervalSeconds: 1_200, cacheSeconds: 600, ipAddress: "10.9.9.9" }],
+      workloads: [
+        {
+          name: "undeclared",
+          kind: "entra-copied",
+          application: "app-straggler",
+          vault: "other",
+          secret: "app-straggler",
+          intervalSeconds: 1_200,
+          cacheSeconds: 600,
+          ipAddress: "10.9.9.9",
+        },
+      ],
     });
     const run = await stage.request("app-straggler");
     await stage.approve(run);
@@ -48,7 +59,9 @@ describe("a shut gate", () => {
     expect(overdue.gate).toMatchObject({ open: false });
     expect(overdue.gate?.reasons).toContain("caller-not-on-new-key");
     await stage.sink.until(({ type, data }) => type === "run.overdue" && data.run === run);
-    expect((await stage.effects("app-straggler")).filter(({ op }) => op === "application.removePassword")).toHaveLength(1);
+    expect((await stage.effects("app-straggler")).filter(({ op }) => op === "application.removePassword")).toHaveLength(
+      1,
+    );
     await stage.manage("POST", "/workloads/app-straggler-latest/start");
     await stage.advanceUntil(run, ["completed"], { hoursMax: 24 });
     expect((await stage.figures("app-straggler")).failedSignIns).toBe(0);

@@ -4,7 +4,12 @@ import { refusal, Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await Stage.open({ applications: ["app-waiting", "app-overlapping", "app-retiring"].map((name) => ({ name, consumers: ["latest", "copied"] as const })) });
+  stage = await Stage.open({
+    applications: ["app-waiting", "app-overlapping", "app-retiring"].map((name) => ({
+      name,
+      consumers: ["latest", "copied"] as const,
+    })),
+  });
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));

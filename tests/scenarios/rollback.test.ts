@@ -23,10 +23,16 @@ const longestPickupSeconds = Math.max(...Object.values(consumerTimes).map(({ pic
 
 /** Every write for this application in the partner's vault is refused, until disarmed. */
 function failPartner(application: string): Promise<unknown> {
-  return stage.manage("POST", "/faults", { op: "secret.set", kind: "403", times: "always", match: { vault: "partner", secret: application } });
+  return stage.manage("POST", "/faults", {
+    op: "secret.set",
+    kind: "403",
+    times: "always",
+    match: { vault: "partner", secret: application },
+  });
 }
 
-const sentences = (effects: Awaited<ReturnType<Stage["effects"]>>) => effects.map(({ op, target }) => (op === "secret.set" ? `${op} ${String(target.vault)}` : op));
+const sentences = (effects: Awaited<ReturnType<Stage["effects"]>>) =>
+  effects.map(({ op, target }) => (op === "secret.set" ? `${op} ${String(target.vault)}` : op));
 
 describe("an old secret that could not carry the consumers for long", () => {
   it("makes the run hold with both valid, and a person decides to roll back all the same", async () => {
@@ -43,7 +49,10 @@ describe("an old secret that could not carry the consumers for long", () => {
     expect(await stage.stateOf(run)).toBe("held");
     expect((await stage.figures("app-short-back")).failedSignIns).toBe(0);
 
-    await (await stage.as("ada")).decideHold({ params: { id: run }, body: { choice: "roll-back", reason: "we renew by hand today" } });
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "roll-back", reason: "we renew by hand today" },
+    });
     await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
     expect((await stage.figures("app-short-back")).failedSignIns).toBe(0);
     expect(await stage.verdict(run)).toBe("proven");
@@ -56,7 +65,10 @@ describe("an old secret that could not carry the consumers for long", () => {
     await stage.advance(600);
     expect(await stage.stateOf(run)).toBe("held");
     await stage.manage("DELETE", `/faults/${id}`);
-    await (await stage.as("ada")).decideHold({ params: { id: run }, body: { choice: "roll-forward", reason: "the partner has mended it" } });
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "roll-forward", reason: "the partner has mended it" },
+    });
     await stage.advanceUntil(run, ["completed"], { hoursMax: 30 });
     const { failedSignIns, orphans } = await stage.figures("app-short-retry");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
@@ -74,7 +86,12 @@ describe("a consumer that cannot be switched", () => {
 
     const effects = await stage.effects("app-failing");
     // The old value is written again as the newest version: a vault cannot go back.
-    expect(sentences(effects)).toEqual(["application.addPassword", "secret.set main", "secret.set main", "application.removePassword"]);
+    expect(sentences(effects)).toEqual([
+      "application.addPassword",
+      "secret.set main",
+      "secret.set main",
+      "application.removePassword",
+    ]);
     const [added, , restored, removed] = effects;
     expect(removed?.target.keyId).toBe(added?.target.keyId);
     const stayed = Date.parse(removed?.at ?? "") - Date.parse(restored?.at ?? "");
@@ -88,7 +105,10 @@ describe("a consumer that cannot be switched", () => {
 
     for (const kind of ["run.rolling-back", "run.rolled-back"]) {
       const notice = await stage.sink.until(({ type, data }) => type === kind && data.run === run);
-      expect(notice).toMatchObject({ signed: true, data: { application: "app-failing", link: `${stage.url}/runs/${run}` } });
+      expect(notice).toMatchObject({
+        signed: true,
+        data: { application: "app-failing", link: `${stage.url}/runs/${run}` },
+      });
     }
   });
 });
@@ -111,6 +131,8 @@ describe("a person who has second thoughts", () => {
     expect((await stage.run(again)).findings.filter(({ result }) => result === "block")).toEqual([]);
     await stage.approve(again);
     await stage.advanceUntil(again, ["completed"], { hoursMax: 48 });
-    expect((await refusal((await stage.as("ben")).rollBack({ params: { id: again }, body: { reason: "too late" } }))).code).toBe("STATE_CONFLICT");
+    expect(
+      (await refusal((await stage.as("ben")).rollBack({ params: { id: again }, body: { reason: "too late" } }))).code,
+    ).toBe("STATE_CONFLICT");
   });
 });

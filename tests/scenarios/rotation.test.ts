@@ -5,7 +5,12 @@ import { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await Stage.open({ applications: [{ name: "app-billing", expiresInDays: 13 }, { name: "app-later", expiresInDays: 200 }] });
+  stage = await Stage.open({
+    applications: [
+      { name: "app-billing", expiresInDays: 13 },
+      { name: "app-later", expiresInDays: 200 },
+    ],
+  });
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
@@ -16,7 +21,11 @@ describe("a due secret", () => {
     const run = await stage.newestOf("app-billing");
     if (run === null) throw new Error("expected the scan to find what expires, it did not");
     expect(await stage.newestOf("app-later")).toBeNull();
-    expect((await stage.run(run)).run).toMatchObject({ trigger: "due", requester: "system:scanner", state: "awaiting_approval" });
+    expect((await stage.run(run)).run).toMatchObject({
+      trigger: "due",
+      requester: "system:scanner",
+      state: "awaiting_approval",
+    });
     expect(await stage.effects("app-billing")).toEqual([]);
 
     await stage.approve(run);

@@ -32,7 +32,12 @@ export async function openSink(): Promise<Sink> {
       const body = Buffer.concat(chunks).toString("utf8");
       const { type, data } = JSON.parse(body) as Pick<Notice, "type" | "data">;
       const id = String(request.headers["webhook-id"]);
-      const signed = isSigned(secret, { id, timestamp: String(request.headers["webhook-timestamp"]), signatures: String(request.headers["webhook-signature"]), body });
+      const signed = isSigned(secret, {
+        id,
+        timestamp: String(request.headers["webhook-timestamp"]),
+        signatures: String(request.headers["webhook-signature"]),
+        body,
+      });
       notices.push({ id, type, data, signed });
       response.writeHead(204).end();
       for (const look of waiting) look();
@@ -62,7 +67,10 @@ export async function openSink(): Promise<Sink> {
 }
 
 /** HMAC-SHA256 over `id.timestamp.body` with the base64-decoded secret; any of several `v1,` signatures may fit. */
-function isSigned(secret: string, message: { id: string; timestamp: string; signatures: string; body: string }): boolean {
+function isSigned(
+  secret: string,
+  message: { id: string; timestamp: string; signatures: string; body: string },
+): boolean {
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
   const wanted = createHmac("sha256", key).update(`${message.id}.${message.timestamp}.${message.body}`).digest();
   return message.signatures.split(" ").some((one) => {

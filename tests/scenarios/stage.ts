@@ -40,11 +40,24 @@ export type Role = "app-owner" | "platform" | "security";
 /** What the simulator answers about itself. */
 interface Directory {
   readonly tenant: { readonly id: string };
-  readonly callers: Readonly<Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>>;
+  readonly callers: Readonly<
+    Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>
+  >;
   readonly applications: readonly { readonly name: string; readonly objectId: string; readonly appId: string }[];
 }
 
-const openStates: readonly string[] = ["requested", "planned", "awaiting_approval", "approved", "scheduled", "executing", "overlapping", "retiring", "held", "rolling_back"];
+const openStates: readonly string[] = [
+  "requested",
+  "planned",
+  "awaiting_approval",
+  "approved",
+  "scheduled",
+  "executing",
+  "overlapping",
+  "retiring",
+  "held",
+  "rolling_back",
+];
 const busyLimitMs = 60_000;
 
 export class Stage {
@@ -63,7 +76,16 @@ export class Stage {
   readonly #tokens = new Map<string, string>();
   #product: Running | null = null;
 
-  private constructor(made: { folder: string; urls: Addresses; sink: Sink; url: string; directory: Directory; database: pg.ClientConfig; ends: (() => Promise<void>)[]; options: StageOptions }) {
+  private constructor(made: {
+    folder: string;
+    urls: Addresses;
+    sink: Sink;
+    url: string;
+    directory: Directory;
+    database: pg.ClientConfig;
+    ends: (() => Promise<void>)[];
+    options: StageOptions;
+  }) {
     this.folder = made.folder;
     this.urls = made.urls;
     this.sink = made.sink;
@@ -98,7 +120,12 @@ export class Stage {
     ends.push(() => tenant.close());
     const sink = await openSink();
     ends.push(() => sink.close());
-    await answerOf(tenant.urls.management, "POST", "/seed", documents.scenarioOf(options.applications, join(folder, "files")));
+    await answerOf(
+      tenant.urls.management,
+      "POST",
+      "/seed",
+      documents.scenarioOf(options.applications, join(folder, "files")),
+    );
     const { management: managed } = tenant.urls;
     const directory = (await answerOf(managed, "GET", "/directory")) as Directory;
     const { urls } = (await answerOf(managed, "GET", "/")) as { urls: Addresses };
@@ -106,19 +133,47 @@ export class Stage {
     const api = await freePort();
     const url = `http://127.0.0.1:${api}`;
     const { host, port, database } = admin.address;
-    const stage = new Stage({ folder, urls, sink, url, directory, ends, options, database: { host, port, database, user: admin.user, password: admin.password } });
+    const stage = new Stage({
+      folder,
+      urls,
+      sink,
+      url,
+      directory,
+      ends,
+      options,
+      database: { host, port, database, user: admin.user, password: admin.password },
+    });
     await stage.#writePinned();
     const { callers } = directory;
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
     for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
     secret("person.secret", documents.password);
     secret("hook.secret", sink.secret);
-    secret("database.secret", `postgres://${admin.user}:${encodeURIComponent(admin.password)}@local:${port}/${database}?host=${encodeURIComponent(host)}&sslmode=disable`);
+    secret(
+      "database.secret",
+      `postgres://${admin.user}:${encodeURIComponent(admin.password)}@local:${port}/${database}?host=${encodeURIComponent(host)}&sslmode=disable`,
+    );
     const { authority, graph, management, vaults } = urls;
-    const clientIds = { reader: callers.reader.clientId, writer: callers.writer.clientId, vault: callers.vault.clientId };
-    const places = { management, authority, graph, vaults, tenantId: directory.tenant.id, callers: clientIds, api, hook: sink.url };
+    const clientIds = {
+      reader: callers.reader.clientId,
+      writer: callers.writer.clientId,
+      vault: callers.vault.clientId,
+    };
+    const places = {
+      management,
+      authority,
+      graph,
+      vaults,
+      tenantId: directory.tenant.id,
+      callers: clientIds,
+      api,
+      hook: sink.url,
+    };
     stage.write("countersign.yaml", documents.configYaml(places, options.liveness ?? documents.stageLiveness));
-    stage.write("inventory.yaml", documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)));
+    stage.write(
+      "inventory.yaml",
+      documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
+    );
     stage.write("policy.yaml", (options.policy ?? ((yaml) => yaml))(documents.policyYaml));
     await init(stage.path("countersign.yaml"), "stage.countersign.invalid/log");
     if (options.knobs !== undefined) await stage.manage("PUT", "/knobs", options.knobs);
@@ -229,9 +284,17 @@ export class Stage {
   }
 
   /** Signs what the person is shown. Throws the API's problem when it is refused. */
-  async decide(login: documents.Login, run: string, role: Role, decision: "approve" | "reject" = "approve"): Promise<Answer<"decide">> {
+  async decide(
+    login: documents.Login,
+    run: string,
+    role: Role,
+    decision: "approve" | "reject" = "approve",
+  ): Promise<Answer<"decide">> {
     const client = await this.as(login);
-    const statement = await client.makeStatement({ params: { id: run }, body: { decision, role, ...(decision === "reject" ? { reason: "not now" } : {}) } });
+    const statement = await client.makeStatement({
+      params: { id: run },
+      body: { decision, role, ...(decision === "reject" ? { reason: "not now" } : {}) },
+    });
     const { planDigest } = statement;
     return client.decide({
       params: { id: run },
@@ -267,12 +330,19 @@ export class Stage {
   }
 
   /** Advances in steps until the run is in one of the states. */
-  async advanceUntil(run: string, states: readonly string[], options: { readonly stepSeconds?: number; readonly hoursMax?: number } = {}): Promise<string> {
+  async advanceUntil(
+    run: string,
+    states: readonly string[],
+    options: { readonly stepSeconds?: number; readonly hoursMax?: number } = {},
+  ): Promise<string> {
     const { stepSeconds = 3_600, hoursMax = 24 } = options;
     for (let passed = 0; ; passed += stepSeconds) {
       const state = await this.stateOf(run);
       if (states.includes(state)) return state;
-      if (passed >= hoursMax * 3_600 || !openStates.includes(state)) throw new Error(`expected ${run} to be ${states.join(" or ")}, got ${state}: ${JSON.stringify((await this.run(run)).run.because)}`);
+      if (passed >= hoursMax * 3_600 || !openStates.includes(state))
+        throw new Error(
+          `expected ${run} to be ${states.join(" or ")}, got ${state}: ${JSON.stringify((await this.run(run)).run.because)}`,
+        );
       await this.advance(stepSeconds);
     }
   }
@@ -292,7 +362,12 @@ export class Stage {
     const scope = isVault ? "https://vault.azure.net/.default" : `${this.urls.graph}/.default`;
     const token = await fetch(new URL(`/${this.#directory.tenant.id}/oauth2/v2.0/token`, this.urls.authority), {
       method: "POST",
-      body: new URLSearchParams({ grant_type: "client_credentials", client_id: who.clientId, client_secret: who.clientSecret, scope }),
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        client_id: who.clientId,
+        client_secret: who.clientSecret,
+        scope,
+      }),
     });
     const { access_token: bearer } = (await token.json()) as { access_token: string };
     const base = isVault ? this.urls.vaults.main : this.urls.graph;
@@ -320,7 +395,9 @@ export class Stage {
   /** What our own verifier says about the run's bundle. */
   async verdict(run: string): Promise<string> {
     await this.#untilCheckpointed();
-    const answer = await fetch(new URL(pathOf("getBundle", { id: run }), this.url), { headers: { "x-countersign": "1", authorization: `Bearer ${this.#tokens.get("cleo")}` } });
+    const answer = await fetch(new URL(pathOf("getBundle", { id: run }), this.url), {
+      headers: { "x-countersign": "1", authorization: `Bearer ${this.#tokens.get("cleo")}` },
+    });
     if (!answer.ok) throw new Error(`expected a bundle of ${run}, got ${answer.status}`);
     const file = this.path(`${run}.zip`);
     writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
@@ -331,7 +408,10 @@ export class Stage {
   async #untilCheckpointed(): Promise<void> {
     const client = await this.as("cleo");
     for (;;) {
-      const [{ checkpoint }, { size }] = await Promise.all([client.getCheckpoint({}), client.getLogEntries({ query: { limit: 1 } })]);
+      const [{ checkpoint }, { size }] = await Promise.all([
+        client.getCheckpoint({}),
+        client.getLogEntries({ query: { limit: 1 } }),
+      ]);
       if (checkpoint !== null && checkpoint.size >= size) return;
       await delay(20);
     }

@@ -64,14 +64,37 @@ export function durationsOf(config: Config): { readonly seconds: boolean } {
 
 /** The policy file as it stands, whether or not it is the active one. */
 export function readPolicy(installation: Installation): { policy: Policy; bytes: Uint8Array; digest: string } {
-  const bytes = readDocument(join(installation.folder, documentNames.policy), "POLICY_INVALID");
-  return { policy: parsePolicy(bytes, durationsOf(installation.config)), bytes, digest: digestOf(bytes) };
+  return policyOf(readDocument(join(installation.folder, documentNames.policy), "POLICY_INVALID"), installation);
+}
+
+function policyOf(bytes: Buffer, { config }: Installation) {
+  return { policy: parsePolicy(bytes, durationsOf(config)), bytes, digest: digestOf(bytes) };
 }
 
 /** The inventory file as it stands, whether or not it was accepted. */
 export function readInventory(installation: Installation): Inventory {
-  const bytes = readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID");
-  return parseInventory(bytes, durationsOf(installation.config));
+  return inventoryOf(
+    readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID"),
+    installation,
+  );
+}
+
+function inventoryOf(bytes: Buffer, { config }: Installation): Inventory {
+  return parseInventory(bytes, durationsOf(config));
+}
+
+/** A document's file, read at each call; parsing takes from milliseconds to seconds, so its bytes decide whether it is needed again. */
+function rereading<T>(
+  path: string,
+  code: "INVENTORY_INVALID" | "POLICY_INVALID",
+  parse: (bytes: Buffer) => T,
+): () => T {
+  let known: { readonly bytes: Buffer; readonly value: T } | null = null;
+  return () => {
+    const bytes = readDocument(path, code);
+    if (known === null || !known.bytes.equals(bytes)) known = { bytes, value: parse(bytes) };
+    return known.value;
+  };
 }
 
 /**
@@ -79,19 +102,18 @@ export function readInventory(installation: Installation): Inventory {
  * (`countersign policy activate`, `countersign inventory accept`).
  */
 export function groundOf(installation: Installation): Ground {
-  // A large inventory takes seconds to parse; its bytes decide whether that is needed again.
-  let known: { readonly bytes: Buffer; readonly inventory: Inventory } | null = null;
-  function inventoryFile(): Inventory {
-    const bytes = readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID");
-    if (known === null || !known.bytes.equals(bytes))
-      known = { bytes, inventory: parseInventory(bytes, durationsOf(installation.config)) };
-    return known.inventory;
-  }
+  const { folder } = installation;
+  const policyFile = rereading(join(folder, documentNames.policy), "POLICY_INVALID", (bytes) =>
+    policyOf(bytes, installation),
+  );
+  const inventoryFile = rereading(join(folder, documentNames.inventory), "INVENTORY_INVALID", (bytes) =>
+    inventoryOf(bytes, installation),
+  );
   return {
     config: installation.config,
     trust: (): Trust => readTrust(installation.state),
     policy() {
-      const found = readPolicy(installation);
+      const found = policyFile();
       if (!readTrust(installation.state).policies.has(found.digest)) {
         throw new CountersignError(
           "POLICY_UNTRUSTED",
