@@ -66,7 +66,7 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     );
     const recoveries = lanes.flatMap((lane) => lane.recoveries).sort((a, b) => a - b);
     return {
-      crashPoints: points.map(({ name }) => name),
+      crashPoints: lanes.flatMap((lane) => lane.done),
       violations: [...clean.violations, ...planting.violations, ...lanes.flatMap((lane) => lane.violations)],
       recoveryMsP95: Math.round(recoveries[Math.min(recoveries.length - 1, Math.floor(recoveries.length * 0.95))] ?? 0),
       secretsFound: clean.secretsFound + lanes.reduce((sum, lane) => sum + lane.secretsFound, 0),
@@ -185,6 +185,8 @@ async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, c
 }
 
 interface LaneResult {
+  /** Names of the points at which the product was to be killed. */
+  readonly done: readonly string[];
   readonly violations: readonly Violation[];
   readonly recoveries: readonly number[];
   readonly secretsFound: number;
@@ -206,6 +208,7 @@ async function runLane(points: readonly CrashPoint[], options: LaneOptions): Pro
   const lane = await startLane({ seed, rows, cache });
   const violations: Violation[] = [];
   const recoveries: number[] = [];
+  const done: string[] = [];
   try {
     await lane.product.ready;
     const free = [...rows];
@@ -218,7 +221,15 @@ async function runLane(points: readonly CrashPoint[], options: LaneOptions): Pro
       return row;
     };
     for (const point of points) {
-      if (signal.aborted) break;
+      if (signal.aborted) {
+        violations.push({
+          point: point.name,
+          rule: "reached",
+          sentence: "expected every point to be tried, was ended before it",
+        });
+        continue;
+      }
+      done.push(point.name);
       const verdict = verdicts[Math.floor(random() * verdicts.length)] ?? "drop";
       let tried = await one(lane, take(point.procedure), point, verdict);
       // On a machine that is short of time a call may be cut by its deadline and made again: the count is off by one then.
@@ -230,7 +241,7 @@ async function runLane(points: readonly CrashPoint[], options: LaneOptions): Pro
       told(`${point.name} ${verdict}${again ? " (second try)" : ""}${lines}`);
     }
     const search = await searchLane(lane, rows);
-    return { violations: [...violations, ...search.violations], recoveries, secretsFound: search.found };
+    return { done, violations: [...violations, ...search.violations], recoveries, secretsFound: search.found };
   } finally {
     await lane.stop();
   }
