@@ -3,12 +3,12 @@
  * people who drive it over HTTP. Time is the tenant's virtual clock: `advance` returns when everybody has nothing left to
  * do at the new time, so nothing here waits for a while and hopes.
  */
-import { mkdirSync, mkdtempSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Answer, type Client, createClient, pathOf, ProblemError } from "@countersign/contract";
+import { type Answer, type Client, createClient, ProblemError, pathOf } from "@countersign/contract";
 import { embeddedAdmin, startEmbedded } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
@@ -212,7 +212,7 @@ export class Stage {
     return readFileSync(this.path(name), "utf8");
   }
 
-  write(name: string, text: string): void {
+  write(name: string, text: string | Uint8Array): void {
     writeFileSync(this.path(name), text);
   }
 
