@@ -81,10 +81,15 @@ function countersign(...args: string[]): Promise<{ code: number | null; out: str
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, out })));
 }
 
+async function succeeds(...args: string[]): Promise<string> {
+  const { code, out } = await countersign(...args);
+  if (code !== 0)
+    throw new Error(`expected ${args.join(" ")} to succeed, it ended with ${code}\n${said.slice(-10).join("\n")}`);
+  return out;
+}
+
 async function json<T>(...args: string[]): Promise<T> {
-  const { code, out } = await countersign(...args, "--json");
-  expect(code, `${args.join(" ")}\n${said.slice(-5).join("\n")}`).toBe(0);
-  return JSON.parse(out) as T;
+  return JSON.parse(await succeeds(...args, "--json")) as T;
 }
 
 async function manage<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -133,7 +138,7 @@ async function approveAndProve(run: string) {
   await untilState(run, "completed");
   expect(await json("run", run)).toMatchObject({ run: { id: run, state: "completed" } });
   await json("bundle", run, "--out", file(`${run}.zip`));
-  expect(await countersign("verify", file(`${run}.zip`), "--trust", ".state/trust.json")).toMatchObject({ code: 0 });
+  await succeeds("verify", file(`${run}.zip`), "--trust", ".state/trust.json");
   return [...readBundle(file(`${run}.zip`))]
     .filter(([path]) => /^entries\/\d+\.json$/.test(path))
     .map(([, bytes]) => parseEntry(bytes));
@@ -184,8 +189,8 @@ beforeAll(async () => {
   writeFileSync(file("countersign.yaml"), filled(configuration));
   writeFileSync(file("inventory.yaml"), filled(inventory));
   writeFileSync(file("policy.yaml"), policy);
-  expect(await countersign("init"), said.join("\n")).toMatchObject({ code: 0 });
-  expect(await countersign("doctor"), said.join("\n")).toMatchObject({ code: 0 });
+  await succeeds("init");
+  await succeeds("doctor");
   await stays([join(root, "packages/cli/src/main.ts"), "serve"], (line) => line === `ready at ${url}`);
 });
 
