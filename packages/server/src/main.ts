@@ -2,6 +2,7 @@
  * Composition: the only place that constructs. Each role gets the database login and the outside rights that its work
  * needs and nothing else (design: custody); `all` is one process with every role, for one laptop, and says so.
  */
+import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BuiltConnectors, createConnectors } from "@countersign/connectors";
@@ -88,6 +89,7 @@ export async function startProduct(options: StartOptions): Promise<Running> {
     if (runs("scanner")) await startScanner(parts);
     if (runs("notifier")) startNotifier(parts);
     const url = runs("api") ? await startApi(parts) : null;
+    await recordService(parts);
     log("started", {
       build,
       profile: installation.config.profile,
@@ -100,6 +102,26 @@ export async function startProduct(options: StartOptions): Promise<Running> {
     await stop();
     throw error;
   }
+}
+
+const logins = {
+  all: "cs_executor",
+  api: "cs_api",
+  scanner: "cs_scanner",
+  executor: "cs_executor",
+  notifier: "cs_notifier",
+} as const;
+
+/** Start and stop of each process stand in the log: a gap in which nobody watched can be seen. */
+async function recordService(parts: Parts): Promise<void> {
+  const { options, clock, stops } = parts;
+  const store = storeOf(parts, logins[options.role], 1);
+  const about = { role: options.role, worker: randomUUID() };
+  const separation = options.role === "all" ? "none" : "roles";
+  await store.append({ type: "service.started", data: { build, separation, ...about } }, clock.now());
+  stops.push(async () => {
+    await store.append({ type: "service.stopped", data: about }, clock.now());
+  });
 }
 
 function storeOf(
