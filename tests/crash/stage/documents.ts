@@ -13,9 +13,6 @@ export const liveness = {
   settleMs: 1_000,
 } as const;
 
-/** Shortest overlap that the policy below allows: the run is over in an hour of domain time. */
-export const overlapSeconds = 3_600;
-
 interface Places {
   readonly folder: string;
   readonly api: number;
