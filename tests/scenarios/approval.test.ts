@@ -7,7 +7,7 @@ const names = ["own", "twice", "reject", "expire", "late", "withdraw", "begun", 
 beforeAll(async () => {
   stage = await Stage.open({
     applications: names.map((name) => ({ name, consumers: ["latest"] as const })),
-    policy: (yaml) => yaml.replaceAll("expiresAfter: P1D", "expiresAfter: PT3H"),
+    policy: (yaml) => yaml.replaceAll("expiresAfter: P1D", "expiresAfter: PT1H"),
   });
 });
 afterAll(() => stage?.close());
@@ -19,7 +19,7 @@ describe("an approval", () => {
     expect(await refusal(stage.decide("ada", run, "app-owner"))).toEqual({ code: "FORBIDDEN", status: 403 });
     // Somebody else who owns it may, and without one more platform vote nothing begins.
     await stage.decide("dora", run, "app-owner");
-    await stage.advance(3_600);
+    await stage.advance(1_800);
     expect(await stage.stateOf(run)).toBe("awaiting_approval");
     expect(await stage.effects("app-own")).toEqual([]);
   });
@@ -28,7 +28,7 @@ describe("an approval", () => {
     const run = await stage.request("app-twice");
     await stage.decide("dora", run, "app-owner");
     expect((await refusal(stage.decide("dora", run, "platform"))).status).toBeGreaterThanOrEqual(403);
-    await stage.advance(3_600);
+    await stage.advance(1_800);
     expect(await stage.stateOf(run)).toBe("awaiting_approval");
     expect(await stage.effects("app-twice")).toEqual([]);
     await stage.decide("ben", run, "platform");
@@ -51,7 +51,7 @@ describe("an approval", () => {
   it("that nobody gives in time lets the run expire, and a late one is refused", async () => {
     const run = await stage.request("app-expire");
     await stage.decide("ada", run, "app-owner");
-    await stage.advance(4 * 3_600);
+    await stage.advance(2 * 3_600);
     expect(await stage.stateOf(run)).toBe("expired");
     expect((await refusal(stage.decide("ben", run, "platform"))).code).toBe("STATE_CONFLICT");
     expect(await stage.effects("app-expire")).toEqual([]);
@@ -63,9 +63,9 @@ describe("an approval", () => {
     const security = await stage.as("cleo");
     await security.freeze({ body: {} });
     await stage.approve(run);
-    await stage.advance(4 * 3_600);
+    await stage.advance(2 * 3_600);
     await security.liftFreeze({});
-    await stage.advance(3_600);
+    await stage.advance(1_800);
     expect(await stage.stateOf(run)).toBe("expired");
     expect(await stage.effects("app-late")).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe("an approval", () => {
     await (await stage.as("cleo")).withdraw({ params: { id: run }, body: {} });
     expect(await stage.stateOf(run)).toBe("withdrawn");
     expect((await refusal(stage.decide("ben", run, "platform"))).code).toBe("STATE_CONFLICT");
-    await stage.advance(3_600);
+    await stage.advance(1_800);
     expect(await stage.effects("app-withdraw")).toEqual([]);
     expect(await stage.verdict(run)).toBe("proven");
   });

@@ -49,7 +49,7 @@ describe("the kill switch", () => {
     await stage.approve(run);
     await stage.advance(3_600);
     await (await stage.as("cleo")).freeze({ body: {} });
-    await stage.advance(12 * 3_600);
+    await stage.advance(6 * 3_600);
     expect(await stage.stateOf(run)).toBe("overlapping");
     expect((await stage.effects("app-retiring")).map(({ op }) => op)).not.toContain("application.removePassword");
     await (await stage.as("cleo")).liftFreeze({});

@@ -278,12 +278,12 @@ async function startApi(parts: Parts): Promise<string> {
     inventory() {
       const { rows, digest } = ground.inventory();
       const { policy, digest: policyDigest } = ground.policy();
-      const prods = new Set(
-        Object.values(policy.environments).flatMap((environment) =>
-          environment.prod && environment.match.environment !== undefined ? [environment.match.environment] : [],
-        ),
+      // An entry that names no environment governs all of them.
+      const prods = Object.values(policy.environments).flatMap(({ prod, match }) =>
+        prod ? [match.environment ?? null] : [],
       );
-      return { rows, digest, policyDigest, isProd: (environment) => prods.has(environment) };
+      const isProd = (environment: string) => prods.some((named) => named === null || named === environment);
+      return { rows, digest, policyDigest, isProd };
     },
     sessionKey: loadKey(state, "session", "session"),
     now: () => clock.now(),

@@ -65,8 +65,14 @@ ${demoPeople.map(({ login, name, roles }) => `    ${login.padEnd(6)} ${name}, ${
   Ctrl-C stops everything; what is under way goes on at the next start.
 `);
   const code = await new Promise<number>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => done(exit.ok));
+    let asked = false;
+    const end = () => {
+      asked = true;
+      done(exit.ok);
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
     demo.product.once("exit", (status) => {
+      if (asked) return;
       say(`the product ended by itself (${status}); its log is ${join(folder, "product.log")}`);
       done(exit.failed);
     });

@@ -86,8 +86,9 @@ async function doctor(options: Common): Promise<number> {
   await look("policy", () => {
     const { policy, digest } = readPolicy(installation);
     const problems = lintPolicy(policy);
-    if (problems.length > 0) throw new Error(problems.map((problem) => problem.sentence).join("; "));
-    return digest;
+    const text = problems.map((problem) => `${problem.environment}: ${problem.sentence}`).join("; ");
+    if (problems.some((problem) => problem.result === "block")) throw new Error(text);
+    return text === "" ? digest : `${digest}; to consider: ${text}`;
   });
   await look("inventory", () => `${readInventory(installation).rows.length} applications`);
   await look("trust", () => `${readTrust(installation.state).people.length} people enrolled`);
@@ -105,6 +106,7 @@ async function doctor(options: Common): Promise<number> {
         await store.close();
       }
     }
+    await database.release();
     return said.join(", ");
   });
   if (options.json === true) printJson({ ok: rows.every((row) => row.ok), checks: rows });

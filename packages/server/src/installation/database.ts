@@ -14,6 +14,8 @@ export interface Database {
   readonly connections: Connections;
   /** Ends the embedded server; an external one goes on. */
   stop(): Promise<void>;
+  /** Leaves things as they were found: a server that somebody else runs goes on. For short commands. */
+  release(): Promise<void>;
 }
 
 /**
@@ -27,10 +29,11 @@ export async function openDatabase(installation: Installation): Promise<Database
   if (url !== undefined && url !== "") {
     const connections = await prepareUsers(parseDatabaseUrl(url, installation.ca.join("\n")), key);
     await migrate(connections.cs_migrator);
-    return { connections, async stop() {} };
+    return { connections, async stop() {}, async release() {} };
   }
   const server = await startEmbedded({ stateFolder: state });
   const connections = await prepareUsers(await embeddedAdmin(server), key);
   await migrate(connections.cs_migrator);
-  return { connections, stop: () => server.stop() };
+  const release = async () => (server.started ? server.stop() : server.detach());
+  return { connections, stop: () => server.stop(), release };
 }

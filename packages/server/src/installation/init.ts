@@ -115,6 +115,7 @@ export async function accept(
   } finally {
     await store.close();
     await clock.close();
+    await database.release();
   }
 }
 
