@@ -54,7 +54,7 @@ describe("a document that is wrong is refused with one code and changes nothing:
     "policy.yaml": "POLICY_INVALID",
   } as const;
   for (const [document, code] of Object.entries(codes)) {
-    it(document, async () => {
+    it(`refuses a bad ${document}`, async () => {
       const good = stage.read(document);
       const trust = stage.read("state/trust.json");
       const said: Record<string, string> = {};
