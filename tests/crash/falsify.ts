@@ -130,7 +130,9 @@ function withEntries(seen: Observation, change: (entries: readonly LogEntry[]) =
 
 /** A sign-in of the row's consumer at `index`, counted from the end when negative. */
 function isConsumer(seen: Observation, effect: Effect, index: number): boolean {
-  return effect.workload !== null && effect.workload === consumersOf(seen.row).at(index)?.name;
+  // A database's workload also asks something once it is in; that is no sign-in.
+  const isSignIn = effect.op === "token" || effect.op === "postgres.connect";
+  return isSignIn && effect.workload !== null && effect.workload === consumersOf(seen.row).at(index)?.name;
 }
 
 function signInIndex(seen: Observation): number {
