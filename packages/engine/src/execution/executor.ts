@@ -125,7 +125,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function handle(id: string): Promise<void> {
     if (stopped.signal.aborted) return;
     await clock.work(async () => {
-      const provenDead = await provenDeadWorkers();
+      // Whose death is proven stands in the worker table since the sweep that offered the run.
+      const provenDead: readonly string[] = [];
       const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
       const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
       if (claimed === undefined) return;

@@ -45,6 +45,8 @@ export function openCheckpointer(options: {
   const stopped = new AbortController();
   let seen: { frontier: Frontier; leaf: Uint8Array } | null = null;
   let queue: Promise<unknown> = Promise.resolve();
+  /** Asked for and not begun. */
+  let next: Promise<CheckpointRef> | null = null;
   let loop: Promise<void> = Promise.resolve();
 
   /** Where to read on from: what this host has hashed before, if the database still has exactly that. */
@@ -141,11 +143,19 @@ export function openCheckpointer(options: {
     }
   }
 
-  /** One at a time: a caller that comes while another is served gets a signature over what it has just written. */
+  /**
+   * One at a time. Callers that come while another is served share the next one: it begins after all of them have asked,
+   * so it covers what each has written before.
+   */
   function checkpointNow(): Promise<CheckpointRef> {
-    const next = queue.then(sign);
-    queue = next.catch(() => undefined);
-    return next;
+    if (next !== null) return next;
+    const turn = queue.then(() => {
+      next = null;
+      return sign();
+    });
+    next = turn;
+    queue = turn.catch(() => undefined);
+    return turn;
   }
 
   async function keepSigning(): Promise<void> {
