@@ -1,6 +1,6 @@
 import type { RunState } from "@countersign/core";
 import type { RunWork } from "../run-work.ts";
-import { move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
+import { move, moveLocked, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
 /**
  * held: both credentials are valid and nothing moves until a person says so. `look-again` goes on where the run stopped,
@@ -12,7 +12,8 @@ export async function held(work: RunWork): Promise<Next> {
   if (asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   const to = wayOn(work, asked);
   const forward = to === "executing" ? { rollback: null } : {};
-  return move(work, to, {
+  const go = to === "executing" || to === "rolling_back" ? moveLocked : move;
+  return go(work, to, {
     because: { code: "asked-for" },
     answered: true,
     data: { held: null, resumedAt: work.now, ...forward },

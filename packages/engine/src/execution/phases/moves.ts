@@ -1,4 +1,4 @@
-import type { RunState } from "@countersign/core";
+import { isCode, type RunState } from "@countersign/core";
 import type { EntryInput, RunNotice } from "../../store/index.ts";
 import { type RunData, runDataFacts } from "../run-data.ts";
 import type { RunWork } from "../run-work.ts";
@@ -83,9 +83,28 @@ export function hold(work: RunWork, because: Because): Promise<Next> {
   return move(work, "held", { because, answered: true, data: { held: { from: work.state, ...because } } });
 }
 
+/** Waiting for another run that is writing to one of our targets (domain time). */
+const lockMs = 10_000;
+const lockTriesMax = 180;
+
+/**
+ * Moves into a state with effects. The locks of the targets were given up when the effects were through, so they are taken
+ * again (I2); another run holds one for minutes at most.
+ */
+export async function moveLocked(work: RunWork, to: RunState, options: Parameters<typeof move>[2]): Promise<Next> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await move(work, to, { ...options, locks: true });
+    } catch (error) {
+      if (!isCode(error, "LOCK_HELD") || tries === lockTriesMax) throw error;
+      await work.pause(lockMs);
+    }
+  }
+}
+
 /** Something failed, or a person asked: nothing further propagates; undo what was done. */
 export function rollBackBecause(work: RunWork, because: Because): Promise<Next> {
-  return move(work, "rolling_back", { because, data: { held: null, rollback: { ...because, backAt: null } } });
+  return moveLocked(work, "rolling_back", { because, data: { held: null, rollback: { ...because, backAt: null } } });
 }
 
 /** Lets the run go until `at` (domain time), or until a person acts; no state change, so no log entry. */
