@@ -1,9 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { seedSites } from "./appservice/seed.ts";
+import { createArmSurface } from "./appservice/surface.ts";
 import { createPrivateAuthority } from "./certificate/authority.ts";
 import { ClockClients } from "./clock/clients.ts";
 import { ClockDriver } from "./clock/driver.ts";
 import { SimClock } from "./clock/sim-clock.ts";
 import { runControl } from "./control.ts";
+import { createDevopsSurface } from "./devops/surface.ts";
 import { figures } from "./effects/figures.ts";
 import { EffectLog } from "./effects/log.ts";
 import { createEntraSurface } from "./entra/surface.ts";
@@ -96,7 +99,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     stateFile?.flush();
   };
   const seedAndOpen = async (value: unknown): Promise<unknown> => {
-    const seeded = seedScenario(world, parseScenario(value));
+    const scenario = parseScenario(value);
+    const seeded = seedScenario(world, scenario);
+    await host.openNew();
+    // Their references name vaults by address.
+    seedSites(world, scenario.sites);
     await host.openNew();
     world.persist();
     return { ...seeded, urls: world.addresses };
@@ -174,13 +181,13 @@ function createWorld(
     seed,
     clock,
     knobs,
-    tenant: saved === null ? createTenant(seed) : { ...saved.tenant, signIns: saved.signIns },
+    tenant: saved === null ? createTenant(seed) : { ...createTenant(seed), ...saved.tenant, signIns: saved.signIns },
     effects,
     events,
     holds: new Holds(events),
     rules: new Rules(),
     keys: new TokenKeys(saved?.keyPem ?? null),
-    addresses: { authority: "", graph: "", management: "", vaults: {}, postgres: {} },
+    addresses: { authority: "", graph: "", management: "", vaults: {}, postgres: {}, devops: {}, arm: "" },
     random(stream) {
       // A restart must not draw the same ids again.
       const known = streams.get(stream) ?? createRandom(seed, starts === 1 ? stream : `${stream}#${starts}`);
@@ -232,6 +239,17 @@ class Host {
       const { port } = await this.#open(createVaultSurface(this.#world, vault), vault.port);
       vault.port = port;
       addresses.vaults[vault.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    for (const organization of tenant.devops) {
+      if (addresses.devops[organization.name] !== undefined) continue;
+      const { port } = await this.#open(createDevopsSurface(this.#world, organization), organization.port);
+      organization.port = port;
+      addresses.devops[organization.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    if (addresses.arm === "" && tenant.sites.length > 0) {
+      const { port } = await this.#open(createArmSurface(this.#world), tenant.armPort);
+      tenant.armPort = port;
+      addresses.arm = `${this.#scheme}://localhost:${port}`;
     }
     for (const database of tenant.postgres) {
       if (addresses.postgres[database.name] !== undefined) continue;

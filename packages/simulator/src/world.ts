@@ -15,6 +15,10 @@ export interface Addresses {
   management: string;
   vaults: Record<string, string>;
   postgres: Record<string, string>;
+  /** By name of the organization, without it in the path. */
+  devops: Record<string, string>;
+  /** Azure Resource Manager. */
+  arm: string;
 }
 
 /** Everything the faces of the tenant share. */

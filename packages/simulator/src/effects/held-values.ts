@@ -19,6 +19,16 @@ export function heldTexts(world: World): HeldTexts {
     ...new Set(tenant.workloads.flatMap((workload) => (workload.file === null ? [] : [workload.file]))),
   ];
   const memory = inUse.map((item) => (item.startsWith("/") ? readText(item) : item));
+  const variables = tenant.devops.flatMap((organization) =>
+    organization.groups.flatMap((group) =>
+      Object.values(group.variables).flatMap(({ value }) => (value === null ? [] : [value])),
+    ),
+  );
+  const settings = tenant.sites.flatMap((site) => [
+    ...Object.values(site.settings),
+    ...Object.values(site.references).map((reference) => reference.value),
+  ]);
+  memory.push(...variables, ...settings);
   const secrets = tenant.vaults.flatMap((vault) =>
     Object.values(vault.secrets).filter((secret) => secret.deleted === null),
   );

@@ -62,6 +62,19 @@ export function directory(world: World): Record<string, unknown> {
       ...database,
       url: addresses.postgres[database.name],
     })),
+    devops: tenant.devops.map(({ grants: _, audits: __, ...organization }) => ({
+      ...organization,
+      url: addresses.devops[organization.name],
+      groups: organization.groups.map((group) => ({ ...group, variables: Object.keys(group.variables) })),
+    })),
+    subscription: tenant.subscription,
+    sites: tenant.sites.map(({ grants: _, settings, references, ...site }) => ({
+      ...site,
+      settings: Object.keys(settings),
+      references: Object.fromEntries(
+        Object.entries(references).map(([name, { version, readMs }]) => [name, { version, read: isoTime(readMs) }]),
+      ),
+    })),
     workloads: tenant.workloads.map(({ held, nextMs, ...workload }) => ({
       ...workload,
       next: isoTime(nextMs),

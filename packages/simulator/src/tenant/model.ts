@@ -1,3 +1,6 @@
+import type { ActivityEvent, AppSite } from "../appservice/model.ts";
+import type { DevopsOrganization } from "../devops/model.ts";
+
 /** A client secret on an application or a service principal. Times are virtual milliseconds. */
 export interface Credential {
   keyId: string;
@@ -175,7 +178,14 @@ export interface Caller {
   keyId: string;
 }
 
-export type WorkloadKind = "entra-latest" | "entra-pinned" | "entra-copied" | "postgres-file" | "postgres-vault";
+export type WorkloadKind =
+  | "entra-latest"
+  | "entra-pinned"
+  | "entra-copied"
+  | "entra-pipeline"
+  | "entra-site"
+  | "postgres-file"
+  | "postgres-vault";
 
 /** A program that lives on a secret and signs in again and again. */
 export interface Workload {
@@ -191,6 +201,10 @@ export interface Workload {
   secret: string | null;
   file: string | null;
   postgres: string | null;
+  /** What its entry stands in: `<organization>/<group>`, or an app `<site>` or `<site>/<slot>`. */
+  container: string | null;
+  /** Name of a variable or a setting in the container. */
+  entry: string | null;
   /** What it holds now. A secret value; never leaves the process but for the state file. */
   held: { value: string; user: string | null; database: string | null; readMs: number } | null;
   stopped: boolean;
@@ -225,6 +239,13 @@ export interface Tenant {
   postgres: PostgresDatabase[];
   callers: Caller[];
   workloads: Workload[];
+  devops: DevopsOrganization[];
+  /** Id of the one Azure subscription. */
+  subscription: string;
+  /** Port of Azure Resource Manager; 0 until it has one. */
+  armPort: number;
+  sites: AppSite[];
+  activities: ActivityEvent[];
   defaultPolicy: AppManagementPolicy;
   /** Per application object id; replaces the default per restriction type. */
   applicationPolicies: Record<string, AppManagementPolicy>;

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { siteScenario } from "../appservice/seed.ts";
+import { devopsScenario } from "../devops/seed.ts";
 
 const name = z.string().min(1).max(120);
 const days = z.number().finite();
@@ -62,13 +64,25 @@ const vaultEntry = z.strictObject({
 
 const workload = z.strictObject({
   name,
-  kind: z.enum(["entra-latest", "entra-pinned", "entra-copied", "postgres-file", "postgres-vault"]),
+  kind: z.enum([
+    "entra-latest",
+    "entra-pinned",
+    "entra-copied",
+    "entra-pipeline",
+    "entra-site",
+    "postgres-file",
+    "postgres-vault",
+  ]),
   application: name.optional(),
   vault: name.optional(),
   secret: name.optional(),
   /** Absolute path of the reference file or connection file. */
   file: z.string().optional(),
   postgres: name.optional(),
+  /** `<organization>/<group>` of a pipeline, `<site>` or `<site>/<slot>` of an app. */
+  container: name.optional(),
+  /** Variable or setting. */
+  entry: name.optional(),
   intervalSeconds: z.number().min(0.05).default(600),
   /** Pick-up delay: how long it keeps what it read. */
   cacheSeconds: z.number().nonnegative().default(0),
@@ -121,6 +135,8 @@ export const scenarioSchema = z.strictObject({
       }),
     )
     .default([]),
+  devops: z.array(devopsScenario).default([]),
+  sites: z.array(siteScenario).default([]),
   workloads: z.array(workload).default([]),
   defaultPolicy: policy.optional(),
 });

@@ -1,11 +1,15 @@
+import { checkSites } from "../appservice/seed.ts";
+import { checkDevops, seedDevops } from "../devops/seed.ts";
 import { createRandom } from "../random.ts";
 import { sevenDigitTime } from "../time.ts";
 import { writeSecret } from "../vault/store.ts";
 import type { World } from "../world.ts";
 import { addCredential } from "./credentials.ts";
-import { applicationById, principalByAppId } from "./lookup.ts";
+import { findApplication } from "./find.ts";
+import { principalByAppId } from "./lookup.ts";
 import type { Application, AppManagementPolicy, Owner, Tenant, Vault } from "./model.ts";
 import type { Scenario } from "./scenario.ts";
+import { valueOf } from "./value-source.ts";
 
 const DAY_MS = 86_400_000;
 const CALLER_SECRET_DAYS = 3650;
@@ -57,16 +61,9 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
     if (known === undefined) tenant.postgres.push({ ...database, roles: {} });
     else Object.assign(known, { host: database.host, port: database.port });
   }
+  seedDevops(world, scenario.devops);
   for (const workload of scenario.workloads) addWorkload(world, workload);
   return seeded;
-}
-
-/** An application by scenario name or display name. */
-export function findApplication(tenant: Tenant, name: string): Application | undefined {
-  const known = tenant.names[name];
-  return known === undefined
-    ? tenant.applications.find((app) => app.displayName === name)
-    : applicationById(tenant, known.objectId);
 }
 
 function addApplication(world: World, item: SeedApplication): Seeded["applications"][string] {
@@ -189,20 +186,8 @@ function grantEverywhere(world: World, scenario: Scenario): void {
 
 function addEntry(world: World, entry: Scenario["vaultEntries"][number]): void {
   const vault = world.tenant.vaults.find((item) => item.name === entry.vault) as Vault;
-  let value = entry.value ?? "";
-  if (entry.from !== undefined) {
-    const application = findApplication(world.tenant, entry.from.application);
-    const keyId = world.tenant.names[entry.from.application]?.secrets[entry.from.secret];
-    const credential = application?.credentials.find((item) => item.keyId === keyId);
-    if (credential === undefined) {
-      throw new RangeError(
-        `vaultEntries: expected a secret of application ${entry.from.application}, got ${entry.from.secret}`,
-      );
-    }
-    value = credential.secretText;
-  }
   writeSecret(world, vault, entry.secret, {
-    value,
+    value: valueOf(world, entry, `vaultEntries ${entry.secret}`),
     contentType: entry.contentType,
     tags: { ...entry.tags },
     enabled: true,
@@ -228,6 +213,8 @@ function addWorkload(world: World, item: Scenario["workloads"][number]): void {
     secret: item.secret ?? null,
     file: item.file ?? null,
     postgres: item.postgres ?? null,
+    container: item.container ?? null,
+    entry: item.entry ?? null,
     held: null,
     stopped: false,
   });
@@ -261,6 +248,8 @@ function checkNames(tenant: Tenant, scenario: Scenario): void {
   );
   fresh(scenario.vaults, tenant.vaults, "vaults");
   fresh(scenario.workloads, tenant.workloads, "workloads");
+  checkDevops(tenant, scenario, isApplication);
+  checkSites(tenant, scenario, isApplication);
   for (const app of scenario.applications) {
     for (const owner of app.owners)
       expect(isUser(owner) || isApplication(owner), `${app.name}.owners`, "an owner", owner);
@@ -287,6 +276,15 @@ function checkNames(tenant: Tenant, scenario: Scenario): void {
     if (workload.kind.startsWith("postgres"))
       expect(databases.has(workload.postgres ?? ""), path, "a database", workload.postgres ?? "");
     if (workload.vault !== undefined) expect(vaults.has(workload.vault), path, "a vault", workload.vault);
+    if (workload.kind === "entra-pipeline" || workload.kind === "entra-site") {
+      expect(
+        workload.container !== undefined && workload.entry !== undefined,
+        path,
+        "a container and an entry",
+        "nothing",
+      );
+      continue;
+    }
     const needsFile = workload.kind === "entra-pinned" || workload.kind === "postgres-file";
     expect(
       needsFile ? workload.file !== undefined : workload.vault !== undefined && workload.secret !== undefined,

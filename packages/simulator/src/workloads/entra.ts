@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { effectiveValue } from "../appservice/references.ts";
 import { signIn } from "../entra/sign-in.ts";
 import type { Workload } from "../tenant/model.ts";
 import { readSecret } from "../vault/store.ts";
@@ -37,8 +38,34 @@ export async function actEntra(world: World, workload: Workload, atMs: number): 
 async function refresh(world: World, workload: Workload, atMs: number): Promise<void> {
   const { held } = workload;
   if (held !== null && atMs - held.readMs < workload.cacheMs) return;
-  const value = workload.kind === "entra-pinned" ? await readPinned(world, workload) : readLatest(world, workload);
+  const value = await read(world, workload);
   if (value !== null) workload.held = { value, user: null, database: null, readMs: atMs };
+}
+
+async function read(world: World, workload: Workload): Promise<string | null> {
+  switch (workload.kind) {
+    case "entra-pinned":
+      return readPinned(world, workload);
+    case "entra-pipeline":
+      return readVariable(world, workload);
+    case "entra-site":
+      return readSetting(world, workload);
+    default:
+      return readLatest(world, workload);
+  }
+}
+
+/** A pipeline gets the variables of its group when a run of it begins. */
+function readVariable(world: World, workload: Workload): string | null {
+  const [organization, group] = (workload.container ?? "").split("/");
+  const found = world.tenant.devops.find((item) => item.name === organization);
+  return found?.groups.find((item) => String(item.id) === group)?.variables[workload.entry ?? ""]?.value ?? null;
+}
+
+/** An app finds its settings in its environment, references resolved by the platform. */
+function readSetting(world: World, workload: Workload): string | null {
+  const site = world.tenant.sites.find((item) => item.name === workload.container);
+  return site === undefined ? null : effectiveValue(world, site, workload.entry ?? "");
 }
 
 function readLatest(world: World, workload: Workload): string | null {
