@@ -31,7 +31,7 @@ import { createSessions } from "./postgres/sessions.ts";
 import { setPassword } from "./postgres/set-password.ts";
 import { postgresWorld } from "./postgres/world.ts";
 import type { ConnectorsConfig, ConnectorsDeps } from "./settings.ts";
-import { createTargets } from "./targets.ts";
+import { createTargets, storedTargets } from "./targets.ts";
 
 /** The connectors of a build, and what an executor needs besides verbs. */
 export interface BuiltConnectors extends Connectors {
@@ -144,7 +144,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
   );
 
   const records: Records = (connection) => recordStore(vaults(connection));
-  const targets = createTargets(records, roots);
+  const targets = createTargets({ ...storedTargets(records, roots) });
   const signIns = createSignInLog(tenants);
   const by = (id: string) => ({ id, version: deps.version });
   const verbs: readonly AnyVerb[] = [

@@ -4,6 +4,7 @@ export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
+export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
 export * from "./errors.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
 export { type Inventory, parseInventory } from "./inventory/parse.ts";

@@ -1,4 +1,7 @@
 import {
+  consumerKindNames,
+  consumerKinds,
+  type Done,
   type Facts,
   type Verb,
   type VerbContext,
@@ -8,14 +11,22 @@ import {
 } from "@countersign/core";
 import { z } from "zod";
 import { recordReference, stepId } from "../kit/schema.ts";
-import type { Records, Sessions, SignInLog, StoredVersion, TargetQuestion, TargetReader } from "../kit/seams.ts";
+import type {
+  Records,
+  Sessions,
+  SignInLog,
+  StoredVersion,
+  TargetQuestion,
+  TargetReader,
+  TargetReading,
+} from "../kit/seams.ts";
 import { isoOf, msOf } from "../kit/time.ts";
 import { looked, need, needId } from "../kit/verb.ts";
 
 const Params = z.strictObject({
   consumer: z.string().min(1),
-  kind: z.enum(["latest", "pinned", "copied", "connection-file"]),
-  target: z.record(z.string(), z.string()),
+  kind: z.enum(consumerKindNames),
+  target: z.record(z.string(), z.json()),
   record: recordReference,
   store: stepId,
   created: stepId,
@@ -43,6 +54,8 @@ interface Needs {
 const signInEveryMsMax = 60_000;
 const signInEveryMsMin = 5_000;
 const sessionEveryMs = 5_000;
+/** Looks again this often at a target that follows the record by itself. */
+const behindMs = 10 * 60_000;
 
 /**
  * `consumer.confirm@1`: shows how far one consumer was seen to hold the new credential. It changes nothing; `verify` is
@@ -81,23 +94,40 @@ async function confirm(ctx: VerbContext, params: Params, needs: Needs, question:
   }
   const reading = await needs.targets(ctx, question, latest);
   if (!reading.exists) return { kind: "refuted", code: "consumer-gone", facts: {} };
-  if (reading.matchesRecord !== true) return { kind: "refuted", code: "consumer-not-on-new-version", facts: {} };
-  const waitMs = since + params.pickupSeconds * 1_000 - now;
+  const pickupUntil = since + params.pickupSeconds * 1_000;
+  if (reading.behind === true && now < pickupUntil)
+    return { kind: "not-yet", lookAgainMs: Math.min(behindMs, pickupUntil - now), facts: { behind: true } };
+  const shown = shownBy(params.kind, reading, update);
+  if (shown === null) return { kind: "refuted", code: "consumer-not-on-new-version", facts: {} };
+  const waitMs = pickupUntil - now;
   if (waitMs > 0)
     return {
       kind: "not-yet",
       lookAgainMs: waitMs,
-      facts: { pickupUntil: isoOf(since + params.pickupSeconds * 1_000) },
+      facts: { pickupUntil: isoOf(pickupUntil) },
     };
 
   const use = await usedBy(ctx, params, needs, latest, since);
   const facts: Facts = { pickupSeconds: params.pickupSeconds, ...use.facts };
-  const level: VerifyLevel = use.shown ? "used" : "value-matched";
+  const level: VerifyLevel = use.shown ? "used" : shown;
   if (use.shown || verifyLevels.indexOf(level) >= verifyLevels.indexOf(params.level)) {
     // Declared callers are waited for even where less would do: a caller that never comes is a consumer left behind.
     if (!use.expected || use.shown) return { kind: "verified", level, facts };
   }
   return { kind: "not-yet", lookAgainMs: use.lookAgainMs, facts };
+}
+
+/**
+ * How far reading the target shows our write: by comparing the value, by the outside's own mark of the last write, or
+ * not beyond its word. Null: it shows another value or another writer.
+ */
+function shownBy(kind: Params["kind"], reading: TargetReading, update: Done): VerifyLevel | null {
+  if (reading.matchesRecord !== null) return reading.matchesRecord ? "value-matched" : null;
+  // Where values can be read, one that cannot be compared is no confirmation.
+  if (consumerKinds[kind].shows === "value-matched") return null;
+  const stamp = reading.stamp ?? null;
+  if (stamp === null) return "accepted";
+  return stamp === update.objectIds.stamp ? "metadata-changed" : null;
 }
 
 interface Use {

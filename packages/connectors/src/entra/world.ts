@@ -1,6 +1,6 @@
 import { CountersignError, type ReadContext, type SecretValue, type World, type WorldReader } from "@countersign/core";
 import { parseMarker } from "../kit/markers.ts";
-import type { Records, StoredVersion, TargetReader } from "../kit/seams.ts";
+import { questionOf, type Records, type StoredVersion, type TargetReader } from "../kit/seams.ts";
 import { msOf } from "../kit/time.ts";
 import { applicationIdentity, isLive, readApplication } from "./application.ts";
 import { bindingOf } from "./binding.ts";
@@ -48,18 +48,10 @@ export function entraWorld(needs: Needs): WorldReader {
         latest === null ? false : isReadable(store, ctx, row.record.name, latest),
         latest === null ? null : doesSignIn(ctx, tenant, row.appId, latest.value),
         Promise.all(
-          row.consumers.map(async (consumer) => {
-            const target =
-              consumer.kind === "latest"
-                ? { connection: row.record.connection, name: row.record.name }
-                : consumer.kind === "copied"
-                  ? { connection: consumer.connection, name: consumer.entry }
-                  : { connection: consumer.connection, path: consumer.path };
-            return {
-              name: consumer.name,
-              ...(await needs.targets(ctx, { kind: consumer.kind, target, record: row.record }, latest)),
-            };
-          }),
+          row.consumers.map(async (consumer) => ({
+            name: consumer.name,
+            ...(await needs.targets(ctx, questionOf(consumer, row.record), latest)),
+          })),
         ),
       ]);
       const now = ctx.clock.now();

@@ -1,7 +1,7 @@
 /**
  * What connectors offer one another. They never import each other; index.ts hands these over.
  */
-import type { Facts, SecretValue } from "@countersign/core";
+import { type Consumer, consumerTarget, type Facts, type RecordRef, type SecretValue } from "@countersign/core";
 import type { Leave } from "./leave.ts";
 
 /** One version of an entry in a system of record. */
@@ -60,14 +60,21 @@ export interface TargetReading {
   readonly identityKind: "immutable" | "name-only";
   /** Reference or version it holds; never a value. */
   readonly holds: string | null;
-  /** Is it what the record's newest version holds? */
+  /** Is it what the record's newest version holds? null where the value cannot be compared. */
   readonly matchesRecord: boolean | null;
+  /**
+   * The outside's own mark of the last write (`updated_at`, revision); null where it has none. A write leaves the same
+   * mark among its object ids: another one means another writer.
+   */
+  readonly stamp?: string | null;
+  /** It follows the record by itself and has not caught up: no mismatch yet, within its pick-up delay. */
+  readonly behind?: boolean;
 }
 
 /** Where a consumer's target stands and which record it should match. */
 export interface TargetQuestion {
-  readonly kind: "latest" | "pinned" | "copied" | "connection-file";
-  /** `{connection, name}` or `{connection, path}`. */
+  readonly kind: Consumer["kind"];
+  /** As the consumer's kind names it, with its connection. */
   readonly target: Readonly<Record<string, unknown>>;
   readonly record: { readonly connection: string; readonly name: string };
 }
@@ -78,3 +85,11 @@ export type TargetReader = (
   question: TargetQuestion,
   latest: StoredVersion | null,
 ) => Promise<TargetReading>;
+
+/** Reads the targets of some kinds of consumers; each connector brings its own. */
+export type TargetReaders = Readonly<Partial<Record<Consumer["kind"], TargetReader>>>;
+
+/** The question that a consumer's row asks. */
+export function questionOf(consumer: Consumer, record: RecordRef): TargetQuestion {
+  return { kind: consumer.kind, target: consumerTarget(consumer, record), record };
+}

@@ -1,7 +1,7 @@
 import { CountersignError, type World, type WorldReader } from "@countersign/core";
 import { parseMarker } from "../kit/markers.ts";
 import { credentialsIn, type RoleCredentials } from "../kit/role-credentials.ts";
-import type { Records, StoredVersion, TargetReader } from "../kit/seams.ts";
+import { questionOf, type Records, type StoredVersion, type TargetReader } from "../kit/seams.ts";
 import { logInOnce } from "./log-in.ts";
 import { identifyServer, readRoles } from "./roles.ts";
 import { assertRole, rotator, type Servers, withSession } from "./server.ts";
@@ -55,18 +55,10 @@ export function postgresWorld(needs: Needs): WorldReader {
               .then((stored) => stored.value.equals(latest.value), isGone),
         named === null ? null : logInOnce(ctx, server, named),
         Promise.all(
-          row.consumers.map(async (consumer) => {
-            const target =
-              consumer.kind === "latest"
-                ? { connection: row.record.connection, name: row.record.name }
-                : consumer.kind === "copied"
-                  ? { connection: consumer.connection, name: consumer.entry }
-                  : { connection: consumer.connection, path: consumer.path };
-            return {
-              name: consumer.name,
-              ...(await needs.targets(ctx, { kind: consumer.kind, target, record: row.record }, latest)),
-            };
-          }),
+          row.consumers.map(async (consumer) => ({
+            name: consumer.name,
+            ...(await needs.targets(ctx, questionOf(consumer, row.record), latest)),
+          })),
         ),
       ]);
       return {

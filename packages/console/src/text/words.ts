@@ -87,6 +87,13 @@ export const kindWords: Readonly<Record<string, string>> = {
   pinned: "reference to one version",
   copied: "copy in another store",
   "connection-file": "connection file",
+  "github-secret": "GitHub Actions secret",
+  rest: "entry behind an HTTP interface",
+  "kubernetes-secret": "key of a Kubernetes Secret",
+  "devops-variable": "Azure DevOps variable",
+  "app-setting": "App Service setting",
+  "app-reference": "App Service reference, follows by itself",
+  manual: "updated by hand",
 };
 
 /** What the binding of the old credential to the stored value rests on. */

@@ -1,3 +1,4 @@
+import { consumerKindNames } from "@countersign/core";
 import { z } from "zod";
 import { Cursor, FacetCount, Facts, JsonValue, PersonId, Printable, RowName, RunId, RunState, Time } from "./common.ts";
 
@@ -54,7 +55,7 @@ export type Application = z.infer<typeof Application>;
 
 export const Consumer = z.object({
   name: z.string(),
-  kind: z.enum(["latest", "pinned", "copied", "connection-file"]),
+  kind: z.enum(consumerKindNames),
   environment: z.string(),
   pickupSeconds: z.number(),
   cadenceSeconds: z.number(),

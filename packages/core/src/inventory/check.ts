@@ -1,4 +1,5 @@
 import type { Config, Connection } from "../config/config.ts";
+import { kindOf } from "../consumer-kinds/index.ts";
 import type { InventoryRow } from "./row.ts";
 import { inScope } from "./scope.ts";
 
@@ -17,7 +18,7 @@ interface Target {
   /** `record`, `database` or the consumer's name. */
   readonly who: string;
   readonly connection: string;
-  readonly kind: "key-vault" | "files" | "postgres";
+  readonly kind: string;
   readonly names: readonly string[];
   readonly environment: string;
 }
@@ -43,7 +44,9 @@ function targetsOf(row: InventoryRow): Target[] {
     });
   for (const consumer of row.consumers) {
     const { name: who, environment } = consumer;
-    if (consumer.kind === "latest")
+    const kind = kindOf(consumer);
+    if (kind.connectionKind === null) continue;
+    if (!("connection" in consumer))
       targets.push({
         who,
         connection: row.record.connection,
@@ -51,9 +54,10 @@ function targetsOf(row: InventoryRow): Target[] {
         names: [row.record.name],
         environment,
       });
-    else if (consumer.kind === "copied")
-      targets.push({ who, connection: consumer.connection, kind: "key-vault", names: [consumer.entry], environment });
-    else targets.push({ who, connection: consumer.connection, kind: "files", names: [consumer.path], environment });
+    else {
+      const names = [kind.scopeName(consumer)];
+      targets.push({ who, connection: consumer.connection, kind: kind.connectionKind, names, environment });
+    }
   }
   return targets;
 }

@@ -1,5 +1,6 @@
 import { digestOf, type Json } from "@countersign/evidence";
 import { unique } from "../config/checks.ts";
+import { kindOf } from "../consumer-kinds/index.ts";
 import type { Problem } from "../documents/problem.ts";
 import { readYaml } from "../documents/yaml.ts";
 import type { DurationOptions } from "../time/duration.ts";
@@ -34,27 +35,33 @@ export function parseInventory(input: Uint8Array | string, durations: DurationOp
   const roleUsers = new Set<string>();
   applications.forEach((application, index) => {
     const here = ["applications", index] as const;
+    const consumers = consumersOf(application);
     unique(application.owners, (at) =>
       problems.push(document.problem([...here, "owners", at], "expected each owner once, got one that stands above")),
     );
     unique(
-      application.consumers.map((consumer) => consumer.name),
+      consumers.map((consumer) => consumer.name),
       (at) =>
         problems.push(
           document.problem([...here, "consumers", at, "name"], "expected a unique name, got one that stands above"),
         ),
     );
-    unique(application.consumers.map(targetKey), (at) =>
+    unique(consumers.map(targetKey), (at) =>
       problems.push(
         document.problem([...here, "consumers", at], "expected each target once, got one that stands above"),
       ),
     );
-    application.consumers.forEach((consumer, at) => {
+    consumers.forEach((consumer, at) => {
       const path = [...here, "consumers", at, "kind"];
       if (application.procedure === "entra-client-secret" && consumer.kind === "connection-file")
         problems.push(
-          document.problem(path, "expected latest | pinned | copied for an Entra application, got connection-file"),
+          document.problem(
+            path,
+            "expected a kind that holds a client secret for an Entra application, got connection-file",
+          ),
         );
+      const problem = kindOf(consumer).problem?.(consumer) ?? null;
+      if (problem !== null) problems.push(document.problem([...here, "consumers", at], problem));
       if (
         consumer.kind === "copied" &&
         consumer.connection === application.record.connection &&
@@ -79,22 +86,23 @@ export function parseInventory(input: Uint8Array | string, durations: DurationOp
   };
 }
 
-// `latest` consumers share the record: several may read it.
-function targetKey(consumer: Application["consumers"][number]): string {
-  switch (consumer.kind) {
-    case "latest":
-      return `latest:${consumer.name}`;
-    case "copied":
-      return `${consumer.connection}:${consumer.entry.toLowerCase()}`;
-    default:
-      return `${consumer.connection}:${consumer.path}`;
-  }
+/** Where a consumer's value stands, so that none is declared twice. Several may read the record itself or be updated by hand. */
+function targetKey(consumer: Consumer): string {
+  const kind = kindOf(consumer);
+  return "connection" in consumer
+    ? `${consumer.connection}:${kind.scopeName(consumer).toLowerCase()}`
+    : `${consumer.kind}:${consumer.name}`;
+}
+
+/** Consumers in the form of the domain. Their kinds' own fields were checked by the schema that was built of them. */
+function consumersOf(application: Application): Consumer[] {
+  return application.consumers.map(
+    ({ pickup, cadence, ...consumer }) =>
+      ({ ...consumer, pickupSeconds: pickup, cadenceSeconds: cadence }) as unknown as Consumer,
+  );
 }
 
 function rowOf(application: Application): InventoryRow {
-  const consumers = application.consumers.map(
-    ({ pickup, cadence, ...consumer }) => ({ ...consumer, pickupSeconds: pickup, cadenceSeconds: cadence }) as Consumer,
-  );
-  const row = { ...application, consumers };
+  const row = { ...application, consumers: consumersOf(application) };
   return { ...row, rowDigest: digestOf(row as unknown as Json) };
 }

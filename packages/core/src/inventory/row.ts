@@ -9,7 +9,7 @@ export interface RecordRef {
   readonly name: string;
 }
 
-interface ConsumerBase {
+export interface ConsumerBase {
   readonly name: string;
   readonly environment: string;
   /** Longest time until the consumer uses what its target says. */
@@ -46,7 +46,77 @@ export interface ConnectionFileConsumer extends ConsumerBase {
   readonly path: string;
 }
 
-export type Consumer = LatestConsumer | PinnedConsumer | CopiedConsumer | ConnectionFileConsumer;
+/** A GitHub Actions secret of a repository, of one of its environments (`deployment`), or of an organization. */
+export interface GithubSecretConsumer extends ConsumerBase {
+  readonly kind: "github-secret";
+  readonly connection: string;
+  readonly repository?: string;
+  readonly organization?: string;
+  readonly deployment?: string;
+  readonly secret: string;
+}
+
+/** An entry behind a plain HTTP interface that the connection describes. */
+export interface RestConsumer extends ConsumerBase {
+  readonly kind: "rest";
+  readonly connection: string;
+  readonly entry: string;
+}
+
+/** One key of a Kubernetes Secret. */
+export interface KubernetesSecretConsumer extends ConsumerBase {
+  readonly kind: "kubernetes-secret";
+  readonly connection: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly key: string;
+}
+
+/** A secret variable of an Azure DevOps variable group. */
+export interface DevopsVariableConsumer extends ConsumerBase {
+  readonly kind: "devops-variable";
+  readonly connection: string;
+  readonly project: string;
+  readonly group: number;
+  readonly variable: string;
+}
+
+interface AppServiceConsumer extends ConsumerBase {
+  readonly connection: string;
+  readonly resourceGroup: string;
+  readonly site: string;
+  readonly slot?: string;
+  readonly setting: string;
+}
+
+/** An App Service setting that holds the value itself. */
+export interface AppSettingConsumer extends AppServiceConsumer {
+  readonly kind: "app-setting";
+}
+
+/** An App Service setting that refers to the record without a version. */
+export interface AppReferenceConsumer extends AppServiceConsumer {
+  readonly kind: "app-reference";
+}
+
+/** Updated by hand: an owner works through the checklist and confirms. */
+export interface ManualConsumer extends ConsumerBase {
+  readonly kind: "manual";
+  readonly checklist: readonly string[];
+}
+
+export type Consumer =
+  | LatestConsumer
+  | PinnedConsumer
+  | CopiedConsumer
+  | ConnectionFileConsumer
+  | GithubSecretConsumer
+  | RestConsumer
+  | KubernetesSecretConsumer
+  | DevopsVariableConsumer
+  | AppSettingConsumer
+  | AppReferenceConsumer
+  | ManualConsumer;
 
 interface RowBase {
   /** Unique name, used in URLs and on the command line. */

@@ -1,21 +1,9 @@
 import { z } from "zod";
 import { guidField, nameField, personField } from "../config/schema.ts";
+import { consumerKinds } from "../consumer-kinds/index.ts";
 import { type DurationOptions, durationField } from "../time/duration.ts";
+import { entryField } from "./fields.ts";
 
-const entry = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,126}$/, "expected a name of letters, digits and dashes, at most 127 characters");
-const path = z
-  .string()
-  .max(300)
-  .refine(
-    (text) =>
-      /^[A-Za-z0-9_][A-Za-z0-9._/-]*$/.test(text) &&
-      !text.split("/").some((part) => part === "" || part === "." || part === ".."),
-    {
-      error: "expected a relative path without . and ..",
-    },
-  );
 const role = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "expected a role name of a-z, 0-9 and underscore");
 
 /** The form of inventory.yaml: the allowlist. `seconds` as the profile allows. */
@@ -30,18 +18,17 @@ export function inventoryForm(durations: DurationOptions) {
       .max(20)
       .default([]),
   };
-  const Consumer = z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("latest"), ...common }),
-    z.strictObject({ kind: z.literal("pinned"), ...common, connection: nameField, path }),
-    z.strictObject({ kind: z.literal("copied"), ...common, connection: nameField, entry }),
-    z.strictObject({ kind: z.literal("connection-file"), ...common, connection: nameField, path }),
-  ]);
+  const [first, ...others] = Object.values(consumerKinds).map(({ kind, fields }) =>
+    z.strictObject({ kind: z.literal(kind), ...common, ...fields }),
+  );
+  if (first === undefined) throw new TypeError("expected kinds of consumers, got none");
+  const Consumer = z.discriminatedUnion("kind", [first, ...others]);
   const row = {
     name: nameField,
     environment: nameField,
     tenant: nameField,
     owners: z.array(personField).max(50),
-    record: z.strictObject({ connection: nameField, name: entry }),
+    record: z.strictObject({ connection: nameField, name: entryField }),
     consumers: z.array(Consumer).max(100),
   };
   const Application = z.discriminatedUnion("procedure", [

@@ -5,6 +5,7 @@
  */
 import { canonicalBytes, digestOf, EvidenceError, type Json, LIMITS, parseCanonical } from "@countersign/evidence";
 import { z } from "zod";
+import { consumerKindNames } from "../consumer-kinds/index.ts";
 import { CountersignError } from "../errors.ts";
 import { verifyLevels } from "../ports.ts";
 
@@ -49,7 +50,7 @@ export type PlanStep = z.infer<typeof PlanStep>;
 
 export const PlanConsumer = z.strictObject({
   name,
-  kind: z.enum(["latest", "pinned", "copied", "connection-file"]),
+  kind: z.enum(consumerKindNames),
   environment: name,
   pickupSeconds: seconds,
   cadenceSeconds: seconds,

@@ -1,59 +1,63 @@
+import type { Consumer } from "../inventory/row.ts";
 import type { World, WorldCredential } from "../ports.ts";
 import {
   blocked,
+  confirmLine,
   consumerSteps,
+  lookOnly,
   type Procedure,
   type ProcedureInput,
   type StepShape,
   stepOf,
   targetLocks,
+  updateLines,
 } from "./procedure.ts";
 
 const removeByKeyId = "Remove the created secret by its keyId, once no consumer can hold it any more";
-const lookOnly = "Nothing to undo: it only looks";
 
-const shape = [
-  { id: "create", verb: "entra.add-password@1", phase: "execute", undo: removeByKeyId, undoable: true },
-  { id: "prove", verb: "entra.prove@1", phase: "execute", undo: lookOnly, undoable: false },
-  {
-    id: "store",
-    verb: "keyvault.write@1",
-    phase: "execute",
-    undo: "Write the previous value as the newest version again",
-    undoable: true,
-  },
-  {
-    id: "update",
-    verb: "reference-file.point@1",
-    phase: "execute",
-    each: ["pinned"],
-    undo: "Point the reference back to the previous version",
-    undoable: true,
-  },
-  {
-    id: "update",
-    verb: "keyvault.copy@1",
-    phase: "execute",
-    each: ["copied"],
-    undo: "Write the previous value into the copy again",
-    undoable: true,
-  },
-  {
-    id: "confirm",
-    verb: "consumer.confirm@1",
-    phase: "overlap",
-    each: ["latest", "pinned", "copied"],
-    undo: lookOnly,
-    undoable: false,
-  },
-  {
-    id: "retire",
-    verb: "entra.remove-password@1",
-    phase: "retire",
-    undo: "A removed client secret cannot be brought back: Entra never shows its value again",
-    undoable: false,
-  },
-] as const satisfies readonly StepShape[];
+/** Kinds of consumers that this major updates and confirms. Listed here, so that a new kind is a new major and no silent change. */
+const kinds = [
+  "latest",
+  "pinned",
+  "copied",
+  "github-secret",
+  "rest",
+  "kubernetes-secret",
+  "devops-variable",
+  "app-setting",
+  "app-reference",
+  "manual",
+] as const satisfies readonly Consumer["kind"][];
+
+const create = {
+  id: "create",
+  verb: "entra.add-password@1",
+  phase: "execute",
+  undo: removeByKeyId,
+  undoable: true,
+} as const satisfies StepShape;
+const prove = {
+  id: "prove",
+  verb: "entra.prove@1",
+  phase: "execute",
+  undo: lookOnly,
+  undoable: false,
+} as const satisfies StepShape;
+const store = {
+  id: "store",
+  verb: "keyvault.write@1",
+  phase: "execute",
+  undo: "Write the previous value as the newest version again",
+  undoable: true,
+} as const satisfies StepShape;
+const retire = {
+  id: "retire",
+  verb: "entra.remove-password@1",
+  phase: "retire",
+  undo: "A removed client secret cannot be brought back: Entra never shows its value again",
+  undoable: false,
+} as const satisfies StepShape;
+const shape: readonly StepShape[] = [create, prove, store, ...updateLines(kinds), confirmLine(kinds), retire];
 
 /** Rotates one client secret of an Entra application: create, prove, store, update consumers, overlap, retire. */
 export const entraClientSecret: Procedure = {
@@ -64,7 +68,6 @@ export const entraClientSecret: Procedure = {
     const { row, world, settings } = input;
     if (row.procedure !== "entra-client-secret")
       throw new TypeError(`expected an entra-client-secret row, got ${row.procedure}`);
-    const [create, prove, store, , , , retire] = shape;
     const app = { tenant: row.tenant, objectId: row.objectId, appId: row.appId };
     const old = replaced(world);
     if (old === undefined) throw blocked("to know which of the live secrets is to be replaced, got none", row.name);

@@ -1,71 +1,61 @@
+import type { Consumer } from "../inventory/row.ts";
 import {
   blocked,
+  confirmLine,
   consumerSteps,
+  lookOnly,
   type Procedure,
   type ProcedureInput,
   type StepShape,
   stepOf,
   targetLocks,
+  updateLines,
 } from "./procedure.ts";
 
-const lookOnly = "Nothing to undo: it only looks";
+/** Kinds of consumers that this major updates and confirms. Listed here, so that a new kind is a new major and no silent change. */
+const kinds = [
+  "latest",
+  "pinned",
+  "copied",
+  "connection-file",
+  "github-secret",
+  "rest",
+  "kubernetes-secret",
+  "devops-variable",
+  "app-setting",
+  "app-reference",
+  "manual",
+] as const satisfies readonly Consumer["kind"][];
 
-const shape = [
-  {
-    id: "create",
-    verb: "postgres.set-password@1",
-    phase: "execute",
-    undo: "Take LOGIN from the idle role again, once no consumer can hold it any more",
-    undoable: true,
-  },
-  { id: "prove", verb: "postgres.prove@1", phase: "execute", undo: lookOnly, undoable: false },
-  {
-    id: "store",
-    verb: "keyvault.write@1",
-    phase: "execute",
-    undo: "Write the previous user and password as the newest version again",
-    undoable: true,
-  },
-  {
-    id: "update",
-    verb: "connection-file.write@1",
-    phase: "execute",
-    each: ["connection-file"],
-    undo: "Write the previous user and password into the file again",
-    undoable: true,
-  },
-  {
-    id: "update",
-    verb: "keyvault.copy@1",
-    phase: "execute",
-    each: ["copied"],
-    undo: "Write the previous value into the copy again",
-    undoable: true,
-  },
-  {
-    id: "update",
-    verb: "reference-file.point@1",
-    phase: "execute",
-    each: ["pinned"],
-    undo: "Point the reference back to the previous version",
-    undoable: true,
-  },
-  {
-    id: "confirm",
-    verb: "consumer.confirm@1",
-    phase: "overlap",
-    each: ["latest", "pinned", "copied", "connection-file"],
-    undo: lookOnly,
-    undoable: false,
-  },
-  {
-    id: "retire",
-    verb: "postgres.disable-role@1",
-    phase: "retire",
-    undo: "Sessions that are ended cannot be brought back; the role itself gets its next password in the next rotation",
-    undoable: false,
-  },
-] as const satisfies readonly StepShape[];
+const create = {
+  id: "create",
+  verb: "postgres.set-password@1",
+  phase: "execute",
+  undo: "Take LOGIN from the idle role again, once no consumer can hold it any more",
+  undoable: true,
+} as const satisfies StepShape;
+const prove = {
+  id: "prove",
+  verb: "postgres.prove@1",
+  phase: "execute",
+  undo: lookOnly,
+  undoable: false,
+} as const satisfies StepShape;
+const store = {
+  id: "store",
+  verb: "keyvault.write@1",
+  phase: "execute",
+  undo: "Write the previous user and password as the newest version again",
+  undoable: true,
+} as const satisfies StepShape;
+const retire = {
+  id: "retire",
+  verb: "postgres.disable-role@1",
+  phase: "retire",
+  undo: "Sessions that are ended cannot be brought back; the role itself gets its next password in the next rotation",
+  undoable: false,
+} as const satisfies StepShape;
+const shape: readonly StepShape[] = [create, prove, store, ...updateLines(kinds), confirmLine(kinds), retire];
 
 /** Rotates between two login roles of a PostgreSQL database: the idle one gets a new password and takes over. */
 export const postgresRolePassword: Procedure = {
@@ -76,7 +66,6 @@ export const postgresRolePassword: Procedure = {
     const { row, world, settings } = input;
     if (row.procedure !== "postgres-role-password")
       throw new TypeError(`expected a postgres-role-password row, got ${row.procedure}`);
-    const [create, prove, store, , , , , retire] = shape;
     const active = row.roles.find((role) => role === world.binding.id);
     const idle = row.roles.find((role) => role !== active);
     // A guess could give the role that is in use a new password: every consumer would fail at once.

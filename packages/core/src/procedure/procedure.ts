@@ -1,4 +1,5 @@
 import { digestOf, type Json } from "@countersign/evidence";
+import { consumerKinds, consumerTarget, kindOf } from "../consumer-kinds/index.ts";
 import { CountersignError } from "../errors.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
 import type { Plan, PlanConsumer, PlanStep } from "../plan/plan.ts";
@@ -78,17 +79,23 @@ export function stepOf(shape: StepShape, id: string, describe: string, identity:
 const worldOf = (world: World, consumer: Consumer) =>
   world.consumers.find((candidate) => candidate.name === consumer.name);
 
-/** Where a consumer's value or reference stands, for people and for parameters. */
-export function consumerTarget(consumer: Consumer, row: InventoryRow): Facts {
-  switch (consumer.kind) {
-    case "latest":
-      return { connection: row.record.connection, name: row.record.name };
-    case "copied":
-      return { connection: consumer.connection, name: consumer.entry };
-    default:
-      return { connection: consumer.connection, path: consumer.path };
-  }
+/** One line per update verb of these kinds, in the order of the table. */
+export function updateLines(kinds: readonly Consumer["kind"][]): StepShape[] {
+  return kinds.flatMap((kind) => {
+    const { update } = consumerKinds[kind];
+    if (update === null) return [];
+    const { verb, undo, undoable } = update;
+    return [{ id: "update", verb, phase: "execute" as const, each: [kind], undo, undoable }];
+  });
 }
+
+/** Every consumer is confirmed, whatever its kind. */
+export function confirmLine(kinds: readonly Consumer["kind"][]): StepShape {
+  return { id: "confirm", verb: "consumer.confirm@1", phase: "overlap", each: kinds, undo: lookOnly, undoable: false };
+}
+
+/** Why a step that only looks has no undo. */
+export const lookOnly = "Nothing to undo: it only looks";
 
 /** Consumers as the plan lists them, each with the identity that was read. */
 export function planConsumers(input: ProcedureInput): PlanConsumer[] {
@@ -100,7 +107,7 @@ export function planConsumers(input: ProcedureInput): PlanConsumer[] {
     cadenceSeconds: consumer.cadenceSeconds,
     level: input.settings.retire.consumerLevel,
     callers: [...consumer.callers],
-    target: consumerTarget(consumer, input.row) as PlanConsumer["target"],
+    target: consumerTarget(consumer, input.row.record) as PlanConsumer["target"],
     identity: (worldOf(input.world, consumer)?.identity ?? {}) as PlanConsumer["identity"],
   }));
 }
@@ -121,20 +128,22 @@ export function consumerSteps(
   const ids = consumerIds(input.row.consumers.map((consumer) => consumer.name));
   for (const [index, consumer] of input.row.consumers.entries()) {
     const id = ids[index] ?? "";
+    const kind = kindOf(consumer);
     const lines = shape.filter((line) => line.each?.includes(consumer.kind) === true);
     const update = lines.find((line) => line.phase === "execute");
     const confirm = lines.find((line) => line.phase === "overlap");
     const seen = worldOf(input.world, consumer);
-    if (confirm === undefined || (update === undefined && consumer.kind !== "latest")) {
+    if (confirm === undefined || (update === undefined && kind.update !== null)) {
       throw blocked(`a kind of consumer that this procedure updates and confirms, got ${consumer.kind}`, consumer.name);
     }
     if (seen === undefined || !seen.exists) throw blocked("a consumer that exists, got none", consumer.name);
     const { identity } = seen;
-    const target = consumerTarget(consumer, input.row);
+    const target = consumerTarget(consumer, record);
     if (update !== undefined) {
       const more = consumer.kind === "connection-file" ? extra : {};
-      const params = { ...target, record, store: "store", created: "create", previous: seen.holds, ...more };
-      updates.push(stepOf(update, `update:${id}`, describeUpdate(consumer), identity, params));
+      const previous = kind.previous === "held" ? seen.holds : input.world.record.version;
+      const params = { ...target, record, store: "store", created: "create", previous, ...more };
+      updates.push(stepOf(update, `update:${id}`, kind.update?.describe(consumer) ?? "", identity, params));
     }
     confirms.push(
       stepOf(confirm, `confirm:${id}`, `Confirm that ${consumer.name} uses the new credential`, identity, {
@@ -160,29 +169,13 @@ export function blocked(expected: string, about: string): CountersignError {
   return new CountersignError("PLAN_BLOCKED", `expected ${expected} (${about})`);
 }
 
-function describeUpdate(consumer: Consumer): string {
-  switch (consumer.kind) {
-    case "pinned":
-      return `Point ${consumer.name} (${consumer.path}) to the new version`;
-    case "copied":
-      return `Copy the new value for ${consumer.name} into ${consumer.entry}`;
-    case "connection-file":
-      return `Write the connection file of ${consumer.name} (${consumer.path})`;
-    default:
-      return `Nothing to write for ${consumer.name}: it reads the newest version`;
-  }
-}
-
-/**
- * Lock keys of the record and of every consumer target that is written (I2). A vault entry has one key, whether a run
- * writes it as its record or as a copy for a consumer: else two runs could write it at the same time.
- */
+/** Lock keys of the record and of every consumer target that is written (I2). */
 export function targetLocks(input: ProcedureInput): Plan["lockKeys"] {
   const { row } = input;
   const keys = new Set<string>([`entry:${row.record.connection}/${row.record.name}`]);
   for (const consumer of row.consumers) {
-    if (consumer.kind === "copied") keys.add(`entry:${consumer.connection}/${consumer.entry}`);
-    else if (consumer.kind !== "latest") keys.add(`file:${consumer.connection}/${consumer.path}`);
+    const key = kindOf(consumer).lockKey(consumer);
+    if (key !== null) keys.add(key);
   }
   return [...keys].sort().map((key) => ({ key, held: "effects" as const }));
 }

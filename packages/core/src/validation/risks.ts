@@ -1,7 +1,7 @@
+import { consumerTarget } from "../consumer-kinds/index.ts";
 import { isProdValue } from "../inventory/check.ts";
 import { sameFacts } from "../plan/drift.ts";
 import type { Plan } from "../plan/plan.ts";
-import { consumerTarget } from "../procedure/procedure.ts";
 import { type Check, check, pass, warn } from "./check.ts";
 import type { Known } from "./input.ts";
 
@@ -20,7 +20,7 @@ const changedTargets = ({ row, lastPlan }: Facts) =>
       const before = lastPlan?.consumers.find((candidate) => candidate.name === consumer.name);
       return (
         before !== undefined &&
-        (before.kind !== consumer.kind || !sameFacts(before.target, consumerTarget(consumer, row)))
+        (before.kind !== consumer.kind || !sameFacts(before.target, consumerTarget(consumer, row.record)))
       );
     })
     .map((consumer) => consumer.name);

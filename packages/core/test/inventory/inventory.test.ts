@@ -135,7 +135,7 @@ describe("an inventory", () => {
       "a connection file for an Entra application",
       "kind: pinned ",
       "kind: connection-file ",
-      "expected latest | pinned | copied",
+      "expected a kind that holds a client secret",
     ],
     [
       "a path that climbs",

@@ -1,4 +1,4 @@
-import type { Consumer, InventoryRow } from "../../src/index.ts";
+import { type Consumer, type InventoryRow, procedureNamed } from "../../src/index.ts";
 import { consumersByKind, samples, settings, withDigest, worldOf } from "../plan/samples.ts";
 import type { Case } from "./prove.ts";
 
@@ -6,7 +6,7 @@ import type { Case } from "./prove.ts";
 export function casesOf(procedure: string): readonly Case[] {
   const row = samples.find((sample) => sample.procedure === procedure);
   if (row === undefined) throw new Error(`expected a sample row for ${procedure} in plan/samples.ts, got none`);
-  const kinds = [...new Set(row.consumers.map((consumer) => consumer.kind))];
+  const kinds = procedureNamed(procedure).shape.flatMap((line) => (line.phase === "overlap" ? (line.each ?? []) : []));
   const confusable = kinds.flatMap((kind) =>
     ["Batch Job", "batch-job", "バッチ", "请求"].map((name) => named(kind, name)),
   );
@@ -14,8 +14,8 @@ export function casesOf(procedure: string): readonly Case[] {
   const many = Array.from({ length: 99 }, (_, n) => named(kinds[n % kinds.length] ?? "latest", `consumer ${n}`));
   const lists: [string, readonly Consumer[]][] = [
     ["no consumer", []],
-    ["every kind of consumer", row.consumers],
-    ["every kind in reverse", [...row.consumers].reverse()],
+    ["every kind of consumer", kinds.map((kind) => consumersByKind[kind])],
+    ["every kind in reverse", kinds.map((kind) => consumersByKind[kind]).toReversed()],
     ...kinds.map((kind): [string, readonly Consumer[]] => [`only ${kind}`, [consumersByKind[kind]]]),
     ["names that look alike", confusable],
     ["names alike up to their end", long],
@@ -24,13 +24,29 @@ export function casesOf(procedure: string): readonly Case[] {
   return lists.map(([name, consumers]) => caseOf(name, { ...row, consumers }));
 }
 
+/** A consumer of that kind with a name and a place of its own. */
 function named(kind: Consumer["kind"], name: string): Consumer {
   const consumer = { ...consumersByKind[kind], name: `${name} ${kind}` };
-  if (consumer.kind === "latest") return consumer;
-  const place = encodeURIComponent(`${name}.${kind}`);
-  return consumer.kind === "copied"
-    ? { ...consumer, entry: place.slice(-60) }
-    : { ...consumer, path: place.slice(-60) };
+  const place = encodeURIComponent(`${name}.${kind}`).slice(-60);
+  switch (consumer.kind) {
+    case "copied":
+    case "rest":
+      return { ...consumer, entry: place };
+    case "pinned":
+    case "connection-file":
+      return { ...consumer, path: place };
+    case "github-secret":
+      return { ...consumer, secret: place };
+    case "kubernetes-secret":
+      return { ...consumer, secret: place };
+    case "devops-variable":
+      return { ...consumer, variable: place };
+    case "app-setting":
+    case "app-reference":
+      return { ...consumer, site: place };
+    default:
+      return consumer;
+  }
 }
 
 function caseOf(name: string, row: InventoryRow): Case {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { canonicalBytes, type Json } from "@countersign/evidence";
 import { it } from "vitest";
-import type { Consumer, PlanStep, Procedure } from "../../src/index.ts";
+import { type Consumer, kindOf, type PlanStep, type Procedure } from "../../src/index.ts";
 import type { ProcedureInput, ProcedureOutput, StepShape } from "../../src/procedure/procedure.ts";
 import { type VerbTraits, verbs } from "./verbs.ts";
 
@@ -69,7 +69,7 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
     const updates = steps.filter(
       (step) => lineOf(procedure, step).each !== undefined && traitsOf(step).effect === "change",
     );
-    const written = input.row.consumers.filter((consumer) => consumer.kind !== "latest");
+    const written = input.row.consumers.filter((consumer) => kindOf(consumer).update !== null);
     assert.deepEqual(updates.map(placeOf), written.map(writtenBy));
     for (const [at, step] of updates.entries()) assert.ok(step.describe.includes(written[at]?.name ?? "?"), step.id);
   },
@@ -168,16 +168,10 @@ function lineOf(procedure: Procedure, step: PlanStep): StepShape {
 /** The lock that covers what a step writes, made from what the step itself will use. */
 function placeOf(step: PlanStep): string | null {
   const { writes } = traitsOf(step);
-  if (writes === null || writes === "application") return writes;
-  return `${writes.lock}:${String(step.params["connection"])}/${String(step.params[writes.by])}`;
+  return writes === null || writes === "application" ? writes : writes(step.params);
 }
 
-function writtenBy(consumer: Consumer): string | null {
-  if (consumer.kind === "latest") return null;
-  return consumer.kind === "copied"
-    ? `entry:${consumer.connection}/${consumer.entry}`
-    : `file:${consumer.connection}/${consumer.path}`;
-}
+const writtenBy = (consumer: Consumer): string | null => kindOf(consumer).lockKey(consumer);
 
 const recordOf = ({ row }: ProcedureInput) => `entry:${row.record.connection}/${row.record.name}`;
 

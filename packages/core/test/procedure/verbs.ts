@@ -1,3 +1,5 @@
+import type { Facts } from "../../src/index.ts";
+
 /**
  * What each verb does with the value and with the target, as its connector declares it (`Verb.value`, ports.ts). The
  * harness judges the order of a procedure by it; a procedure with a verb that is not here is not proven.
@@ -12,12 +14,18 @@ export interface VerbTraits {
    */
   readonly value: "yields" | "memory" | "stores" | "record" | "none";
   readonly effect: "change" | "look";
-  /** Which parameters name the place that it writes: the keys of the lock it needs, in order. */
-  readonly writes: "application" | { readonly lock: "entry" | "file"; readonly by: "name" | "path" } | null;
+  /** The lock of the place that it writes, from the parameters alone. */
+  readonly writes: "application" | ((params: Facts) => string) | null;
 }
 
-const entry = { lock: "entry", by: "name" } as const;
-const file = { lock: "file", by: "path" } as const;
+const entry = ({ connection, name }: Facts) => `entry:${String(connection)}/${String(name)}`;
+const file = ({ connection, path }: Facts) => `file:${String(connection)}/${String(path)}`;
+const github = ({ connection, repository, organization, deployment, entry: name }: Facts) =>
+  `github:${[connection, repository ?? organization, deployment, name].filter((part) => part !== undefined).join("/")}`.toLowerCase();
+const container = (...keys: readonly string[]) => {
+  return (params: Facts) =>
+    `container:${[params["connection"], ...keys.map((key) => params[key])].join("/").toLowerCase()}`;
+};
 
 export const verbs: { readonly [id: string]: VerbTraits } = {
   "entra.add-password@1": { value: "yields", effect: "change", writes: "application" },
@@ -30,5 +38,16 @@ export const verbs: { readonly [id: string]: VerbTraits } = {
   "keyvault.copy@1": { value: "record", effect: "change", writes: entry },
   "reference-file.point@1": { value: "none", effect: "change", writes: file },
   "connection-file.write@1": { value: "record", effect: "change", writes: file },
+  "github.put-secret@1": { value: "record", effect: "change", writes: github },
+  "rest.put@1": {
+    value: "record",
+    effect: "change",
+    writes: ({ connection, entry: name }) => `rest:${String(connection)}/${String(name)}`,
+  },
+  "kubernetes.patch-secret@1": { value: "record", effect: "change", writes: container("namespace", "entry") },
+  "devops.set-variable@1": { value: "record", effect: "change", writes: container("project", "group") },
+  "app-service.set-setting@1": { value: "record", effect: "change", writes: container("resourceGroup", "site") },
+  "app-service.refresh-reference@1": { value: "none", effect: "change", writes: null },
+  "manual.ask@1": { value: "none", effect: "change", writes: null },
   "consumer.confirm@1": { value: "record", effect: "look", writes: null },
 };
