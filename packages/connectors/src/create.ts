@@ -1,6 +1,15 @@
 import { type Connectors, CountersignError, type Scanner, type WorldReader } from "@countersign/core";
 import type { z } from "zod";
+import { connectSubscription } from "./appservice/app.ts";
+import { refreshReference } from "./appservice/refresh-reference.ts";
+import { AppServiceConnection } from "./appservice/schema.ts";
+import { setSetting } from "./appservice/set-setting.ts";
+import { appServiceTargets } from "./appservice/target.ts";
 import { consumerConfirm } from "./consumer/confirm.ts";
+import { connectOrganization } from "./devops/organization.ts";
+import { DevopsConnection } from "./devops/schema.ts";
+import { setVariable } from "./devops/set-variable.ts";
+import { devopsTargets } from "./devops/target.ts";
 import { addPassword } from "./entra/add-password.ts";
 import { graphScope, type Tenant } from "./entra/graph.ts";
 import { prove } from "./entra/prove.ts";
@@ -17,6 +26,8 @@ import { defaultApiVersion, recordStore, type Vault } from "./keyvault/vault.ts"
 import { keyvaultCopy, keyvaultWrite } from "./keyvault/verbs.ts";
 import { isLoopbackHost } from "./kit/addresses.ts";
 import { createBudgets } from "./kit/budget.ts";
+import { createCopies } from "./kit/copies.ts";
+import type { Ground } from "./kit/ground.ts";
 import { createHttp } from "./kit/http.ts";
 import { limits } from "./kit/limits.ts";
 import type { Records } from "./kit/seams.ts";
@@ -143,8 +154,32 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     (server) => server.connection.name,
   );
 
+  const ground: Ground = {
+    http,
+    budget: budgets,
+    tenant: tenants,
+    readSecret: (reference) => deps.readSecret(reference),
+  };
+  const organizations = namedBy(
+    "devops connection",
+    settingsOf(config, "devops", DevopsConnection).map((connection) => connectOrganization(connection, ground)),
+    (organization) => organization.connection.name,
+  );
+  const subscriptions = namedBy(
+    "app-service connection",
+    settingsOf(config, "app-service", AppServiceConnection).map((connection) =>
+      connectSubscription(connection, ground),
+    ),
+    (subscription) => subscription.connection.name,
+  );
+
   const records: Records = (connection) => recordStore(vaults(connection));
-  const targets = createTargets({ ...storedTargets(records, roots) });
+  const targets = createTargets({
+    ...storedTargets(records, roots),
+    ...devopsTargets(organizations),
+    ...appServiceTargets(subscriptions, records),
+  });
+  const copies = createCopies(records);
   const signIns = createSignInLog(tenants);
   const by = (id: string) => ({ id, version: deps.version });
   const verbs: readonly AnyVerb[] = [
@@ -156,6 +191,9 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     offer(referenceFilePoint(roots, records, by("files"))),
     offer(connectionFileWrite(roots, records, by("files"))),
     offer(consumerConfirm({ records, targets, signIns, sessions: createSessions(servers) }, by("consumer"))),
+    offer(setVariable(organizations, copies, by("devops"), waits.settleMs)),
+    offer(setSetting(subscriptions, copies, by("app-service"), waits.settleMs)),
+    offer(refreshReference(subscriptions, records, copies, by("app-service"))),
     offer(setPassword(servers, by("postgres"))),
     offer(provePostgres(servers, by("postgres"))),
     offer(disableRole(servers, records, by("postgres"))),

@@ -1,5 +1,7 @@
 import type { Clock, Config, SecretValue, TenantConfig } from "@countersign/core";
 import type { z } from "zod";
+import { AppServiceConnection } from "./appservice/schema.ts";
+import { DevopsConnection } from "./devops/schema.ts";
 import { FilesConnection } from "./files/schema.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
 import type { Waits } from "./kit/twice.ts";
@@ -10,6 +12,8 @@ export const connectionKinds: ReadonlyMap<string, z.ZodType> = new Map<string, z
   ["key-vault", KeyVaultConnection],
   ["files", FilesConnection],
   ["postgres", PostgresConnection],
+  ["devops", DevopsConnection],
+  ["app-service", AppServiceConnection],
 ]);
 
 /** The parts of the configuration that connectors read. */

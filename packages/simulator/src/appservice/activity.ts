@@ -4,9 +4,10 @@ import type { World } from "../world.ts";
 import { refuseArm } from "./errors.ts";
 import type { ArmCall } from "./surface.ts";
 
-/** Writes a line of the activity log; it is to be seen after the delay of audits. */
-export function writeActivity({ world, incoming, resourceId, caller }: ArmCall, operation: string): void {
+/** Writes a line of the activity log; it is to be seen after the delay of audits. Answers its correlation id. */
+export function writeActivity({ world, resourceId, caller }: ArmCall, operation: string): string {
   const random = world.random("activity-log");
+  const correlationId = random.uuid();
   world.tenant.activities.push({
     id: random.uuid(),
     atMs: world.clock.nowMs,
@@ -14,8 +15,9 @@ export function writeActivity({ world, incoming, resourceId, caller }: ArmCall, 
     caller,
     resourceId,
     operation,
-    correlationId: incoming.clientRequestId ?? incoming.requestId,
+    correlationId,
   });
+  return correlationId;
 }
 
 /** GET the activity log: `$filter=eventTimestamp ge '…' and eventTimestamp le '…' and resourceUri eq '…'`. */

@@ -56,8 +56,13 @@ export function updateSettings(call: ArmCall): Outcome {
   site.lastWriteMs = world.clock.nowMs;
   for (const name of Object.keys(site.references)) if (!isReference(next[name] ?? "")) delete site.references[name];
   refreshReferences(world, site);
-  writeActivity(call, "Microsoft.Web/sites/config/Write");
-  return { ...ok(settingsBody(call)), effect: true, target: { settings: Object.keys(next).length } };
+  const correlationId = writeActivity(call, "Microsoft.Web/sites/config/Write");
+  const headers = { "x-ms-correlation-request-id": correlationId };
+  return {
+    reply: { status: 200, headers, body: settingsBody(call) },
+    effect: true,
+    target: { settings: Object.keys(next).length },
+  };
 }
 
 function readProperties(text: string): Record<string, string> | null {

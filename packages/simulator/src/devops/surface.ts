@@ -19,9 +19,10 @@ export function createDevopsSurface(world: World, organization: DevopsOrganizati
 
 /** `/{org}/{project}/_apis/…` reads, `/{org}/_apis/…` writes: since 6.0 a group belongs to the organization. */
 function resolve(world: World, organization: DevopsOrganization, incoming: Incoming): Operation {
-  const match = /^\/([^/]+)(?:\/([^/]+))?\/_apis\/(distributedtask\/variablegroups\/(\d+)|audit\/auditlog)$/.exec(
-    incoming.path,
-  );
+  const match =
+    /^\/([^/]+)(?:\/([^/]+))?\/_apis\/(distributedtask\/variablegroups\/(\d+)|audit\/auditlog|connectionData)$/.exec(
+      incoming.path,
+    );
   const [, name = "", project = null, route = "", groupId = null] = match ?? [];
   const op =
     groupId !== null && incoming.method === "GET" && project !== null
@@ -30,7 +31,9 @@ function resolve(world: World, organization: DevopsOrganization, incoming: Incom
         ? "variableGroup.update"
         : route === "audit/auditlog" && incoming.method === "GET"
           ? "auditLog.query"
-          : "unknown";
+          : route === "connectionData" && incoming.method === "GET"
+            ? "connectionData.get"
+            : "unknown";
   const caller = readCaller(world, organization, incoming);
   return {
     op,
@@ -41,6 +44,8 @@ function resolve(world: World, organization: DevopsOrganization, incoming: Incom
       if (caller === null) return signInPage();
       if (op === "unknown" || name !== organization.name)
         return refuseDevops(404, "VssResourceNotFoundException", "The resource was not found.");
+      if (op === "connectionData.get")
+        return { reply: { status: 200, body: { authenticatedUser: { id: caller.objectId } } }, effect: false };
       if (!API_VERSIONS.has(incoming.query.get("api-version") ?? ""))
         return refuseDevops(400, "VssVersionNotSpecifiedException", "No api-version was supplied for the request.");
       if (op === "auditLog.query") return queryAudit(world, organization, incoming);

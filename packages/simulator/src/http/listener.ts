@@ -95,6 +95,8 @@ async function answer(
     response.writeHead(400).end();
     return;
   }
+  // The tenant's own clock, not this machine's.
+  response.setHeader("date", new Date(world.clock.nowMs).toUTCString());
   send(await runExchange(world, surface, incoming), incoming, response);
 }
 
