@@ -2,7 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Target } from "../http/exchange.ts";
 import type { HoldPosition } from "./holds.ts";
 
-/** What goes wrong. Bodies are damaged only where there is one; a number is an HTTP status. */
+/**
+ * What goes wrong. Bodies are damaged only where there is one; a number is an HTTP status, and `-concurrency` gives it the
+ * text with which the directory refuses writes that collide (409 has it always).
+ */
 export const faultKinds = [
   "timeout",
   "reset",
@@ -11,11 +14,13 @@ export const faultKinds = [
   "401",
   "403",
   "404",
+  "400-concurrency",
   "409",
   "429",
   "500",
   "502",
   "503",
+  "503-concurrency",
   "504",
   "malformed",
   "truncated",

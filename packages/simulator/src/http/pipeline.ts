@@ -83,7 +83,9 @@ async function runBefore(
   const { kind } = fault.action;
   if (kind === "slow") return null;
   // A damaged answer needs an answer: the call is refused as unavailable and that refusal is damaged.
-  const base = DAMAGES.includes(kind) ? failed(surface, incoming, 503, null) : { status: 503 };
+  const base = DAMAGES.includes(kind)
+    ? surface.fail({ status: 503, retryAfterSeconds: null, variant: "plain" }, incoming)
+    : { status: 503 };
   const disposition = spoil(surface, incoming, kind, fault.action.retryAfterSeconds, base, null);
   record(world, incoming, operation, disposition.type === "reply" ? disposition.reply : null, label(fault));
   return disposition;
@@ -101,13 +103,8 @@ function spoil(
   if (kind === "reset") return { type: "reset" };
   if (kind === "slow") return { type: "reply", reply, damage: null, afterSent };
   if (DAMAGES.includes(kind)) return { type: "reply", reply, damage: kind as Damage, afterSent };
-  return plain(failed(surface, incoming, Number(kind), retryAfterSeconds));
-}
-
-function failed(surface: Surface, incoming: Incoming, status: number, retryAfterSeconds: number | null): Reply {
-  const variant = status === 409 ? "concurrency" : "plain";
-  const wait = retryAfterSeconds ?? (status === 429 ? 1 : null);
-  return surface.fail({ status, retryAfterSeconds: wait, variant }, incoming);
+  const variant = kind === "409" || kind.endsWith("-concurrency") ? "concurrency" : "plain";
+  return plain(surface.fail({ status: Number(kind.slice(0, 3)), retryAfterSeconds, variant }, incoming));
 }
 
 function plain(reply: Reply): Disposition {

@@ -22,7 +22,8 @@ const fault = z.strictObject({
   ...common,
   position: z.enum(["before-effect", "after-effect"]).default("before-effect"),
   kind: z.enum(faultKinds),
-  retryAfterSeconds: z.number().nonnegative().nullable().default(null),
+  /** null: no header. Left out: 1 for a 429, else no header. */
+  retryAfterSeconds: z.number().nonnegative().nullable().optional(),
   delayMs: z.number().nonnegative().max(600_000).default(0),
 });
 
@@ -41,7 +42,13 @@ export function readFault(value: unknown): ArmInput {
     ...rule,
     match: given(rule.match),
     times: times(rule.times),
-    action: { type: "fault", position, kind, retryAfterSeconds, delayMs },
+    action: {
+      type: "fault",
+      position,
+      kind,
+      retryAfterSeconds: retryAfterSeconds === undefined ? (kind === "429" ? 1 : null) : retryAfterSeconds,
+      delayMs,
+    },
   };
 }
 

@@ -286,9 +286,12 @@ export class PostgresSession {
       this.#batch = [];
       return kind;
     }
-    if (/^\d+$/.test(kind)) {
+    if (/^\d/.test(kind)) {
       this.#client.write(
-        fatalError(kind === "409" ? "40001" : "57P01", "terminating connection due to administrator command"),
+        fatalError(
+          kind.endsWith("-concurrency") || kind === "409" ? "40001" : "57P01",
+          "terminating connection due to administrator command",
+        ),
       );
     }
     this.#end();
