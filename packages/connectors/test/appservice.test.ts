@@ -78,7 +78,7 @@ async function referenceStage(): Promise<Stage<Record<string, unknown>>> {
   };
 }
 
-describe(setting, () => {
+describe("app-service.set-setting@1", () => {
   it.each(conformance(settingStage))("$name", (check) => check.run());
 
   it("keeps what others changed since the plan", async () => {
@@ -173,7 +173,7 @@ describe(setting, () => {
   });
 });
 
-describe(reference, () => {
+describe("app-service.refresh-reference@1", () => {
   it.each(conformance(referenceStage))("$name", (check) => check.run());
 
   it.each([
