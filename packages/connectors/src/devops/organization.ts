@@ -171,7 +171,7 @@ export async function auditedWrites(
   });
   return body.decoratedAuditLogEntries
     .filter(
-      (entry) => /^Library\.VariableGroupModified/.test(entry.actionId) && entry.data?.VariableGroupName === group,
+      (entry) => entry.actionId.startsWith("Library.VariableGroupModified") && entry.data?.VariableGroupName === group,
     )
     .map((entry) => ({ actor: entry.actorUserId ?? null, at: entry.timestamp }));
 }
