@@ -34,6 +34,8 @@ import type { Records } from "./kit/seams.ts";
 import { clientSecretTokens } from "./kit/token.ts";
 import { defaultWaits } from "./kit/twice.ts";
 import { type AnyVerb, offer } from "./kit/verb.ts";
+import { manualAsk } from "./manual/ask.ts";
+import { manualTargets } from "./manual/target.ts";
 import { disableRole } from "./postgres/disable-role.ts";
 import { provePostgres } from "./postgres/prove.ts";
 import { PostgresConnection } from "./postgres/schema.ts";
@@ -178,6 +180,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     ...storedTargets(records, roots),
     ...devopsTargets(organizations),
     ...appServiceTargets(subscriptions, records),
+    ...manualTargets,
   });
   const copies = createCopies(records);
   const signIns = createSignInLog(tenants);
@@ -194,6 +197,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     offer(setVariable(organizations, copies, by("devops"), waits.settleMs)),
     offer(setSetting(subscriptions, copies, by("app-service"), waits.settleMs)),
     offer(refreshReference(subscriptions, records, copies, by("app-service"))),
+    offer(manualAsk(by("manual"))),
     offer(setPassword(servers, by("postgres"))),
     offer(provePostgres(servers, by("postgres"))),
     offer(disableRole(servers, records, by("postgres"))),

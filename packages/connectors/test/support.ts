@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   type Clock,
+  type Confirmation,
   CountersignError,
   type Done,
   type PastAttempt,
@@ -51,6 +52,7 @@ export interface ContextOptions {
   direction?: VerbContext["direction"];
   past?: readonly PastAttempt[];
   outcomes?: ReadonlyMap<string, Done>;
+  confirmed?: (step: string, direction: "do" | "undo") => Confirmation | null;
   value?: () => SecretValue | null;
   signal?: AbortSignal;
   assertAlive?: () => void;
@@ -72,6 +74,7 @@ export function contextOf(options: ContextOptions): VerbContext {
     signal: options.signal ?? new AbortController().signal,
     past: options.past ?? [],
     outcomeOf: (step) => options.outcomes?.get(step),
+    confirmed: (step, direction) => Promise.resolve(options.confirmed?.(step, direction) ?? null),
     value() {
       const value = options.value?.() ?? null;
       if (value === null) throw new CountersignError("VALUE_NOT_HELD", "expected a held value, got none");

@@ -76,6 +76,13 @@ export interface PastAttempt {
   readonly intentAt: number;
 }
 
+/** A person's word that a step was done by hand, while it stands. */
+export interface Confirmation {
+  readonly person: string;
+  /** Domain time at which it was given, ms. */
+  readonly at: number;
+}
+
 /**
  * The way out for a verb. Every call passes the lease check and a deadline (design: lease and self-fencing).
  * `act` is used at most once per attempt and only after the executor has committed the intent.
@@ -96,6 +103,8 @@ export interface VerbContext {
   readonly past: readonly PastAttempt[];
   /** What another step of this run made; undefined when it is not done. */
   outcomeOf(step: string): Done | undefined;
+  /** Whether a person has confirmed that a step was done (or put back) by hand; null when nobody has, or took it back. */
+  confirmed(step: string, direction: "do" | "undo"): Promise<Confirmation | null>;
   /** The value held in memory for this run (from the verb that yields it); throws VALUE_NOT_HELD when there is none. */
   value(): SecretValue;
   /** Throws LEASE_LOST unless the last accepted beat is fresh. Verbs call it right before a request leaves; the HTTP kit does so by itself. */
@@ -118,6 +127,10 @@ export interface Verb<P = unknown> {
   /** `look` verbs change nothing outside (prove, confirm): no effect is journaled as intent of change. */
   readonly effect: "change" | "look";
   readonly retry: RetryClass;
+  /** A person does it by hand and confirms: `do` only asks; it is undone by a person's confirmation, and waited for. */
+  readonly asks?: true;
+  /** Its target follows the record by itself: undone after the record was. */
+  readonly follows?: true;
   /** The call's name in journal and evidence, e.g. `application.addPassword`. */
   readonly call: string;
   /** Reads back the target's immutable identity; the executor compares it with the plan's before do, undo and discard. */

@@ -106,6 +106,14 @@ export const ENTRY_DATA = {
     verb,
     verified: nullable(oneOf("accepted", "metadata-changed", "value-matched", "used")),
   }),
+  // An owner's word that a step was done, or put back, by hand; it may be taken back until retirement.
+  "step.confirmed": object({
+    confirmation: oneOf("given", "withdrawn"),
+    direction: oneOf("do", "undo"),
+    level: oneOf("session", "idp", "passkey"),
+    person: personId,
+    step: stepId,
+  }),
   "recovery.started": object({ deadAfterMs: count, holder: id, provenDead: boolean, settleMs: count, worker: id }),
   "gate.checked": object({
     evidence: facts,
@@ -150,6 +158,7 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "run.moved": "run",
   "step.intent": "run",
   "step.outcome": "run",
+  "step.confirmed": "run",
   "recovery.started": "either",
   "gate.checked": "run",
   "sweep.intent": "log",

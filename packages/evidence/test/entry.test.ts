@@ -78,6 +78,13 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
     requestIds: ["r"],
     verified: null,
   },
+  "step.confirmed": {
+    confirmation: "given",
+    direction: "do",
+    level: "session",
+    person: "p_0123456789abcdef",
+    step: "update:desk",
+  },
   "recovery.started": { deadAfterMs: 1, holder: "w1", provenDead: false, settleMs: 1000, worker: "w2" },
   "gate.checked": {
     evidence: { callers: ["10.0.0.1"], deep: { quietSeconds: 5 } },

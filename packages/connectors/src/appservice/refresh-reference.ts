@@ -29,6 +29,7 @@ export function refreshReference(
     value: "none",
     effect: "change",
     retry: "idempotent",
+    follows: true,
     call: "references.refresh",
     identify: async (ctx, params) => (await readIdentity(ctx, subscriptions(params.connection), params)).identity,
     intent: (_ctx, params) => ({ previous: params.previous }),

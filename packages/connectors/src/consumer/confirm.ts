@@ -87,7 +87,11 @@ async function confirm(ctx: VerbContext, params: Params, needs: Needs, question:
   const now = ctx.clock.now();
   const stored = need(ctx, params.store);
   const update = need(ctx, params.update);
-  const since = typeof update.facts.at === "string" ? msOf(update.facts.at) : now;
+  const word = params.kind === "manual" ? await ctx.confirmed(params.update, "do") : null;
+  // Nobody has said that it was done: there is nothing to look at, however long it takes.
+  if (params.kind === "manual" && word === null)
+    return { kind: "not-yet", lookAgainMs: behindMs, facts: { waitsFor: "owner" } };
+  const since = word?.at ?? (typeof update.facts.at === "string" ? msOf(update.facts.at) : now);
   const latest = await needs.records(params.record.connection).latest(ctx, params.record.name);
   if (latest === null || latest.version !== needId(stored, "version")) {
     return { kind: "refuted", code: "record-not-ours", facts: { found: latest?.version ?? null } };

@@ -59,6 +59,7 @@ export function verbContext(
     readonly nonce: string;
     readonly past: readonly PastAttempt[];
     readonly outcomeOf: (step: string) => Done | undefined;
+    readonly confirmed: VerbContext["confirmed"];
   },
 ): VerbContext {
   return {

@@ -16,6 +16,8 @@ const RunDataForm = z.object({
   rollback: Because.extend({
     /** When every consumer has had its time to return; null until the undo steps are done. */
     backAt: z.int().nullable(),
+    /** When it began. */
+    since: z.int().default(0),
   })
     .nullable()
     .default(null),

@@ -1,4 +1,5 @@
 import {
+  type Confirmation,
   CountersignError,
   type Done,
   type Facts,
@@ -186,6 +187,12 @@ export class RunWork {
     return row === undefined ? undefined : doneOf(row);
   }
 
+  /** An owner's word that stands, read anew: it may be taken back at any time. */
+  async confirmed(step: string, direction: "do" | "undo"): Promise<Confirmation | null> {
+    const words = await this.store.confirmations(this.row.id);
+    return words.find((word) => word.step === step && word.direction === direction) ?? null;
+  }
+
   /** Whether the outside may hold an effect of this step: any attempt that was sent and is not proven absent. */
   mayHaveEffect(step: string): boolean {
     return this.attempts(step, "do").some((row) => row.outcome !== "failed" || Object.keys(row.objectIds).length > 0);
@@ -214,6 +221,7 @@ export class RunWork {
       nonce,
       past: this.#journal.filter((row) => row.step === step.id).map(pastOf),
       outcomeOf: (id) => this.outcomeOf(id),
+      confirmed: (id, way) => this.confirmed(id, way),
     });
   }
 

@@ -98,6 +98,18 @@ export const ApprovalRow = row({
 });
 export type ApprovalRow = z.output<typeof ApprovalRow>;
 
+/** A person's word that a step was done by hand; it stands until it is withdrawn. */
+export const ConfirmationRow = row({
+  runId: z.string(),
+  step: z.string(),
+  direction: z.enum(["do", "undo"]),
+  person: z.string(),
+  level: z.enum(["session", "idp", "passkey"]),
+  at: time,
+  withdrawnAt: time.nullable(),
+});
+export type ConfirmationRow = z.output<typeof ConfirmationRow>;
+
 export const FindingRow = row({
   id: z.int(),
   runId: z.string().nullable(),

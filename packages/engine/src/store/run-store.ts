@@ -2,7 +2,7 @@ import type { Facts } from "@countersign/core";
 import { canonicalize, ENTRY_DATA, type EntryData, type EntryType, type Json } from "@countersign/evidence";
 import { z } from "zod";
 import { databaseError } from "./errors.ts";
-import { ApprovalRow, DirectiveRow, FindingRow, LockRow, RunRow, type RunState } from "./rows.ts";
+import { ApprovalRow, ConfirmationRow, DirectiveRow, FindingRow, LockRow, RunRow, type RunState } from "./rows.ts";
 import { nothing, type Sql } from "./sql.ts";
 
 /** An entry that goes into the log in the same transaction as a change. */
@@ -90,6 +90,18 @@ export interface Decision {
   readonly at: number;
   /** Judges the quorum over the approvals so far and this one; asked again when others decided meanwhile. */
   quorum(earlier: readonly ApprovalRow[]): { readonly complete: boolean; readonly notBefore: number };
+}
+
+/** What an owner says about a step that is done by hand. */
+export interface Word {
+  readonly run: string;
+  readonly step: string;
+  readonly direction: "do" | "undo";
+  readonly person: string;
+  readonly level: ApprovalRow["level"];
+  /** false: it is taken back. */
+  readonly given: boolean;
+  readonly at: number;
 }
 
 /** What to list; every field narrows. Keyset paging, newest first. */
@@ -258,6 +270,29 @@ export function runStore(sql: Sql) {
     /** Leaves a person's word for the executor and wakes it. Errors: STATE_CONFLICT (the run is not under way). */
     direct: (run: string, kind: DirectiveRow["kind"], person: string, at: number, reason?: Uint8Array): Promise<void> =>
       sql.call(nothing, "cs.direct", { run, kind, person, reason: reason ?? null, at }),
+
+    /**
+     * An owner's word that a step was done by hand, or that it was not after all, with its entry. Errors: STATE_CONFLICT
+     * (nothing waits for it, or it stands already), FORBIDDEN (no owner of the plan's application).
+     */
+    confirmStep: (word: Word): Promise<void> =>
+      sql.call(nothing, "cs.confirm_step", {
+        run: word.run,
+        step: word.step,
+        direction: word.direction,
+        person: word.person,
+        level: word.level,
+        given: word.given,
+        at: word.at,
+      }),
+
+    /** Words that stand, of one run. */
+    confirmations: (run: string): Promise<ConfirmationRow[]> =>
+      sql.rows(
+        ConfirmationRow,
+        "select * from cs.confirmation where run_id = $1 and withdrawn_at is null order by id",
+        [run],
+      ),
 
     /** What people said and the executor has not yet acted on, oldest first. */
     directives: (run: string): Promise<DirectiveRow[]> =>

@@ -113,7 +113,12 @@ export function claimAll(
 export const planBytes = (run: string) => Buffer.from(`{"run":"${run}","v":1}`);
 
 /** Files a run and takes it to `awaiting_approval`; returns its plan's digest. */
-export async function toApproval(stores: Record<StoreRole, Store>, worker: string, change: Partial<RunRequest> = {}) {
+export async function toApproval(
+  stores: Record<StoreRole, Store>,
+  worker: string,
+  change: Partial<RunRequest> = {},
+  plan = planBytes,
+) {
   const run = await stores.cs_api.submitRun(request(change));
   const [claimed] = await claimAll(stores.cs_executor, worker, { run });
   if (claimed === undefined) throw new Error("expected the run to be claimed");
@@ -125,7 +130,7 @@ export async function toApproval(stores: Record<StoreRole, Store>, worker: strin
     to: "planned",
     notBefore: null,
     release: false,
-    plan: planBytes(run),
+    plan: plan(run),
     policyDigest: `sha256:${"ab".repeat(32)}`,
     findings: [{ code: "owner-present", result: "pass", observed: 1, required: 1 }],
   });
@@ -157,8 +162,13 @@ export function decision(run: string, planDigest: string, person: string, comple
 }
 
 /** Takes a run to `executing`, held by `worker`; returns the hold. */
-export async function toExecuting(stores: Record<StoreRole, Store>, worker: string, change: Partial<RunRequest> = {}) {
-  const { run, planDigest } = await toApproval(stores, worker, change);
+export async function toExecuting(
+  stores: Record<StoreRole, Store>,
+  worker: string,
+  change: Partial<RunRequest> = {},
+  plan = planBytes,
+) {
+  const { run, planDigest } = await toApproval(stores, worker, change, plan);
   await stores.cs_api.decide(decision(run, planDigest, bob, true));
   const [claimed] = await claimAll(stores.cs_executor, worker, { run, now: startedAt + 2_000 });
   if (claimed === undefined) throw new Error("expected the approved run to be claimed");

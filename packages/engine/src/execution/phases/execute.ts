@@ -3,6 +3,7 @@ import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { discardAttempt, doStep } from "../step.ts";
 import { stalledHolders } from "./abandoned.ts";
+import { askOwners } from "./by-hand.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
@@ -22,6 +23,7 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
     const result = await doStep(work, step);
     if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });
     if (result.kind === "failed") return rollBackBecause(work, { code: result.code, step: step.id });
+    if (work.verbOf(step).asks === true) await askOwners(work, step, "do");
   }
   work.services.held.drop(work.id);
   await recordLedger(work, "published");

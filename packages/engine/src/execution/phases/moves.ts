@@ -104,7 +104,10 @@ export async function moveLocked(work: RunWork, to: RunState, options: Parameter
 
 /** Something failed, or a person asked: nothing further propagates; undo what was done. */
 export function rollBackBecause(work: RunWork, because: Because): Promise<Next> {
-  return moveLocked(work, "rolling_back", { because, data: { held: null, rollback: { ...because, backAt: null } } });
+  return moveLocked(work, "rolling_back", {
+    because,
+    data: { held: null, rollback: { ...because, backAt: null, since: work.now } },
+  });
 }
 
 /** Lets the run go until `at` (domain time), or until a person acts; no state change, so no log entry. */

@@ -2,6 +2,7 @@ import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { removeAbandoned } from "./abandoned.ts";
+import { remindAll, takenBack } from "./by-hand.ts";
 import { readGate } from "./gate.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
@@ -43,6 +44,9 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
     open += 1;
     lookAt = Math.min(lookAt, now + Math.max(waitMs, 1_000));
   }
+  if (open > 0) await remindAll(work);
+  const back = await takenBack(work);
+  if (back !== null) return hold(work, { code: "confirmation-withdrawn", step: back.id });
   if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);
   if (open > 0) {
     // Overdue: the gate's reading names who is left behind, and the owners are told.

@@ -1,6 +1,7 @@
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { doStep } from "../step.ts";
+import { takenBack } from "./by-hand.ts";
 import { readGate } from "./gate.ts";
 import { recordLedger } from "./ledger.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
@@ -20,6 +21,9 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
     // What passes by itself is waited for; everything else is for a person.
     if (problem !== null && passing.has(problem.code)) return releaseUntil(work, work.now + retryMs);
     if (problem !== null) return hold(work, problem);
+    // From here on no word can be taken back; what was taken back before is seen now.
+    const back = await takenBack(work);
+    if (back !== null) return hold(work, { code: "confirmation-withdrawn", step: back.id });
     if (work.asked === "roll-back" || !(await readGate(work)))
       return move(work, "overlapping", { because: { code: "gate-shut" } });
   }

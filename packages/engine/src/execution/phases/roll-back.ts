@@ -2,8 +2,12 @@ import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { discardAttempt, undoStep } from "../step.ts";
+import { askOwners, remindOwners } from "./by-hand.ts";
 import { recordLedger } from "./ledger.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
+
+/** How often a roll back looks for an owner's word by itself (domain time); the word wakes it. */
+const waitMs = 10 * 60_000;
 
 /**
  * rolling_back: undo in reverse order, with an overlap of its own (I8): the new credential stays valid until every
@@ -17,12 +21,19 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
   if (published && work.data.rollback?.backAt === null) {
     const problem = await guard.beforeRollBack(work);
     if (problem !== null) return hold(work, problem);
-    for (const step of steps.toReversed()) {
+    let waits = false;
+    for (const step of undoOrder(work, steps)) {
       if (step === create || !step.undoable || !work.mayHaveEffect(step.id)) continue;
+      if (work.verbOf(step).asks === true && !(await putBackByHand(work, step))) {
+        waits = true;
+        continue;
+      }
       const result = await undoStep(work, step);
       if (result.kind !== "done")
         return hold(work, { code: result.kind === "failed" ? result.code : "OUTSIDE_UNKNOWN", step: step.id });
     }
+    // What somebody may still hold stays valid until an owner has said that it was put back (I8).
+    if (waits) return releaseUntil(work, work.now + waitMs);
     const pickupMs = Math.max(0, ...work.plan.consumers.map((consumer) => consumer.pickupSeconds)) * 1_000;
     await work.keep({ rollback: { ...work.data.rollback, backAt: work.now + pickupMs } });
   }
@@ -36,6 +47,26 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
   work.services.held.drop(work.id);
   await recordLedger(work, "rolled-back");
   return move(work, "rolled_back", { because: { code: work.data.rollback?.code ?? "asked-for" } });
+}
+
+/**
+ * Reverse order; then what follows the record by itself, since only now it finds the previous value there; and last
+ * what a person puts back, who reads that value from the record.
+ */
+function undoOrder(work: RunWork, steps: readonly PlanStep[]): PlanStep[] {
+  const rank = (step: PlanStep) => {
+    const { asks, follows } = work.verbOf(step);
+    return asks === true ? 2 : follows === true ? 1 : 0;
+  };
+  return steps.toReversed().toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** Asks an owner to put back what was done by hand. Whether that was confirmed. */
+async function putBackByHand(work: RunWork, step: PlanStep): Promise<boolean> {
+  if ((await work.confirmed(step.id, "undo")) !== null) return true;
+  await askOwners(work, step, "undo");
+  await remindOwners(work, step, "undo", work.data.rollback?.since || work.now);
+  return false;
 }
 
 /** Removes every credential this run may have created and not yet taken back. */
