@@ -466,6 +466,10 @@ ENTRIES = {
         "facts": facts_map, "objectIds": ids_map, "outcome": outcome_word, "requestIds": list_of(an_id, 0, 32),
         "step": step_id, "verb": verb, "verified": or_null(one_of(*VERIFIED)),
     })),
+    "step.confirmed": ("R", keys({
+        "confirmation": one_of("given", "withdrawn"), "direction": one_of("do", "undo"), "level": one_of(*LEVELS),
+        "person": person_id, "step": step_id,
+    })),
     "recovery.started": ("E", keys({
         "deadAfterMs": count, "holder": an_id, "provenDead": boolean, "settleMs": count, "worker": an_id,
     })),
@@ -768,6 +772,7 @@ PLAN = keys({
     "inventoryDigest": digest, "tenant": keys({"id": short_id, "name": name}),
     "procedure": keys({"name": text(r"[a-z][a-z0-9-]*", 80), "major": integer(1, 9_999), "digest": digest}),
     "target": plan_target,
+    "baseline": keys({"owners": list_of(person_id, 0, 1_000, itself)}, exact=False),
     "old": keys(
         {"id": name, "expiresAt": or_null(time), "binding": one_of("ours", "hint", "unproven")}, exact=False
     ),
@@ -1380,6 +1385,34 @@ class Verifier:
                     need(standing.done(other), f"expected step {other} done before {entry.what}")
         return "every step came in the plan's order" if intents else Note("no step was begun")
 
+    def check_confirmations(self):
+        steps = self.plan["steps"] if self.plan else []
+        by_hand = [step["id"] for step in steps if step["verb"].startswith("manual.ask@")]
+        owners = self.plan["baseline"]["owners"] if self.plan else []
+        states = {"do": ("executing", "overlapping", "held"), "undo": ("rolling_back", "held")}
+        asked, standing, words = set(), set(), 0
+        for entry in self.entries:
+            data = entry.data
+            if entry.type == "step.intent" and data["direction"] == "do":
+                asked.add(data["step"])
+                if self.is_retiring(entry):
+                    for step in by_hand:
+                        need(("do", step) in standing, f"expected an owner's word on {step} before {entry.what}")
+            elif entry.type == "step.outcome" and data["direction"] == "undo" and data["step"] in by_hand:
+                put_back = data["outcome"] != "done" or ("undo", data["step"]) in standing
+                need(put_back, f"expected an owner's word that {data['step']} was put back before {entry.what}")
+            elif entry.type == "step.confirmed":
+                words += 1
+                word = (data["direction"], data["step"])
+                need(data["step"] in by_hand and data["step"] in asked, f"expected {entry.what} about a step asked of a person")
+                need(data["person"] in owners, f"expected {entry.what} to be an owner's word")
+                allowed = states[data["direction"]]
+                need(entry.state_before in allowed, f"expected {entry.what} in {' or '.join(allowed)}")
+                taken_back = data["confirmation"] == "withdrawn"
+                need((word in standing) == taken_back, f"expected {entry.what} to say another word than the one that stands")
+                (standing.discard if taken_back else standing.add)(word)
+        return f"owners confirmed what was done by hand, {words} words" if by_hand else Note("nothing was to be done by hand")
+
     def waits(self):
         """Step -> the steps that must be done before it."""
         waits, rank = {}, {phase: place for place, phase in enumerate(PHASES)}
@@ -1538,7 +1571,7 @@ class Verifier:
 CHECKS = (
     "files", "checkpoint", "entries", "inclusion", "run-chain", "genesis", "time-order", "state-moves", "policy",
     "inventory", "plan", "approvals", "attachments", "context", "anchors", "file-set", "authorisation", "quorum",
-    "steps", "step-order", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
+    "steps", "step-order", "confirmations", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
 )
 
 

@@ -289,6 +289,11 @@ export class Run {
     });
   }
 
+  /** An owner says that a step was done by hand, or takes it back. */
+  word(confirmation: "given" | "withdrawn" = "given", direction: "do" | "undo" = "do", person = OWNER, step = BY_HAND): void {
+    this.add("step.confirmed", { confirmation, direction, level: "session", person, step });
+  }
+
   gate(grade: "strong" | "weak" | "none" = "strong", open = true): void {
     this.add("gate.checked", { evidence: { quietSeconds: 7200 }, grade, open, reasons: open ? [] : ["old-key-used"] });
   }
@@ -367,6 +372,16 @@ export function planData(): Record<string, Json> {
   };
 }
 
+/** The step that a person does by hand, where {@link withHand} put one into the plan. */
+export const BY_HAND = "update:desk";
+
+/** Puts a step into the plan that the owner does by hand. */
+export function withHand(plan: Record<string, Json>): void {
+  const [create, prove, store, ...rest] = STEPS;
+  const hand = { id: BY_HAND, verb: "manual.ask@1", phase: "execute", params: {}, identity: {}, describe: "Ask", undo, undoable: true };
+  plan["steps"] = [create, prove, store, hand, ...rest] as unknown as Json;
+}
+
 /** A log that has begun, with a policy, and a run about to be asked for. */
 export function begin(seed = "home", genesis: Partial<EntryData<"log.genesis">> = {}): Run {
   const log = new Log(keysOf(seed));
@@ -401,7 +416,7 @@ export async function approved(run: Run, freeze?: (plan: Record<string, Json>) =
 }
 
 /** From executing to overlapping, with one lost reply that was looked up and one credential discarded after a crash. */
-export function executed(run: Run): void {
+export function executed(run: Run, hand = false): void {
   run.step("create", { objectIds: { keyId: "33333333-aaaa-4bbb-8ccc-444444444444" } });
   run.add("recovery.started", { deadAfterMs: 900, holder: "w1", provenDead: true, settleMs: 1000, worker: "w2" });
   run.step("create", { direction: "discard", objectIds: { keyId: "33333333-aaaa-4bbb-8ccc-444444444444" } });
@@ -409,6 +424,7 @@ export function executed(run: Run): void {
   run.step("prove");
   run.step("store", { outcome: "unknown" });
   settle(run, "store", { version: "v2" });
+  if (hand) run.step(BY_HAND, { verb: "manual.ask@1" });
   run.move("overlapping");
 }
 
@@ -442,6 +458,36 @@ export const LIVES = {
     run.step("store", { outcome: "failed" });
     run.move("rolling_back", "OUTSIDE_UNAVAILABLE");
     run.step("create", { direction: "undo", objectIds: { keyId: NEW_KEY } });
+    run.move("rolled_back");
+    run.close();
+    return run;
+  },
+  async byHand(): Promise<Run> {
+    const run = begin();
+    await approved(run, withHand);
+    executed(run, true);
+    run.word();
+    run.word("withdrawn");
+    run.word();
+    run.step("confirm:batch", { verified: "used" });
+    run.log.pass(3600);
+    run.gate();
+    run.move("retiring");
+    run.step("retire", { target: { ...APP, keyId: OLD_KEY }, objectIds: { keyId: OLD_KEY } });
+    run.move("completed");
+    run.close();
+    return run;
+  },
+  async putBackByHand(): Promise<Run> {
+    const run = begin();
+    await approved(run, withHand);
+    executed(run, true);
+    run.word();
+    run.move("rolling_back", "asked-for");
+    run.step("store", { direction: "undo" });
+    run.word("given", "undo");
+    run.step(BY_HAND, { direction: "undo", verb: "manual.ask@1" });
+    run.step("create", { attempt: 2, direction: "discard", objectIds: { keyId: NEW_KEY } });
     run.move("rolled_back");
     run.close();
     return run;

@@ -1,5 +1,5 @@
 import { type CheckCode, digestOf } from "@countersign/evidence";
-import { LIVES, NEW_KEY, OLD_KEY, OWNER, PLATFORM, REQUESTER, type Run, approved, begin, executed, key, planData } from "./builder.ts";
+import { BY_HAND, LIVES, NEW_KEY, OLD_KEY, OWNER, PLATFORM, REQUESTER, type Run, approved, begin, executed, key, planData, withHand } from "./builder.ts";
 
 /*
  * Runs that broke a rule, in a log whose keys are right: what the log says is signed and proven, and still the claim does
@@ -22,6 +22,19 @@ async function toRetiring(run: Run, freeze?: (plan: Plan) => void): Promise<Run>
   run.gate();
   run.move("retiring");
   return run;
+}
+
+/** A run with a step by hand that is retired after what was said. */
+async function byHand(say: (run: Run) => unknown): Promise<Run> {
+  const run = begin();
+  await approved(run, withHand);
+  executed(run, true);
+  say(run);
+  run.step("confirm:batch", { verified: "used" });
+  run.log.pass(3600);
+  run.gate();
+  run.move("retiring");
+  return retired(run);
 }
 
 function retired(run: Run, keyId = OLD_KEY): Run {
@@ -299,6 +312,25 @@ export const FORGERIES: readonly [string, CheckCode, () => Promise<Run>][] = [
     run.gate();
     run.move("retiring");
     return retired(run);
+  }],
+  ["retirement without the word of an owner on what is done by hand", "confirmations", () => byHand((run) => run)],
+  ["retirement after the owner took his word back", "confirmations", () => byHand((run) => { run.word(); run.word("withdrawn"); })],
+  ["the word of somebody who owns nothing", "confirmations", () => byHand((run) => { run.word("given", "do", PLATFORM); })],
+  ["a word on a step that the product did", "confirmations", () => byHand((run) => { run.word(); run.word("given", "do", OWNER, "store"); })],
+  ["a word given twice", "confirmations", () => byHand((run) => { run.word(); run.word(); })],
+  ["a word taken back that was never given", "confirmations", () => byHand((run) => { run.word("withdrawn"); run.word(); })],
+  ["a word that it was put back while the run goes forward", "confirmations", () => byHand((run) => { run.word(); run.word("given", "undo"); })],
+  ["put back by hand without a word", "confirmations", async () => {
+    const run = begin();
+    await approved(run, withHand);
+    executed(run, true);
+    run.move("rolling_back", "asked-for");
+    run.step("store", { direction: "undo" });
+    run.step(BY_HAND, { direction: "undo", verb: "manual.ask@1" });
+    run.step("create", { attempt: 2, direction: "discard", objectIds: { keyId: NEW_KEY } });
+    run.move("rolled_back");
+    run.close();
+    return run;
   }],
   ["an overlap cut short", "overlap", async () => {
     const run = await toOverlap(begin());

@@ -55,6 +55,7 @@ const approvals = object({
 /** The keys of a plan a verifier judges by. Others are bound by the digest and left to those who read the plan. */
 const plan = part({
   approvals,
+  baseline: part({ owners: distinct(list(personId, 0, 1_000)) }),
   inventoryDigest: digest,
   old: part({ binding: oneOf("ours", "hint", "unproven"), expiresAt: nullable(time), id: name }),
   policyDigest: digest,

@@ -22,6 +22,7 @@ export const CHECK_CODES = [
   "quorum",
   "steps",
   "step-order",
+  "confirmations",
   "overlap",
   "retire-gate",
   "removed-credential",

@@ -10,6 +10,7 @@ import { isClosed, ofType, type RunView } from "../run-view.ts";
 import { isRecord } from "../shape.ts";
 import type { Trust } from "../trust.ts";
 import { checkApprovals, checkAuthorisation, checkQuorum, type ProvenApproval } from "./approvals.ts";
+import { checkConfirmations } from "./confirmations.ts";
 import {
   checkAnchors,
   checkAttachments,
@@ -142,6 +143,14 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   const calls = list.make("steps", stepsSentence, () => checkCalls(run, plan));
   list.make("step-order", or("Steps were done in the plan's order.", noPlan), () =>
     plan === undefined ? undefined : checkOrder(plan, calls),
+  );
+  list.make(
+    "confirmations",
+    (words) =>
+      words === undefined
+        ? nothing("Nothing was to be done by hand.")
+        : `What was done by hand was confirmed by its owners (${words} word(s)).`,
+    () => checkConfirmations(run, plan),
   );
   const overlapMs = list.make(
     "overlap",
