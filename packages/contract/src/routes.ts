@@ -181,6 +181,16 @@ export const routes = {
     status: 202,
     requires: ["Idempotency-Key"],
   }),
+  confirmStep: route({
+    method: "POST",
+    path: "/v1/runs/{id}/confirmations",
+    summary: "An owner's word that a step was done, or put back, by hand; it can be taken back until retirement",
+    roles: "signed-in",
+    params: run,
+    body: runs.Word,
+    response: runs.RunAnswer,
+    requires: ["Idempotency-Key"],
+  }),
   freeze: route({
     method: "POST",
     path: "/v1/freeze",

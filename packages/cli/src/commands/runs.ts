@@ -87,11 +87,34 @@ export function addRuns(program: Command): void {
           detail.steps.map((step) => [step.id, step.state, step.describe]),
         ),
       );
+      for (const { step, direction, checklist } of detail.hand.filter((hand) => hand.word === null)) {
+        say(`${step} waits for an owner${direction === "undo" ? " to put back" : ""}:`);
+        for (const line of checklist) say(`  - ${line}`);
+        say(`  then: countersign confirm ${detail.run.id} ${step}`);
+      }
     });
 
   command("approve", "open the approval page of a run; approving happens there")
     .argument("<run>", "id")
     .action((id: string, options: Common) => say(`${options.url}/runs/${id}/approve`));
+
+  command("confirm", "say as an owner that a step by hand was done, or put back; can be taken back until retirement")
+    .argument("<run>", "id")
+    .argument("<step>", "id of the step, as `countersign run` lists it")
+    .option("--withdraw", "it was not done after all")
+    .action(async (id: string, step: string, options: Common & { withdraw?: boolean }) => {
+      const { client } = await sessionOf(options);
+      const { hand } = await client.getRun({ params: { id } });
+      const waits = hand.find((candidate) => candidate.step === step);
+      if (waits === undefined)
+        throw new CountersignError("STATE_CONFLICT", `expected a step that is done by hand, got ${step}`);
+      const word = options.withdraw === true ? "withdrawn" : "done";
+      const { direction } = waits;
+      const answer = await client.confirmStep({ params: { id }, body: { step, direction, word } });
+      if (options.json === true) return printJson({ ...answer, step, direction, word });
+      const what = direction === "undo" ? "put back" : "done";
+      return say(word === "done" ? `${step}: ${what}, on your word` : `${step}: not ${what}, your word is taken back`);
+    });
 
   command("bundle", "download the evidence bundle of a run")
     .argument("<run>", "id")

@@ -112,6 +112,20 @@ export const StepView = z.object({
   attempts: z.array(Attempt),
 });
 
+/** A step that an owner does by hand, once it was asked for. */
+export const HandStep = z.object({
+  step: z.string(),
+  describe: z.string(),
+  /** `undo`: the run rolls back, and the owner is asked to put back what was done. */
+  direction: z.enum(["do", "undo"]),
+  /** What is to be done, line by line. */
+  checklist: z.array(z.string()),
+  /** Whose word stands that it was done; null: nobody has said so, or it was taken back. */
+  word: z.object({ person: PersonId, at: Time }).nullable(),
+  /** May the person who asks give or take back the word. */
+  you: Permission,
+});
+
 export const Gate = z.object({
   at: Time,
   grade: z.enum(["strong", "weak", "none"]),
@@ -169,6 +183,7 @@ export const RunDetail = z
     }),
     findings: z.array(RunFinding),
     steps: z.array(StepView),
+    hand: z.array(HandStep),
     gate: Gate.nullable(),
     story: z.array(StoryLine),
     waits: z.array(Wait),
@@ -183,5 +198,12 @@ export const WithReason = z.strictObject({ reason: Reason });
 export const HoldDecision = z.strictObject({
   choice: z.enum(["retry", "roll-forward", "roll-back"]),
   reason: Reason,
+});
+/** An owner's word about a step that is done by hand. */
+export const Word = z.strictObject({
+  step: z.string().min(1).max(100),
+  direction: z.enum(["do", "undo"]),
+  /** `withdrawn`: it was not done after all. */
+  word: z.enum(["done", "withdrawn"]),
 });
 export const RunAnswer = z.object({ run: RunId, state: RunState });

@@ -93,6 +93,17 @@ export interface Ask {
   readonly at: number;
 }
 
+/** An owner's word about a step that is done by hand. */
+export interface StepWord {
+  readonly run: string;
+  readonly step: string;
+  readonly direction: "do" | "undo";
+  readonly person: string;
+  /** false: it is taken back. */
+  readonly given: boolean;
+  readonly at: number;
+}
+
 /** All reads and writes of the API. Every write refuses with CONFLICT or STATE_CONFLICT when its ground has moved. */
 export interface ApiStore {
   run(id: string): Promise<RunRecord | null>;
@@ -130,6 +141,8 @@ export interface ApiStore {
   decide(decision: Decision): Promise<void>;
   withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;
   ask(ask: Ask): Promise<void>;
+  /** STATE_CONFLICT when nothing waits for it; FORBIDDEN for somebody whom the plan does not name as an owner. */
+  confirm(word: StepWord): Promise<void>;
   setFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
   liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
 }

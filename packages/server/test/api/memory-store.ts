@@ -164,6 +164,14 @@ export class MemoryStore implements ApiStore {
     this.records.set(run.id, { ...run, asked: input.what });
     this.append(input.at, "run.asked", { what: input.what }, run.id);
   }
+  async confirm({ run, step, direction, person, given, at }: Parameters<ApiStore["confirm"]>[0]) {
+    this.append(
+      at,
+      "step.confirmed",
+      { confirmation: given ? "given" : "withdrawn", direction, level: "session", person, step },
+      run,
+    );
+  }
   async setFreeze(input: Parameters<ApiStore["setFreeze"]>[0]) {
     this.frozen = { since: input.at, by: input.person };
     this.append(input.at, "freeze.set", {});

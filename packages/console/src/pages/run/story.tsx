@@ -7,6 +7,7 @@ import { Card, Empty, Facts } from "../../ui/card.tsx";
 import { cx } from "../../ui/classes.ts";
 import { useNow } from "../../ui/now.tsx";
 import { Time, Until } from "../../ui/time.tsx";
+import { ByHand } from "./by-hand.tsx";
 
 const waitWords: Readonly<Record<string, string>> = {
   "approval-expires": "Approval ends",
@@ -26,6 +27,7 @@ export function StoryView({ detail, plan }: { readonly detail: RunDetail; readon
     <div className="grid items-start gap-3 lg:grid-cols-[1.3fr_1fr]">
       <div className="grid gap-3">
         {detail.run.state === "held" && <Held detail={detail} />}
+        <ByHand detail={detail} />
         <Steps detail={detail} plan={plan} />
       </div>
       <div className="grid gap-3">
@@ -226,6 +228,10 @@ function Timeline({ detail }: { readonly detail: RunDetail }) {
       return `${nameOf(line.person)} ${line.outcome === "reject" ? "rejected" : "approved"}`;
     if (line.type === "notice.sent") return `Told: ${humanise(line.what ?? "").toLowerCase()}`;
     if (line.type === "gate.checked") return `Retire gate looked at: evidence ${line.what ?? "unknown"}`;
+    if (line.type === "step.confirmed") {
+      const what = line.what === "undo" ? "put back by hand" : "done by hand";
+      return `${nameOf(line.person)} ${line.outcome === "withdrawn" ? "took back that" : "confirmed that"} ${line.step} was ${what}`;
+    }
     if (line.type === "step.outcome") return `Step ${line.step}: ${line.outcome}`;
     return `${typeWords[line.type] ?? roleWords[line.type] ?? humanise(line.type)}${line.person === null ? "" : ` by ${nameOf(line.person)}`}`;
   };

@@ -2,6 +2,7 @@ import { CountersignError } from "@countersign/core";
 import type { Handler } from "../handler.ts";
 import { actionsFor } from "../views/permissions.ts";
 import { newReason } from "../views/reason.ts";
+import { detailOf } from "../views/run.ts";
 import { runOf } from "./runs.ts";
 
 function demand(permission: { readonly allowed: boolean; readonly why: string | null }): void {
@@ -26,6 +27,19 @@ export const rollBack: Handler<"rollBack"> = async ({ api, params, body, person 
     reason: newReason(body.reason),
     at: api.now(),
   });
+  return { run: run.id, state: run.state };
+};
+
+export const confirmStep: Handler<"confirmStep"> = async ({ api, params, body, person }) => {
+  const run = await runOf(api, params.id);
+  const { hand } = await detailOf(api.store, run, person, api.now());
+  const step = hand.find((candidate) => candidate.step === body.step && candidate.direction === body.direction);
+  if (step === undefined)
+    throw new CountersignError("STATE_CONFLICT", `expected a step that waits for a person, got ${body.step}`);
+  if (!step.you.allowed) throw new CountersignError("FORBIDDEN", step.you.why ?? "expected an owner");
+  const { step: id, direction, word } = body;
+  const given = word === "done";
+  await api.store.confirm({ run: run.id, step: id, direction, person: person.person, given, at: api.now() });
   return { run: run.id, state: run.state };
 };
 

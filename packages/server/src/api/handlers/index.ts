@@ -33,6 +33,7 @@ export const handlers: Handlers = {
   withdraw: actions.withdraw,
   rollBack: actions.rollBack,
   decideHold: actions.decideHold,
+  confirmStep: actions.confirmStep,
   events,
   getCheckpoint: log.getCheckpoint,
   getLogEntries: log.getLogEntries,

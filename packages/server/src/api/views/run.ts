@@ -2,6 +2,7 @@ import type { Plan, RunDetail, RunSummary } from "@countersign/contract";
 import { evaluateQuorum } from "@countersign/core";
 import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
 import { lastOf, readEntries } from "./entries.ts";
+import { handSteps } from "./hand.ts";
 import { actionsFor, mayDecide } from "./permissions.ts";
 import { reasonText } from "./reason.ts";
 import { sentenceOf } from "./sentences.ts";
@@ -72,6 +73,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
     },
     findings: findingsOf(entries),
     steps: stepViews(plan, entries),
+    hand: handSteps(run, plan, entries, person),
     gate: gateOf(entries),
     story: storyOf(entries),
     waits: waitsOf(run, plan, entries),

@@ -11,8 +11,15 @@ export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
     to: type === "run.moved" ? data.to : type === "run.closed" ? data.state : null,
     because: type === "run.moved" ? data.because : null,
     step: data.step ?? null,
-    what: type === "notice.sent" ? data.kind : type === "gate.checked" ? data.grade : null,
-    outcome: data.outcome ?? data.decision ?? null,
+    what:
+      type === "notice.sent"
+        ? data.kind
+        : type === "gate.checked"
+          ? data.grade
+          : type === "step.confirmed"
+            ? data.direction
+            : null,
+    outcome: data.outcome ?? data.decision ?? data.confirmation ?? null,
     person: data.person ?? (String(data.requester ?? "").startsWith("p_") ? data.requester : null),
   }));
 }
