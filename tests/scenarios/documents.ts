@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isMore, type MoreKindName, moreConnections, moreKinds, moreScenario } from "./more-consumers.ts";
 
 /** A person of the stage: signs in by name, password `stage`. */
 export interface StagePerson {
@@ -21,12 +22,14 @@ export function personId(login: string): string {
   return `p_${createHash("sha256").update(`stage:${login}`).digest("hex").slice(0, 16)}`;
 }
 
+type KindName = keyof typeof consumerTimes | MoreKindName;
+
 /** An application of the stage: its own entry in the vault `main`, and the consumers that are named. */
 export interface StageApplication {
   readonly name: string;
   /** Days until its present secret ends; 100 is not due, so that only people ask. */
   readonly expiresInDays?: number;
-  readonly consumers?: readonly ("latest" | "pinned" | "copied")[];
+  readonly consumers?: readonly KindName[];
 }
 
 export interface Ids {
@@ -42,6 +45,9 @@ export interface Places {
   readonly tenantId: string;
   readonly vaults: Readonly<Record<string, string>>;
   readonly callers: Readonly<Record<"reader" | "writer" | "vault", string>>;
+  readonly devops: Readonly<Record<string, string>>;
+  readonly arm: string;
+  readonly subscription: string;
   readonly api: number;
   readonly hook: string;
 }
@@ -73,17 +79,18 @@ export const consumerTimes = {
 export const overlapSeconds = 6 * 3_600;
 
 /** Source address of a consumer's sign-ins. */
-export function addressOf(
-  applications: readonly StageApplication[],
-  name: string,
-  kind: keyof typeof consumerTimes,
-): string {
+export function addressOf(applications: readonly StageApplication[], name: string, kind: KindName): string {
   const index = applications.findIndex((application) => application.name === name);
-  return `10.1.${index}.${10 + Object.keys(consumerTimes).indexOf(kind)}`;
+  return `10.1.${index}.${10 + [...Object.keys(consumerTimes), ...Object.keys(moreKinds)].indexOf(kind)}`;
 }
 
-export function consumersOf(application: StageApplication): readonly (keyof typeof consumerTimes)[] {
+export function consumersOf(application: StageApplication): readonly KindName[] {
   return application.consumers ?? ["latest", "pinned", "copied"];
+}
+
+/** Pick-up delay and cadence of any kind. */
+export function timesOf(kind: KindName): { readonly pickup: number; readonly cadence: number } {
+  return isMore(kind) ? moreKinds[kind] : consumerTimes[kind];
 }
 
 /** What is in the simulated tenant: secrets made by hand, one workload for each consumer. */
@@ -105,16 +112,19 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
     access: applications.flatMap(({ name }) =>
       ["main", "partner"].map((vault) => ({ application: name, vault, secret: name, role: "user" })),
     ),
+    ...moreScenario(applications),
     workloads: applications.flatMap((application) =>
       consumersOf(application).map((kind) => ({
         name: `${application.name}-${kind}`,
-        kind: `entra-${kind}`,
         application: application.name,
-        ...(kind === "pinned"
-          ? { file: `${files}/${application.name}.ref` }
-          : { vault: kind === "latest" ? "main" : "partner", secret: application.name }),
-        intervalSeconds: consumerTimes[kind].cadence,
-        cacheSeconds: consumerTimes[kind].pickup,
+        ...(isMore(kind)
+          ? moreKinds[kind].workload(application.name, files)
+          : kind === "pinned"
+            ? { kind: "entra-pinned", file: `${files}/${application.name}.ref` }
+            : { kind: `entra-${kind}`, vault: kind === "latest" ? "main" : "partner", secret: application.name }),
+        intervalSeconds: timesOf(kind).cadence,
+        // What a reference is worth is kept by the platform; the app itself keeps nothing.
+        cacheSeconds: kind === "reference" ? 0 : timesOf(kind).pickup,
         ipAddress: addressOf(applications, application.name, kind),
       })),
     ),
@@ -147,7 +157,7 @@ tenants:
     writer: { clientId: ${callers.writer}, secret: "file:writer.secret" }
     signInLogLagSeconds: 60
 connections:
-${stores.join("\n")}
+${[...stores, ...moreConnections({ ...places, writer: callers.writer })].join("\n")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref"] }
 scan: { cron: "0 6 * * *", zone: Europe/Berlin }
 liveness: { leaseMs: ${liveness.leaseMs}, beatMs: ${liveness.beatMs}, freshMs: ${liveness.freshMs}, callDeadlineMs: ${liveness.callDeadlineMs}, settleMs: ${liveness.settleMs} }
@@ -162,14 +172,15 @@ export function inventoryYaml(applications: readonly StageApplication[], ids: (n
   const rows = applications.map((application) => {
     const { name } = application;
     const consumers = consumersOf(application).map((kind) => {
-      const { pickup, cadence } = consumerTimes[kind];
-      const target =
-        kind === "pinned"
+      const { pickup, cadence } = timesOf(kind);
+      const target = isMore(kind)
+        ? moreKinds[kind].target(name)
+        : kind === "pinned"
           ? `connection: files, path: ${name}.ref, `
           : kind === "copied"
             ? `connection: partner, entry: ${name}, `
             : "";
-      return `      - { name: ${name}-${kind}, kind: ${kind}, environment: dev, ${target}pickup: PT${pickup}S, cadence: PT${cadence}S, callers: [${addressOf(applications, name, kind)}] }`;
+      return `      - { name: ${name}-${kind}, kind: ${isMore(kind) ? moreKinds[kind].kind : kind}, environment: dev, ${target}pickup: PT${pickup}S, cadence: PT${cadence}S, callers: [${addressOf(applications, name, kind)}] }`;
     });
     return `  - name: ${name}
     procedure: entra-client-secret

@@ -40,6 +40,7 @@ export type Role = "app-owner" | "platform" | "security";
 /** What the simulator answers about itself. */
 interface Directory {
   readonly tenant: { readonly id: string };
+  readonly subscription: string;
   readonly callers: Readonly<
     Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>
   >;
@@ -164,6 +165,9 @@ export class Stage {
       authority,
       graph,
       vaults,
+      devops: urls.devops,
+      arm: urls.arm,
+      subscription: directory.subscription,
       tenantId: directory.tenant.id,
       callers: clientIds,
       api,
@@ -431,9 +435,11 @@ export class Stage {
   /** What pinned consumers hold on the first day: the address of the newest version. */
   async #writePinned(): Promise<void> {
     for (const application of this.#applications) {
-      if (!documents.consumersOf(application).includes("pinned")) continue;
+      const kinds = documents.consumersOf(application);
       const { id } = (await this.foreign("GET", `/secrets/${application.name}`)) as { id: string };
-      writeFileSync(join(this.folder, "files", `${application.name}.ref`), `${id}\n`, { mode: 0o600 });
+      const write = (name: string) => this.write(`files/${name}.ref`, `${id}\n`);
+      if (kinds.includes("pinned")) write(application.name);
+      if (kinds.includes("desk")) write(`${application.name}-desk`);
     }
   }
 }

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { tellOnFailure } from "./failure.ts";
+import { refusal, Stage } from "./stage.ts";
+
+const all = ["latest", "pinned", "copied", "pipeline", "setting", "reference", "desk"] as const;
+const step = (name: string, kind: string) => `update:${name}-${kind}`;
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open({
+    applications: [
+      { name: "app-seven", consumers: all },
+      { name: "app-back", consumers: all },
+      { name: "app-third", consumers: ["latest", "pipeline"] },
+      { name: "app-fourth", consumers: ["latest", "pipeline"] },
+      { name: "app-desk", consumers: ["latest", "desk"] },
+    ],
+    // A reference may be a day behind, so the overlap may be longer than that.
+    policy: (yaml) => yaml.replaceAll("max: P1D }", "max: P3D }"),
+  });
+});
+afterAll(() => stage?.close());
+beforeEach(() => tellOnFailure(stage));
+
+async function say(run: string, id: string, direction: "do" | "undo", word: "done" | "withdrawn" = "done") {
+  return (await stage.as("ada")).confirmStep({ params: { id: run }, body: { step: id, direction, word } });
+}
+
+/** What the owner does at the desk: points it to what the record holds now. */
+async function byHand(application: string): Promise<void> {
+  const { id } = (await stage.foreign("GET", `/secrets/${application}`)) as { id: string };
+  stage.write(`files/${application}-desk.ref`, `${id}\n`);
+}
+
+async function figures(application: string) {
+  const { failedSignIns, orphans, uses } = await stage.figures(application);
+  return { failedSignIns, orphans, uses };
+}
+
+describe("a run over seven kinds of consumers", () => {
+  it("waits for the owner's word and a day for the reference; none of them ever fails to sign in", async () => {
+    const run = await stage.request("app-seven");
+    expect((await stage.run(run)).findings.filter(({ result }) => result === "block")).toEqual([]);
+    await stage.approve(run);
+    await stage.advance(3_600);
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    await stage.sink.until(({ type, data }) => type === "step.asked" && data.run === run);
+    await stage.advance(40 * 3_600);
+    // All others are through; the desk is not, so nothing is removed, and the owner has been reminded.
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    await stage.sink.until(({ type, data }) => type === "step.reminded" && data.run === run);
+    expect((await figures("app-seven")).failedSignIns).toBe(0);
+
+    await byHand("app-seven");
+    await say(run, step("app-seven", "desk"), "do");
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 60 });
+    const { failedSignIns, orphans, uses } = await figures("app-seven");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    const removed = (await stage.effects("app-seven")).at(-1)?.target.keyId;
+    const onNew = uses.filter(({ credential, workload, ok }) => workload !== null && credential !== removed && ok > 0);
+    expect(onNew.map(({ workload }) => workload).sort()).toEqual(all.map((kind) => `app-seven-${kind}`).sort());
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("rolls back all of them, waits for the owner to put his back, and for the reference's day", async () => {
+    const run = await stage.request("app-back");
+    await stage.approve(run);
+    await stage.advance(3_600);
+    await byHand("app-back");
+    await say(run, step("app-back", "desk"), "do");
+    await stage.advance(3_600);
+    await (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "the release was called off" } });
+    await stage.advance(30 * 3_600);
+    // The new secret is still valid: somebody at the desk may hold it.
+    expect(await stage.stateOf(run)).toBe("rolling_back");
+    await stage.sink.until(({ type, data }) => type === "step.asked-back" && data.run === run);
+    expect((await stage.effects("app-back")).filter(({ op }) => op === "application.removePassword")).toEqual([]);
+
+    await byHand("app-back");
+    await say(run, step("app-back", "desk"), "undo");
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 30 });
+    await stage.advance(26 * 3_600);
+    const { failedSignIns, orphans } = await figures("app-back");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect((await stage.effects("app-back")).at(-1)?.op).toBe("application.removePassword");
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+describe("two runs that share one variable group", () => {
+  it("write it one after the other, and neither loses what the other wrote", async () => {
+    const [third, fourth] = [await stage.request("app-third"), await stage.request("app-fourth")];
+    await stage.approve(third);
+    await stage.approve(fourth);
+    await stage.advanceUntil(third, ["completed"], { hoursMax: 40 });
+    await stage.advanceUntil(fourth, ["completed"], { hoursMax: 40 });
+    for (const name of ["app-third", "app-fourth"]) {
+      const { failedSignIns, orphans } = await figures(name);
+      expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    }
+    const plan = (await stage.run(third)).plan?.text ?? "";
+    expect(plan).toContain("container:acme/");
+    expect(await stage.verdict(fourth)).toBe("proven");
+  });
+});
+
+describe("an owner who takes his word back", () => {
+  it("has the run held before anything is removed; once he says it again it goes on", async () => {
+    const run = await stage.request("app-desk");
+    await stage.approve(run);
+    await stage.advance(3_600);
+    await byHand("app-desk");
+    await say(run, step("app-desk", "desk"), "do");
+    await stage.advance(2 * 3_600);
+    await say(run, step("app-desk", "desk"), "do", "withdrawn");
+    await stage.settle();
+    expect((await stage.run(run)).run).toMatchObject({ state: "held", because: { code: "confirmation-withdrawn" } });
+    expect(await refusal(say(run, "store", "do"))).toMatchObject({ code: "STATE_CONFLICT" });
+    await say(run, step("app-desk", "desk"), "do");
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "retry", reason: "it is done now" },
+    });
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 40 });
+    expect((await figures("app-desk")).failedSignIns).toBe(0);
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
