@@ -16,6 +16,7 @@ const verbs = {
   test: { file: "tools/test.mjs", args: [], console: true },
   check: { file: "tools/check.mjs", args: [], console: false },
   crash: { file: "tests/crash/main.ts", args: [], console: false },
+  faults: { file: "tests/faults/main.ts", args: [], console: false },
   bench: { file: "tests/bench/main.ts", args: [], console: false },
 };
 

@@ -174,14 +174,15 @@ async function liveSecrets(lane: Lane, row: Row): Promise<string[]> {
 }
 
 /** The credential whose value the newest version of the record is: by its value, not by what its tags claim. */
-async function inRecord(lane: Lane, row: Row): Promise<string | null> {
+export async function inRecord(lane: Lane, row: Row): Promise<string | null> {
   const value = await readSecret(lane, "main", row.name);
   if (row.procedure === "postgres-role-password") return (JSON.parse(value) as { user?: string }).user ?? null;
   const app = lane.directory.applications.find(({ name }) => name === row.name);
   return app === undefined ? null : signInKey(lane, app.appId, value);
 }
 
-async function provenBundle(lane: Lane, run: string): Promise<string> {
+/** What the offline verifier says of the run's bundle, with the sentence of a failed check. */
+export async function provenBundle(lane: Lane, run: string): Promise<string> {
   try {
     const bytes = await lane.people.bundle(run);
     mkdirSync(join(lane.folder, "bundles"), { recursive: true });

@@ -86,7 +86,8 @@ function positionsOf(op: string): readonly (typeof callPositions)[number][] {
   return op === "postgres.connect" ? ["after-send"] : callPositions;
 }
 
-function countCalls(
+/** Calls of a clean run by name: how each is matched, and how often it was made. */
+export function countCalls(
   { row, effects }: CleanRun,
   directory: Directory,
 ): Map<string, { readonly shape: CallShape; count: number }> {

@@ -13,7 +13,14 @@ export const liveness = {
   settleMs: 1_000,
 } as const;
 
-interface Places {
+/** What another suite wants otherwise in the configuration. */
+export interface Variation {
+  readonly liveness?: Partial<Record<keyof typeof liveness, number>>;
+  /** Further lines of countersign.yaml; secret files they name are the caller's. */
+  readonly more?: string;
+}
+
+interface Places extends Variation {
   readonly folder: string;
   readonly api: number;
   readonly clock: string;
@@ -37,7 +44,11 @@ export function passwordOf(login: string): string {
   return `sign-in-of-${login}-for-crash-tests`;
 }
 
-function configuration({ api, clock }: Places, { callers, tenant, urls }: Directory, { rotator }: WorkServer): string {
+function configuration(
+  { api, clock, more, liveness: other }: Places,
+  { callers, tenant, urls }: Directory,
+  { rotator }: WorkServer,
+): string {
   const proxy = new URL(urls.postgres[workDatabase] ?? "postgres://127.0.0.1:0");
   const vault = (name: string) =>
     `  - { name: ${name}, kind: key-vault, environment: dev, prod: false, tenant: crash, url: "${urls.vaults[name]}", audience: "https://vault.azure.net", client: { clientId: ${callers.vault.clientId}, secret: "file:vault.secret" }, names: ["e*", "p*"] }`;
@@ -64,8 +75,8 @@ ${vault("partner")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref", "*.json"] }
   - { name: orders, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }
 scan: { cron: "0 6 1 1 *", zone: UTC }
-liveness: ${JSON.stringify(liveness)}
-signIn:
+liveness: ${JSON.stringify({ ...liveness, ...other })}
+${more ?? ""}signIn:
   local:
 ${people.map(person).join("\n")}
 `;

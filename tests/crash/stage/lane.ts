@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { init } from "@countersign/server";
 import { type ClockHold, holdClock } from "./clock.ts";
 import { startServer, type WorkServer } from "./database.ts";
-import { writeDocuments } from "./documents.ts";
+import { type Variation, writeDocuments } from "./documents.ts";
 import type { Row } from "./names.ts";
 import { type PauseServer, startPauses } from "./pauses.ts";
 import { freePort } from "./process.ts";
@@ -39,6 +39,7 @@ export async function startLane(options: {
   readonly seed: number;
   readonly rows: readonly Row[];
   readonly cache: string;
+  readonly vary?: (folder: string) => Variation;
 }): Promise<Lane> {
   const folder = mkdtempSync(join(tmpdir(), "countersign-crash-"));
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -63,7 +64,12 @@ export async function startLane(options: {
     );
     const directory = await seedTenant(simulator, server, options.rows, folder);
     const api = await freePort();
-    writeDocuments({ folder, api, clock: simulator.management }, directory, server, options.rows);
+    writeDocuments(
+      { folder, api, clock: simulator.management, ...options.vary?.(folder) },
+      directory,
+      server,
+      options.rows,
+    );
     await init(join(folder, "countersign.yaml"), "crash.countersign.local/log");
     const clock = await holdClock(simulator);
     ends.push(() => clock.close());

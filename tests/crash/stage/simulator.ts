@@ -68,6 +68,7 @@ export interface Simulator {
   readonly pid: number;
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
+  put(path: string, body: unknown): Promise<unknown>;
   /** Drops every armed rule and what it holds. */
   clear(): Promise<void>;
   directory(): Promise<Directory>;
@@ -106,6 +107,7 @@ export async function startSimulator(seed: number): Promise<Simulator> {
     pid: child.pid ?? 0,
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
+    put: (path, body) => call("PUT", path, body),
     clear: async () => void (await call("DELETE", "/faults")),
     directory: async () => Directory.parse(await call("GET", "/directory")),
     figures: async () => Figures.parse(await call("GET", "/figures")),

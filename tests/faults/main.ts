@@ -1,0 +1,31 @@
+import { parseArgs } from "node:util";
+import { runFaults } from "./run.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
+    slice: { type: "string" },
+    only: { type: "string" },
+    lanes: { type: "string", default: "2" },
+  },
+});
+
+const ending = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => ending.abort());
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const report = await runFaults({
+  seed: Number(values.seed),
+  slice: values.slice === undefined ? null : Number(values.slice),
+  only: values.only === undefined ? null : new RegExp(values.only),
+  lanes: Number(values.lanes),
+  say,
+  signal: ending.signal,
+});
+if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+say(
+  `${report.cells} cells, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
+    `held then ${JSON.stringify(report.heldEnds)}, ${report.seconds} s`,
+);
+process.exitCode = report.violations.length === 0 && report.cells > 0 ? 0 : 1;
