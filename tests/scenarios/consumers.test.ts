@@ -14,6 +14,12 @@ beforeAll(async () => {
       { name: "app-third", consumers: ["latest", "pipeline"] },
       { name: "app-fourth", consumers: ["latest", "pipeline"] },
       { name: "app-desk", consumers: ["latest", "desk"] },
+      ...["once", "never", "lost"].flatMap((how) =>
+        (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
+          name: `app-${how}-${index}`,
+          consumers: ["latest", kind] as const,
+        })),
+      ),
     ],
     // A reference may be a day behind, so the overlap may be longer than that.
     policy: (yaml) => yaml.replaceAll("max: P1D }", "max: P3D }"),
@@ -85,6 +91,69 @@ describe("a run over seven kinds of consumers", () => {
     expect((await stage.effects("app-back")).at(-1)?.op).toBe("application.removePassword");
     expect(await stage.verdict(run)).toBe("proven");
   });
+});
+
+const writes = ["variableGroup.update", "appSettings.update", "references.refresh"] as const;
+
+describe("a consumer whose write goes wrong", () => {
+  it.each(writes)("%s, its answer lost once: it is found out, and the run completes", async (op) => {
+    const name = `app-once-${writes.indexOf(op)}`;
+    await stage.manage("POST", "/faults", { op, position: "after-effect", kind: "reset" });
+    const run = await stage.request(name);
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 80 });
+    const { failedSignIns, orphans } = await figures(name);
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it.each(writes)("%s, refused for ever: the run rolls back and nobody notices", async (op) => {
+    const name = `app-never-${writes.indexOf(op)}`;
+    const { id } = (await stage.manage("POST", "/faults", { op, kind: "403", times: "always" })) as { id: string };
+    const run = await stage.request(name);
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 60 });
+    await stage.manage("DELETE", `/faults/${id}`);
+    const { failedSignIns, orphans } = await figures(name);
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("a variable, its answers lost for ever: nobody can tell, so the run holds with both valid until a person decides", async () => {
+    const fault = { op: "variableGroup.update", position: "after-effect", kind: "504", times: "always" };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    const run = await stage.request("app-lost-0");
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["held"], { hoursMax: 10 });
+    await stage.advance(2 * 3_600);
+    expect((await figures("app-lost-0")).failedSignIns).toBe(0);
+    await stage.manage("DELETE", `/faults/${id}`);
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "roll-back", reason: "it is well again" },
+    });
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 60 });
+    await stage.advance(2 * 3_600);
+    const { failedSignIns, orphans } = await figures("app-lost-0");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it.each(["appSettings.update", "references.refresh"] as const)(
+    "%s, its answers lost for ever: it is read what became of it, and the run completes",
+    async (op) => {
+      const name = `app-lost-${writes.indexOf(op)}`;
+      const fault = { op, position: "after-effect", kind: "504", times: "always" };
+      const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+      const run = await stage.request(name);
+      await stage.approve(run);
+      await stage.advanceUntil(run, ["completed"], { hoursMax: 80 });
+      await stage.manage("DELETE", `/faults/${id}`);
+      const { failedSignIns, orphans } = await figures(name);
+      expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+      expect(await stage.verdict(run)).toBe("proven");
+    },
+  );
 });
 
 describe("two runs that share one variable group", () => {

@@ -23,7 +23,8 @@ export const devopsVariable: ConsumerKind<DevopsVariableConsumer> = {
       `Write variable ${variable} of group ${group} in project ${project} for ${name}`,
   },
   target: ({ project, group, variable }) => ({ project, group, variable }),
-  lockKey: ({ connection, project, group }) => `container:${connection}/${project.toLowerCase()}/${group}`,
+  // A group belongs to the organization and may be shown in several projects: it is one container all the same.
+  lockKey: ({ connection, group }) => `container:${connection}/${group}`,
   shows: "metadata-changed",
   previous: "record",
 };

@@ -113,7 +113,10 @@ export const Plan = z.strictObject({
   }),
   baseline: z.strictObject({
     credentialIds: z.array(name).max(1_200),
-    owners: z.array(z.string().max(40)).max(50),
+    owners: z
+      .array(person)
+      .max(50)
+      .refine((people) => each(people, String), "expected every person once"),
     recordVersion: z.string().max(200).nullable(),
     rowDigest: digest,
   }),

@@ -45,7 +45,7 @@ export const verbs: { readonly [id: string]: VerbTraits } = {
     writes: ({ connection, entry: name }) => `rest:${String(connection)}/${String(name)}`,
   },
   "kubernetes.patch-secret@1": { value: "record", effect: "change", writes: container("namespace", "entry") },
-  "devops.set-variable@1": { value: "record", effect: "change", writes: container("project", "group") },
+  "devops.set-variable@1": { value: "record", effect: "change", writes: container("group") },
   "app-service.set-setting@1": { value: "record", effect: "change", writes: container("resourceGroup", "site") },
   "app-service.refresh-reference@1": { value: "none", effect: "change", writes: null },
   "manual.ask@1": { value: "none", effect: "change", writes: null },

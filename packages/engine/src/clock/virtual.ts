@@ -78,7 +78,8 @@ export async function virtualClock(url: string, warn: (message: string) => void)
   function fallAsleep(piece: Piece | undefined): void {
     if (piece === undefined) return;
     piece.sleeping += 1;
-    if (piece.sleeping === 1) leave();
+    // Work whose piece has ended (one of several reads that goes on after another has failed) is not counted any more.
+    if (piece.sleeping === 1 && !piece.ended) leave();
   }
 
   function wakeUp(piece: Piece | undefined): void {

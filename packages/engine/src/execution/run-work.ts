@@ -195,7 +195,10 @@ export class RunWork {
 
   /** Whether the outside may hold an effect of this step: any attempt that was sent and is not proven absent. */
   mayHaveEffect(step: string): boolean {
-    return this.attempts(step, "do").some((row) => row.outcome !== "failed" || Object.keys(row.objectIds).length > 0);
+    // An attempt that was only closed so that it may be repeated is not proven absent.
+    return this.attempts(step, "do").some(
+      (row) => row.outcome !== "failed" || row.facts.reconciled === "repeat" || Object.keys(row.objectIds).length > 0,
+    );
   }
 
   /** The verb of a step; refuses parameters it does not understand. */

@@ -104,10 +104,10 @@ export async function moveLocked(work: RunWork, to: RunState, options: Parameter
 
 /** Something failed, or a person asked: nothing further propagates; undo what was done. */
 export function rollBackBecause(work: RunWork, because: Because): Promise<Next> {
-  return moveLocked(work, "rolling_back", {
-    because,
-    data: { held: null, rollback: { ...because, backAt: null, since: work.now } },
-  });
+  // A person who says so gives the undo steps new tries, as with "go on".
+  const again = because.code === "asked-for" ? { resumedAt: work.now } : {};
+  const rollback = { ...because, backAt: null, since: work.now };
+  return moveLocked(work, "rolling_back", { because, data: { ...again, held: null, rollback } });
 }
 
 /** Lets the run go until `at` (domain time), or until a person acts; no state change, so no log entry. */
