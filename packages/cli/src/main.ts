@@ -1,5 +1,6 @@
 import { CountersignError } from "@countersign/core";
 import { Command, CommanderError } from "commander";
+import { addConformance } from "./commands/conformance.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addInstallation } from "./commands/installation.ts";
 import { addRuns } from "./commands/runs.ts";
@@ -18,6 +19,7 @@ addServe(program);
 addInstallation(program);
 addRuns(program);
 addVerify(program);
+addConformance(program);
 
 try {
   await program.parseAsync();

@@ -273,6 +273,56 @@ describe("postgres.set-password@1", () => {
   it.each(conformance(open, lacks))("$name", (check) => check.run());
 });
 
+describe("postgres.disable-role@1", () => {
+  const params = {
+    server: "orders-db",
+    role: "orders_a",
+    created: "create",
+    store: "store",
+    record: { connection: "main", name: "orders" },
+    quietSeconds: 0,
+  };
+  const open = async (): Promise<Stage<typeof params>> => {
+    const clock = jumpingClock();
+    let effects = 0;
+    await postgres.query("alter role orders_b login password 'new-password-of-b'");
+    const outcomes = new Map<string, Done>([
+      ["create", { objectIds: { role: "orders_b" }, facts: {}, requestIds: [] }],
+      ["store", { objectIds: { version: "v2" }, facts: {}, requestIds: [] }],
+    ]);
+    return {
+      verb: disableRole(servers, records, by),
+      params,
+      context: (attempt, direction: VerbContext["direction"] = "do", past = []) =>
+        contextOf({
+          clock,
+          attempt,
+          direction,
+          past,
+          outcomes,
+          effectSent: () => Promise.resolve(void (effects += 1)),
+        }),
+      seen: async () =>
+        JSON.stringify(await postgres.query("select rolcanlogin from pg_roles where rolname = 'orders_a'")),
+      neighbours: async () =>
+        JSON.stringify(
+          await postgres.query(
+            "select rolname, rolpassword, rolcanlogin from pg_authid where rolname in ('bystander','orders_b','postgres') order by 1",
+          ),
+        ),
+      effects: () => Promise.resolve(effects),
+      secrets: () => ["rotator-password", "old-password-of-a", "new-password-of-b"],
+      close: () => Promise.resolve(),
+    };
+  };
+  const lacks = {
+    undo: "sessions that are ended are ended; the role itself gets its next password in the next rotation",
+    otherWriter: "the role is named by the plan, and that it cannot log in is all that is written",
+    lostAnswer: "a lost answer to COMMIT is shown above with the session ended under it",
+  };
+  it.each(conformance(open, lacks))("$name", (check) => check.run());
+});
+
 describe("SCRAM-SHA-256", () => {
   it("gives the verifier of the RFC 7677 example", async () => {
     const verifier = await scramVerifier("pencil", Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64"));
