@@ -141,7 +141,7 @@ export function matchFor(shape: CallShape, row: Row, directory: Directory): Reco
 }
 
 /** The simulator's own rule: `text` is part of the statement, everything else is equal. */
-function fits(shape: CallShape, effect: Effect, row: Row, directory: Directory): boolean {
+export function fits(shape: CallShape, effect: Effect, row: Row, directory: Directory): boolean {
   if (effect.op !== shape.op) return false;
   const { text, ...exact } = matchFor(shape, row, directory);
   if (text !== undefined && !String(effect.target.text ?? "").includes(text)) return false;

@@ -71,7 +71,9 @@ export async function resumeHeld(
 ): Promise<Map<Row, string>> {
   const security = await lane.people.of("cleo");
   for (const id of held)
-    await security.decideHold({ params: { id }, body: { choice: "retry", reason: "the fault is mended" },
+    await security.decideHold({
+      params: { id },
+      body: { choice: "retry", reason: "the fault is mended" },
       headers: { "idempotency-key": `mended-${id}` },
     });
   for (const seconds of stepSeconds) {

@@ -87,10 +87,15 @@ export function judge(seen: Seen): Violation[] {
   if (seen.run !== null) must(seen.bundle === "proven", "evidence", `expected a proven bundle, got ${seen.bundle}`);
   if (state !== "completed" && seen.run !== null) {
     const kinds = seen.notices.filter(({ data }) => data.run === seen.run).map(({ type }) => type);
-    const wanted = `run.${state.replaceAll("_", "-")}`;
+    const wanted = noticeOf(state);
     must(kinds.includes(wanted), "notice", `expected the notice ${wanted}, got ${kinds.join(", ") || "none"}`);
   }
   return found;
+}
+
+/** The kind of the notice that tells of this state. */
+export function noticeOf(state: string): string {
+  return `run.${state.replaceAll("_", "-")}`;
 }
 
 /** Which credentials of the row sign in, by the tenant's own word. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { drive } from "../crash/drive.ts";
 import { inRecord, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
 import { randomOf, shuffled } from "../crash/random.ts";
@@ -11,7 +12,7 @@ import { stopWorkloads } from "../crash/stage/tenant.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
 import { type Cell, deriveCells } from "./cells.ts";
 import { mend, type Placed, type Rest, resumeHeld, rotateAll, stopAll } from "./drive.ts";
-import { judge, liveOf, type Violation } from "./judge.ts";
+import { judge, liveOf, noticeOf, type Violation } from "./judge.ts";
 import { callDeadlineMs } from "./kinds.ts";
 
 export interface FaultOptions {
@@ -41,6 +42,7 @@ export interface FaultReport {
 
 /** Rows that rotate at the same time in one lane; a row is faulted by its own rules only. */
 const batchSize = 24;
+const noticeDeadlineMs = 3_000;
 
 /** Derives every cell from a clean run, tries it, and judges what came of it. */
 export async function runFaults(options: FaultOptions): Promise<FaultReport> {
@@ -167,6 +169,7 @@ async function tryBatch(lane: Lane, batch: readonly Placed[], sink: Sink, report
   const figures = await lane.simulator.figures();
   for (const { cell, row } of batch) {
     const rest = rests.get(row) ?? { run: null, state: "none" };
+    await untilTold(sink, rest);
     const journal = rest.run === null ? null : await readJournal(lane.server.admin, rest.run);
     const seen = {
       cell: cell.name,
@@ -196,6 +199,13 @@ async function tryBatch(lane: Lane, batch: readonly Placed[], sink: Sink, report
       if (rests.get(row)?.state === "held") report.mended(cell, after.get(row) ?? "none");
   }
   await stopAll(lane, batch);
+}
+
+/** The notice of a move is delivered in real time, a moment after it. */
+async function untilTold(sink: Sink, { run, state }: Rest): Promise<void> {
+  if (run === null || state === "completed") return;
+  const told = sink.until(({ type, data }) => data.run === run && type === noticeOf(state));
+  await Promise.race([told, delay(noticeDeadlineMs)]);
 }
 
 /** The part of the effect log that is about one row. */

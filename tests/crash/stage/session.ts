@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type Client, createClient, pathOf } from "@countersign/contract";
 import { passwordOf } from "./documents.ts";
 import type { Login } from "./names.ts";
@@ -9,6 +10,8 @@ export interface Sessions {
   approve(login: Login, run: string, role: "app-owner" | "platform"): Promise<void>;
   bundle(run: string): Promise<Uint8Array>;
 }
+
+const bundleTriesMax = 30;
 
 export function openSessions(url: string): Sessions {
   const tokens = new Map<Login, string>();
@@ -40,11 +43,19 @@ export function openSessions(url: string): Sessions {
     },
     async bundle(run) {
       await of("cleo");
-      const answer = await fetch(new URL(pathOf("getBundle", { id: run }), url), {
-        headers: { "x-countersign": "1", ...headers("cleo") },
-      });
-      if (!answer.ok) throw new Error(`expected the bundle of ${run}, got ${answer.status}`);
-      return new Uint8Array(await answer.arrayBuffer());
+      for (let tries = 1; ; tries += 1) {
+        const answer = await fetch(new URL(pathOf("getBundle", { id: run }), url), {
+          headers: { "x-countersign": "1", ...headers("cleo") },
+        });
+        // A bundle is there with the next checkpoint, a second later at most.
+        if (answer.status === 404 && tries < bundleTriesMax) {
+          await answer.body?.cancel();
+          await delay(100);
+          continue;
+        }
+        if (!answer.ok) throw new Error(`expected the bundle of ${run}, got ${answer.status}`);
+        return new Uint8Array(await answer.arrayBuffer());
+      }
     },
   };
 }

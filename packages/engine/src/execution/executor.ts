@@ -14,6 +14,7 @@ import type { Dispatch } from "../dispatch/index.ts";
 import type { ClaimedRun, Hold, RunRow, Store } from "../store/index.ts";
 import { HeldValues, type StepServices } from "./context.ts";
 import type { Guard } from "./guard.ts";
+import { type At, letGo } from "./interrupted.ts";
 import { isProvenDead, Lease, type Liveness, thisProcess } from "./lease.ts";
 import type { Pauses } from "./pauses.ts";
 import { awaitApproval } from "./phases/await-approval.ts";
@@ -61,10 +62,6 @@ const sweepMs = 1_000;
 const dueMax = 500;
 /** How long running steps may go on when the worker is asked to stop (real time). */
 const stopGraceMs = 1_500;
-/** A run whose work was interrupted is looked at again after this (domain time). */
-const interruptedMs = 5_000;
-/** The pause doubles with each interruption, up to this. */
-const interruptedMsMax = 60_000;
 
 /** Takes runs as they come due and moves each through its phases until it waits, holds or has ended. */
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -130,15 +127,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
       const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
       if (claimed === undefined) return;
-      const at: { hold: Hold } = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker } };
+      const at: At = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker }, work: null };
       try {
         await drive(await recover(claimed), at);
       } catch (error) {
         if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
         options.log("run.interrupted", { run: id, error: describe(error) });
-        // Let go with a pause, so that another worker, or this one once it is well again, reconciles.
-        const pauseMs = Math.min(interruptedMs * 2 ** Math.min(claimed.run.attempts - 1, 10), interruptedMsMax);
-        await store.release(at.hold, clock.now() + pauseMs, clock.now()).catch(() => {});
+        if (!stopped.signal.aborted && !isCode(error, "LEASE_LOST"))
+          await letGo(store, at, codeOf(error), clock.now()).catch((again: unknown) =>
+            options.log("run.not-released", { run: id, error: describe(again) }),
+          );
       }
     });
   }
@@ -194,7 +192,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   /** Moves one run from phase to phase; `at.hold` is kept current for whoever has to let go of it. */
-  async function drive(claimed: RunRow, at: { hold: Hold }): Promise<void> {
+  async function drive(claimed: RunRow, at: At): Promise<void> {
     let run = claimed;
     if (run.state === "requested") {
       const planned = await options.planner.plan(run, at.hold, services);
@@ -205,6 +203,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const frozen = await planOf(run);
     if (frozen === null) return refuse(run, at.hold);
     const work = await RunWork.open({ store, services, frozen, verbOf, run, worker });
+    at.work = work;
     let proven = false;
     while (!closedStates.has(work.state)) {
       if (stopped.signal.aborted)
@@ -286,6 +285,10 @@ function hasEffects(work: RunWork): boolean {
   const { state, data } = work;
   if (state === "overlapping") return data.abandoned.length > 0;
   return state === "executing" || state === "retiring" || state === "rolling_back";
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CountersignError ? error.code : "UNEXPECTED";
 }
 
 /** Our own message, or a name only: the text of any other error may hold what an outside system said. */

@@ -26,6 +26,8 @@ const RunDataForm = z.object({
     .default(null),
   /** When a person last said "go on": failures before do not count. */
   resumedAt: z.int().default(0),
+  /** Work that was cut off by an error and let go, again and again since then; null once a phase came through. */
+  interrupted: z.object({ count: z.int(), since: z.int() }).nullable().default(null),
   /** The run that replaces this one after drift. */
   successor: z.string().nullable().default(null),
   /** What the gate last said, as one string: only a change is recorded. */

@@ -72,7 +72,8 @@ export class RunWork {
     this.#asked = input.run.asked;
     this.#state = input.run.state;
     this.#fence = input.run.fence;
-    this.#data = readRunData(input.run.data);
+    // Whatever this claim writes says that it came through; when it writes nothing, the row still says what was before.
+    this.#data = { ...readRunData(input.run.data), interrupted: null };
   }
 
   /** Reads the journal of a run that was just claimed. */
