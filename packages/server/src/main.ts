@@ -246,7 +246,7 @@ async function startApi(parts: Parts): Promise<string> {
   const local =
     config.profile === "production"
       ? null
-      : await LocalSignIn.of(
+      : new LocalSignIn(
           config.signIn.local.map(({ person, sub, email, password }) => ({
             person,
             sub,

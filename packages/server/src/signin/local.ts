@@ -1,8 +1,5 @@
-import { randomBytes, scrypt, timingSafeEqual } from "node:crypto";
-import { promisify } from "node:util";
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { SecretValue } from "@countersign/core";
-
-const derive = promisify(scrypt) as (password: string, salt: Buffer, length: number) => Promise<Buffer>;
 
 /** A local account of the profiles demo and test. */
 export interface LocalAccount {
@@ -14,38 +11,34 @@ export interface LocalAccount {
 
 interface Known {
   readonly person: string;
-  readonly salt: Buffer;
-  readonly hash: Buffer;
+  readonly digest: Buffer;
 }
 
 /**
- * Sign-in with local passwords, for the profiles demo and test only. In memory stand scrypt hashes, not passwords.
- * An unknown login costs the same time as a wrong password, so that logins cannot be listed by the clock.
+ * Sign-in with local passwords, for the profiles demo and test only. The passwords stand in files beside the
+ * configuration, so a slow hash of them in memory would protect nothing and cost every start a quarter of a second: what
+ * is kept is a digest under a key that this process alone has. An unknown login costs the same time as a wrong password.
  */
 export class LocalSignIn {
-  readonly #accounts: ReadonlyMap<string, Known>;
-  readonly #nobody: Known;
+  readonly #key = randomBytes(32);
+  readonly #accounts = new Map<string, Known>();
+  readonly #nobody: Known = { person: "", digest: randomBytes(32) };
 
-  private constructor(accounts: ReadonlyMap<string, Known>, nobody: Known) {
-    this.#accounts = accounts;
-    this.#nobody = nobody;
-  }
-
-  static async of(accounts: readonly LocalAccount[]): Promise<LocalSignIn> {
-    const known = new Map<string, Known>();
-    for (const account of accounts) {
-      const salt = randomBytes(16);
-      const entry = { person: account.person, salt, hash: await derive(account.password.reveal(), salt, 32) };
-      known.set(account.sub.toLowerCase(), entry);
-      known.set(account.email.toLowerCase(), entry);
+  constructor(accounts: readonly LocalAccount[]) {
+    for (const { person, sub, email, password } of accounts) {
+      const known = { person, digest: this.#digest(password.reveal()) };
+      this.#accounts.set(sub.toLowerCase(), known);
+      this.#accounts.set(email.toLowerCase(), known);
     }
-    return new LocalSignIn(known, { person: "", salt: randomBytes(16), hash: randomBytes(32) });
   }
 
   /** The person id when login and password fit; null otherwise. */
-  async check(login: string, password: string): Promise<string | null> {
+  check(login: string, password: string): string | null {
     const account = this.#accounts.get(login.toLowerCase()) ?? this.#nobody;
-    const hash = await derive(password, account.salt, 32);
-    return timingSafeEqual(hash, account.hash) && account !== this.#nobody ? account.person : null;
+    return timingSafeEqual(this.#digest(password), account.digest) && account !== this.#nobody ? account.person : null;
+  }
+
+  #digest(password: string): Buffer {
+    return createHmac("sha256", this.#key).update(password).digest();
   }
 }

@@ -33,7 +33,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     entraRow("crm-bridge", 5, []),
   ];
   for (let index = 6; index < 126; index += 1) rows.push(entraRow(`service-${String(index).padStart(3, "0")}`, index));
-  const local = await LocalSignIn.of(
+  const local = new LocalSignIn(
     people.map((person) => ({
       person: person.person,
       sub: person.sub,

@@ -10,7 +10,7 @@ export function personView({ person, name, roles }: KnownPerson) {
 }
 
 export const signIn: Handler<"signIn"> = async ({ api, body, caller, reply }) => {
-  const id = (await api.local?.check(body.login, body.password)) ?? null;
+  const id = api.local?.check(body.login, body.password) ?? null;
   const person = api.people.find((candidate) => candidate.person === id);
   if (person === undefined)
     throw new CountersignError("NOT_SIGNED_IN", "expected a known login with its password, got another");
