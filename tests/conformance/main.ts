@@ -105,7 +105,7 @@ const connectors = [...new Set(connectorOf.values())].sort();
 const checks = [...checksOf.values()].reduce((sum, count) => sum + count, 0);
 if (values.json) process.stdout.write(`${JSON.stringify({ connectors, checks, failures })}\n`);
 else {
-  for (const [verb, count] of [...checksOf].sort())
+  for (const [verb, count] of [...checksOf].toSorted(([a], [b]) => (a < b ? -1 : 1)))
     process.stderr.write(`${String(count).padStart(4)} checks  ${verb}\n`);
   for (const { check, message } of failures) process.stderr.write(`FAILED ${check}\n  ${message.split("\n")[0]}\n`);
   process.stderr.write(`${connectors.length} connectors, ${checks} checks, ${failures.length} failures\n`);

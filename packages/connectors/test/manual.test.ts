@@ -28,7 +28,7 @@ describe("manual.ask@1", () => {
     const clock = jumpingClock();
     const done = await verb.do(contextOf({ clock, step }), params);
     expect(done).toEqual({ objectIds: {}, facts: { at: isoOf(clock.now()), lines: 2 }, requestIds: [] });
-    expect([verb.asks, verb.value, verb.reconcile]).toEqual([true, "none", undefined]);
+    expect([verb.asks, verb.value]).toEqual([true, "none"]);
   });
 
   it("knows nothing of the consumer that outlives its name, and says so", async () => {

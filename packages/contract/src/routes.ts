@@ -187,7 +187,7 @@ export const routes = {
     summary: "An owner's word that a step was done, or put back, by hand; it can be taken back until retirement",
     roles: "signed-in",
     params: run,
-    body: runs.Word,
+    body: runs.StepConfirmation,
     response: runs.RunAnswer,
     requires: ["Idempotency-Key"],
   }),

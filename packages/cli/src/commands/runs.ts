@@ -87,7 +87,7 @@ export function addRuns(program: Command): void {
           detail.steps.map((step) => [step.id, step.state, step.describe]),
         ),
       );
-      for (const { step, direction, checklist } of detail.hand.filter((hand) => hand.word === null)) {
+      for (const { step, direction, checklist } of detail.hand.filter(({ confirmed }) => confirmed === null)) {
         say(`${step} waits for an owner${direction === "undo" ? " to put back" : ""}:`);
         for (const line of checklist) say(`  - ${line}`);
         say(`  then: countersign confirm ${detail.run.id} ${step}`);
@@ -108,12 +108,12 @@ export function addRuns(program: Command): void {
       const waits = hand.find((candidate) => candidate.step === step);
       if (waits === undefined)
         throw new CountersignError("STATE_CONFLICT", `expected a step that is done by hand, got ${step}`);
-      const word = options.withdraw === true ? "withdrawn" : "done";
+      const confirmation = options.withdraw === true ? "withdrawn" : "given";
       const { direction } = waits;
-      const answer = await client.confirmStep({ params: { id }, body: { step, direction, word } });
-      if (options.json === true) return printJson({ ...answer, step, direction, word });
+      const answer = await client.confirmStep({ params: { id }, body: { step, direction, confirmation } });
+      if (options.json === true) return printJson({ ...answer, step, direction, confirmation });
       const what = direction === "undo" ? "put back" : "done";
-      return say(word === "done" ? `${step}: ${what}, on your word` : `${step}: not ${what}, your word is taken back`);
+      return say(`${step}: ${confirmation === "given" ? `confirmed as ${what}` : `no longer confirmed as ${what}`}`);
     });
 
   command("bundle", "download the evidence bundle of a run")

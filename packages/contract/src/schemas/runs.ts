@@ -120,9 +120,9 @@ export const HandStep = z.object({
   direction: z.enum(["do", "undo"]),
   /** What is to be done, line by line. */
   checklist: z.array(z.string()),
-  /** Whose word stands that it was done; null: nobody has said so, or it was taken back. */
-  word: z.object({ person: PersonId, at: Time }).nullable(),
-  /** May the person who asks give or take back the word. */
+  /** Who confirmed that it was done; null: nobody has, or it was withdrawn. */
+  confirmed: z.object({ person: PersonId, at: Time }).nullable(),
+  /** May the person who asks confirm it, or withdraw that. */
   you: Permission,
 });
 
@@ -200,10 +200,10 @@ export const HoldDecision = z.strictObject({
   reason: Reason,
 });
 /** An owner's word about a step that is done by hand. */
-export const Word = z.strictObject({
+export const StepConfirmation = z.strictObject({
   step: z.string().min(1).max(100),
   direction: z.enum(["do", "undo"]),
   /** `withdrawn`: it was not done after all. */
-  word: z.enum(["done", "withdrawn"]),
+  confirmation: z.enum(["given", "withdrawn"]),
 });
 export const RunAnswer = z.object({ run: RunId, state: RunState });

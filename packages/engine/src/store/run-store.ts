@@ -93,7 +93,7 @@ export interface Decision {
 }
 
 /** What an owner says about a step that is done by hand. */
-export interface Word {
+export interface StepConfirmation {
   readonly run: string;
   readonly step: string;
   readonly direction: "do" | "undo";
@@ -275,15 +275,15 @@ export function runStore(sql: Sql) {
      * An owner's word that a step was done by hand, or that it was not after all, with its entry. Errors: STATE_CONFLICT
      * (nothing waits for it, or it stands already), FORBIDDEN (no owner of the plan's application).
      */
-    confirmStep: (word: Word): Promise<void> =>
+    confirmStep: (said: StepConfirmation): Promise<void> =>
       sql.call(nothing, "cs.confirm_step", {
-        run: word.run,
-        step: word.step,
-        direction: word.direction,
-        person: word.person,
-        level: word.level,
-        given: word.given,
-        at: word.at,
+        run: said.run,
+        step: said.step,
+        direction: said.direction,
+        person: said.person,
+        level: said.level,
+        given: said.given,
+        at: said.at,
       }),
 
     /** Words that stand, of one run. */

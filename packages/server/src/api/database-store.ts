@@ -144,7 +144,7 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
         reason.bytes,
       ),
     // Whoever is signed in with a session says so with that; a passkey would say more.
-    confirm: (word) => store.confirmStep({ ...word, level: "session" }),
+    confirm: (confirmation) => store.confirmStep({ ...confirmation, level: "session" }),
     setFreeze: ({ person, at }) => store.freeze("all", true, person, at),
     liftFreeze: ({ person, at }) => store.freeze("all", false, person, at),
   };

@@ -94,7 +94,7 @@ export interface Ask {
 }
 
 /** An owner's word about a step that is done by hand. */
-export interface StepWord {
+export interface StepConfirmation {
   readonly run: string;
   readonly step: string;
   readonly direction: "do" | "undo";
@@ -142,7 +142,7 @@ export interface ApiStore {
   withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;
   ask(ask: Ask): Promise<void>;
   /** STATE_CONFLICT when nothing waits for it; FORBIDDEN for somebody whom the plan does not name as an owner. */
-  confirm(word: StepWord): Promise<void>;
+  confirm(confirmation: StepConfirmation): Promise<void>;
   setFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
   liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
 }

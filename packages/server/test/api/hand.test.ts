@@ -31,7 +31,7 @@ async function say(login: string, body: object) {
   return f.app.inject({
     method: "POST",
     url: `/v1/runs/${run}/confirmations`,
-    payload: { step, direction: "do", word: "done", ...body },
+    payload: { step, direction: "do", confirmation: "given", ...body },
     headers: { authorization: `Bearer ${await f.token(login)}`, "idempotency-key": crypto.randomUUID() },
   });
 }
@@ -50,7 +50,7 @@ describe("a step that is done by hand", () => {
         step,
         direction: "do",
         checklist: ["Open the page of the gateway", "Paste the newest value of the record"],
-        word: null,
+        confirmed: null,
         you: { allowed: true, why: null },
       },
     ]);
@@ -60,9 +60,9 @@ describe("a step that is done by hand", () => {
   it("is confirmed by an owner, whose word stands until it is taken back", async () => {
     ask();
     expect((await say("ada", {})).statusCode).toBe(200);
-    expect(await hand()).toMatchObject([{ word: { person: ada } }]);
-    expect((await say("ada", { word: "withdrawn" })).statusCode).toBe(200);
-    expect(await hand()).toMatchObject([{ word: null }]);
+    expect(await hand()).toMatchObject([{ confirmed: { person: ada } }]);
+    expect((await say("ada", { confirmation: "withdrawn" })).statusCode).toBe(200);
+    expect(await hand()).toMatchObject([{ confirmed: null }]);
   });
 
   it("is confirmed by nobody else, before it was asked for, or in the other direction", async () => {
@@ -71,18 +71,18 @@ describe("a step that is done by hand", () => {
     expect((await say("ben", {})).json()).toMatchObject({ code: "FORBIDDEN" });
     expect((await say("ada", { direction: "undo" })).json()).toMatchObject({ code: "STATE_CONFLICT" });
     expect((await say("ada", { step: "store" })).json()).toMatchObject({ code: "STATE_CONFLICT" });
-    expect(await hand()).toMatchObject([{ word: null }]);
+    expect(await hand()).toMatchObject([{ confirmed: null }]);
   });
 
   it("is to be put back once the run rolls back, also while that is held; the first word does not count for it", async () => {
     ask();
     await say("ada", {});
     f.store.move(run, "rolling_back", now);
-    expect(await hand()).toMatchObject([{ direction: "undo", word: null, you: { allowed: true } }]);
+    expect(await hand()).toMatchObject([{ direction: "undo", confirmed: null, you: { allowed: true } }]);
     f.store.move(run, "held", now);
     expect(await hand()).toMatchObject([{ direction: "undo", you: { allowed: true } }]);
     expect((await say("ada", { direction: "undo" })).statusCode).toBe(200);
-    expect(await hand()).toMatchObject([{ direction: "undo", word: { person: ada } }]);
+    expect(await hand()).toMatchObject([{ direction: "undo", confirmed: { person: ada } }]);
   });
 
   it("cannot be confirmed any more once the run retires", async () => {

@@ -6,7 +6,7 @@ import { Card } from "../../ui/card.tsx";
 import { Time } from "../../ui/time.tsx";
 import { ReasonDialog } from "../reason-dialog.tsx";
 
-/** What the owners were asked to do by hand: the checklist, whose word stands, and the button for those who may. */
+/** What the owners were asked to do by hand: the checklist, who confirmed it, and the button for those who may. */
 export function ByHand({ detail }: { readonly detail: RunDetail }) {
   return detail.hand.map((hand) => <HandCard key={hand.step} run={detail.run.id} hand={hand} />);
 }
@@ -14,16 +14,20 @@ export function ByHand({ detail }: { readonly detail: RunDetail }) {
 function HandCard({ run, hand }: { readonly run: string; readonly hand: RunDetail["hand"][number] }) {
   const nameOf = useNames();
   const back = hand.direction === "undo";
-  const { word, you } = hand;
+  const { confirmed, you } = hand;
   const say = (given: boolean) =>
     api.confirmStep({
       params: { id: run },
-      body: { step: hand.step, direction: hand.direction, word: given ? "done" : "withdrawn" },
+      body: { step: hand.step, direction: hand.direction, confirmation: given ? "given" : "withdrawn" },
     });
   return (
     <Card
       title={back ? "To be put back by hand" : "To be done by hand"}
-      aside={<Badge tone={word === null ? "warn" : "good"}>{word === null ? "waits for an owner" : "confirmed"}</Badge>}
+      aside={
+        <Badge tone={confirmed === null ? "warn" : "good"}>
+          {confirmed === null ? "waits for an owner" : "confirmed"}
+        </Badge>
+      }
     >
       <p>
         {back
@@ -37,7 +41,7 @@ function HandCard({ run, hand }: { readonly run: string; readonly hand: RunDetai
       </ol>
       <div className="mt-2 flex items-center justify-between gap-3">
         <p role="status" className="text-fg2">
-          {word === null ? (
+          {confirmed === null ? (
             you.allowed ? (
               "Nobody has said yet that it was done."
             ) : (
@@ -45,27 +49,27 @@ function HandCard({ run, hand }: { readonly run: string; readonly hand: RunDetai
             )
           ) : (
             <>
-              {nameOf(word.person)}, <Time at={word.at} />
+              {nameOf(confirmed.person)}, <Time at={confirmed.at} />
             </>
           )}
         </p>
         {you.allowed &&
-          (word === null ? (
+          (confirmed === null ? (
             <ReasonDialog
               button={back ? "It is put back" : "It is done"}
               look="primary"
               title={back ? "Confirm that it is put back" : "Confirm that it is done"}
-              text="Your word goes into the evidence, with your id. The last use of the credential shows the rest. You can take it back until the old credential is removed."
+              text="Your confirmation goes into the evidence, with your id. The last use of the credential shows the rest. You can withdraw it until the old credential is removed."
               confirm={back ? "It is put back" : "It is done"}
               silent
               act={() => say(true)}
             />
           ) : (
             <ReasonDialog
-              button="Take it back"
-              title="Take your word back"
+              button="Withdraw"
+              title="Withdraw the confirmation"
               text="The run waits again. Nothing is removed meanwhile."
-              confirm="Take it back"
+              confirm="Withdraw"
               silent
               act={() => say(false)}
             />

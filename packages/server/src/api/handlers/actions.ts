@@ -37,8 +37,8 @@ export const confirmStep: Handler<"confirmStep"> = async ({ api, params, body, p
   if (step === undefined)
     throw new CountersignError("STATE_CONFLICT", `expected a step that waits for a person, got ${body.step}`);
   if (!step.you.allowed) throw new CountersignError("FORBIDDEN", step.you.why ?? "expected an owner");
-  const { step: id, direction, word } = body;
-  const given = word === "done";
+  const { step: id, direction, confirmation } = body;
+  const given = confirmation === "given";
   await api.store.confirm({ run: run.id, step: id, direction, person: person.person, given, at: api.now() });
   return { run: run.id, state: run.state };
 };

@@ -5,12 +5,12 @@ import { iso } from "./time.ts";
 
 type HandStep = RunDetail["hand"][number];
 
-const takesWord = {
+const confirmable = {
   do: new Set<string>(["executing", "overlapping", "held"]),
   undo: new Set<string>(["rolling_back", "held"]),
 } as const;
 
-/** Steps that were asked of the owners: what is to be done, whose word stands, and whether this person may give or take one. */
+/** Steps that were asked of the owners: what is to be done, who confirmed it, and whether this person may. */
 export function handSteps(
   run: RunRecord,
   plan: Plan | null,
@@ -39,11 +39,11 @@ export function handSteps(
         describe: step.describe,
         direction,
         checklist,
-        word:
+        confirmed:
           said === undefined || said.data.confirmation === "withdrawn"
             ? null
             : { person: said.data.person, at: iso(Date.parse(said.at)) },
-        you: !takesWord[direction].has(run.state)
+        you: !confirmable[direction].has(run.state)
           ? { allowed: false, why: "The run does not wait for this any more." }
           : plan.baseline.owners.includes(person.person)
             ? { allowed: true, why: null }
