@@ -91,24 +91,56 @@ describe("devops.set-variable@1", () => {
     expect(await verb.verify?.(tenant.context(), tenant.variable, done)).toMatchObject({ level: "metadata-changed" });
   });
 
-  it("with the audit log, says that a change made between its read and its write was overwritten", async () => {
+  it("looks as well for what an attempt before it, which was cut off, may have overwritten", async () => {
     const tenant = await open({ watch: true });
     const verb = tenant.verb(id);
-    tenant.meanwhile("variableGroup.update", async () => {
-      await tenant.clock.sleep(1_000);
-      // Their own write is held no more: the rule fires once.
-      await tenant.changeGroup((variables) => {
-        variables.OPEN = { value: "theirs" };
-      });
+    const intentAt = tenant.clock.now();
+    await tenant.clock.sleep(1_000);
+    await tenant.changeGroup((variables) => {
+      variables.OPEN = { value: "theirs" };
     });
-    const done = await verb.do(tenant.context(), tenant.variable);
-    expect(tenant.group().variables.OPEN?.value).toBe("plain");
-    expect(await verb.verify?.(tenant.context(), tenant.variable, done)).toEqual({
-      kind: "refuted",
-      code: "foreign-change-overwritten",
-      facts: expect.objectContaining({ writes: 1 }) as object,
-    });
+    await tenant.clock.sleep(1_000);
+    await verb.do(tenant.context(), tenant.variable);
+    const cutOff = {
+      attempt: 1,
+      nonce: "",
+      direction: "do" as const,
+      intent: {},
+      outcome: "failed" as const,
+      objectIds: {},
+      facts: { reconciled: "repeat" },
+      intentAt,
+    };
+    const again = tenant.context({ attempt: 2, past: [cutOff] });
+    const done = await verb.do(again, tenant.variable);
+    expect(await verb.verify?.(again, tenant.variable, done)).toMatchObject({ code: "foreign-change-overwritten" });
   });
+
+  it.each([
+    ["its answer came", false],
+    ["its answer was lost", true],
+  ])(
+    "with the audit log, says that a change between its read and its write was overwritten; %s",
+    async (_how, lost) => {
+      const tenant = await open({ watch: true });
+      const verb = tenant.verb(id);
+      if (lost) tenant.arm("variableGroup.update", "reset");
+      tenant.meanwhile("variableGroup.update", async () => {
+        await tenant.clock.sleep(1_000);
+        // Their own write is held no more: the rule fires once.
+        await tenant.changeGroup((variables) => {
+          variables.OPEN = { value: "theirs" };
+        });
+      });
+      const done = await verb.do(tenant.context(), tenant.variable);
+      expect(tenant.group().variables.OPEN?.value).toBe("plain");
+      expect(await verb.verify?.(tenant.context(), tenant.variable, done)).toEqual({
+        kind: "refuted",
+        code: "foreign-change-overwritten",
+        facts: expect.objectContaining({ writes: 1 }) as object,
+      });
+    },
+  );
 
   it("waits for its own entry in the audit log before it says that nothing was lost", async () => {
     const tenant = await open({ watch: true });

@@ -10,7 +10,8 @@ import {
 } from "@countersign/core";
 import { z } from "zod";
 import { type Copies, copyParams } from "../kit/copies.ts";
-import { isoOf, msOf } from "../kit/time.ts";
+import { isoOf, msOf, vendorTime } from "../kit/time.ts";
+import { currentIntent } from "../kit/verb.ts";
 import {
   listSettings,
   putSettings,
@@ -63,7 +64,7 @@ export function setSetting(
       const want = ctx.direction === "do" ? await copies.next(ctx, params) : await copies.previous(ctx, params);
       const held = (await listSettings(ctx, subscriptions(params.connection), params)).body[params.setting];
       if (held === undefined || !SecretValue.of(held).equals(want)) return { kind: "not-done", facts: {} };
-      return { kind: "done", done: alreadyThere(ctx) };
+      return { kind: "done", done: alreadyThere(ctx, [isoOf(currentIntent(ctx)?.intentAt ?? ctx.clock.now())]) };
     },
     async undo(ctx, params) {
       const to = await copies.previous(ctx, params);
@@ -75,16 +76,19 @@ export function setSetting(
   async function write(ctx: VerbContext, params: Params, change: Change): Promise<Done> {
     const to = subscriptions(params.connection);
     copies.assertScope(params, to.connection, scopeName(params));
+    // When the settings were read from which a write was built: what others wrote between the two is lost.
+    const reads: string[] = [];
     for (let round = 1; ; round += 1) {
       const before = await listSettings(ctx, to, params);
       const held = before.body[params.setting];
-      if (held !== undefined && SecretValue.of(held).equals(change.to)) return alreadyThere(ctx);
+      if (held !== undefined && SecretValue.of(held).equals(change.to)) return alreadyThere(ctx, reads);
       if (held === undefined || change.from === null || !SecretValue.of(held).equals(change.from))
         throw new CountersignError(
           change.conflict,
           `expected ${params.setting} to hold what the plan saw, got the content of another writer`,
           { call: "appSettings.update", refused: true },
         );
+      reads.push(before.date ?? isoOf(ctx.clock.now()));
       const next = { ...before.body, [params.setting]: change.to.reveal() };
       const answer = await putSettings(ctx, to, params, next).catch((error: unknown) => {
         if (!isCode(error, "OUTSIDE_UNKNOWN") || round >= roundsMax) throw error;
@@ -95,8 +99,8 @@ export function setSetting(
       const after = (await listSettings(ctx, to, params)).body[params.setting];
       if (answer !== null && after !== undefined && SecretValue.of(after).equals(change.to))
         return {
-          objectIds: { correlationId: answer.headers["x-ms-correlation-request-id"] ?? answer.requestId },
-          facts: { status: answer.status, at: isoOf(ctx.clock.now()), readOn: before.date, rounds: round },
+          objectIds: {},
+          facts: { status: answer.status, at: isoOf(ctx.clock.now()), reads, rounds: round },
           requestIds: [answer.requestId],
         };
       // Somebody wrote right after us from what stood there before, and ours is gone: it is written again, into theirs.
@@ -115,8 +119,12 @@ interface Change {
   readonly conflict: "PLAN_DRIFTED" | "UNDO_IMPOSSIBLE";
 }
 
-function alreadyThere(ctx: VerbContext): Done {
-  return { objectIds: {}, facts: { at: isoOf(ctx.clock.now()), alreadyThere: true }, requestIds: [] };
+function alreadyThere(ctx: VerbContext, reads: readonly string[]): Done {
+  return {
+    objectIds: {},
+    facts: { at: isoOf(ctx.clock.now()), alreadyThere: true, reads: [...reads] },
+    requestIds: [],
+  };
 }
 
 /**
@@ -134,17 +142,22 @@ async function verify(
   if (held === undefined || !SecretValue.of(held).equals(value))
     return { kind: "refuted", code: "other-writer", facts: {} };
   const verified = (foreign: string): Verified => ({ kind: "verified", level: "value-matched", facts: { foreign } });
-  const { readOn, at } = done.facts;
-  if (!to.connection.watch || typeof readOn !== "string") return verified("not-watched");
-  const writes = await settingsWrites(ctx, to, target, msOf(readOn));
-  const ours = writes.find((event) => event.correlationId === done.objectIds.correlationId);
-  if (ours === undefined) {
-    if (ctx.clock.now() - msOf(String(at)) >= watchMs) return verified("not-shown");
+  const reads = z.array(vendorTime).parse(done.facts.reads).map(msOf);
+  if (!to.connection.watch) return verified("not-watched");
+  // Nothing was written: it stood there already.
+  if (reads.length === 0) return verified("none");
+  const writes = (await settingsWrites(ctx, to, target, Math.min(...reads))).map((event) => ({
+    at: msOf(event.eventTimestamp),
+    ours: causedBy(event) === to.connection.client.clientId.toLowerCase(),
+  }));
+  const gaps = reads.map(
+    (from) => [from, Math.min(...writes.filter(({ at, ours }) => ours && at >= from).map(({ at }) => at))] as const,
+  );
+  if (gaps.some(([, until]) => until === Number.POSITIVE_INFINITY)) {
+    if (ctx.clock.now() - msOf(String(done.facts.at)) >= watchMs) return verified("not-shown");
     return { kind: "not-yet", lookAgainMs: watchEveryMs, facts: {} };
   }
-  const between = writes.filter(
-    (event) => causedBy(event) !== causedBy(ours) && msOf(event.eventTimestamp) <= msOf(ours.eventTimestamp),
-  );
+  const between = writes.filter(({ at, ours }) => !ours && gaps.some(([from, until]) => at >= from && at <= until));
   if (between.length > 0)
     return { kind: "refuted", code: "foreign-change-overwritten", facts: { writes: between.length } };
   return verified("none");

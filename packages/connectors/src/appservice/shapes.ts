@@ -27,22 +27,20 @@ export const Reference = z.object({
 });
 export type Reference = z.infer<typeof Reference>["properties"];
 
-const objectId = "http://schemas.microsoft.com/identity/claims/objectidentifier";
-
 /** Events of the activity log (Activity Logs - List). */
 export const ActivityLog = z.object({
   value: z.array(
     z.object({
       eventTimestamp: vendorTime,
-      correlationId: z.string().max(128).nullish(),
       operationName: z.object({ value: z.string().max(200) }),
       claims: z.record(z.string(), z.string()).nullish(),
     }),
   ),
 });
 
-/** Object id of who caused an event; null where the log does not say. */
-export const causedBy = (event: z.infer<typeof ActivityLog>["value"][number]) => event.claims?.[objectId] ?? null;
+/** Client id of the program that caused an event, lower case; null for a person, or where the log does not say. */
+export const causedBy = (event: z.infer<typeof ActivityLog>["value"][number]) =>
+  event.claims?.appid?.toLowerCase() ?? null;
 
 /** Azure Resource Manager and App Service word their errors differently. */
 export const ArmError = z.union([

@@ -10,7 +10,7 @@ import {
 import { z } from "zod";
 import { type Copies, copyParams } from "../kit/copies.ts";
 import type { Answer } from "../kit/http.ts";
-import { isoOf, msOf } from "../kit/time.ts";
+import { isoOf, msOf, vendorTime } from "../kit/time.ts";
 import {
   auditedWrites,
   groupIdentity,
@@ -64,16 +64,24 @@ export function setVariable(
   async function write(ctx: VerbContext, params: Params, value: SecretValue): Promise<Done> {
     const to = organizations(params.connection);
     copies.assertScope(params, to.connection, `${params.project}/${params.group}/${params.variable}`);
+    const gaps: Gap[] = [];
+    // An earlier attempt that was cut off may have written as well: its gap is open until now.
+    const cutOff = ctx.past.find((past) => past.direction === ctx.direction && past.facts.reconciled === "repeat");
+    let from = cutOff === undefined ? null : isoOf(cutOff.intentAt);
     for (let round = 1; ; round += 1) {
       const before = await readGroup(ctx, to, params);
       assertSecret(before, params);
+      if (from !== null) gaps.push([from, before.modifiedOn]);
+      from = before.modifiedOn;
       const answer = await put(ctx, to, before, params.variable, value, round);
       if (answer === null) continue;
+      gaps.push([from, answer.body.modifiedOn]);
+      from = null;
       const after = await readGroup(ctx, to, params);
       if (after.modifiedOn === answer.body.modifiedOn) {
         return {
           objectIds: { stamp: answer.body.modifiedBy.id, modifiedOn: after.modifiedOn },
-          facts: { status: answer.status, at: isoOf(ctx.clock.now()), readOn: before.modifiedOn, rounds: round },
+          facts: { status: answer.status, at: isoOf(ctx.clock.now()), gaps, rounds: round },
           requestIds: [answer.requestId],
         };
       }
@@ -109,6 +117,10 @@ export function setVariable(
   }
 }
 
+/** From a read until the write that was built from it: what others wrote in between is lost. Times of the organization. */
+type Gap = [from: string, until: string];
+const Gaps = z.array(z.tuple([vendorTime, vendorTime])).min(1);
+
 /** A value is written into a secret variable that exists, and nowhere else: any other would show it. */
 function assertSecret(group: VariableGroup, { group: number, variable }: Params): void {
   if (group.type !== "Vsts" || group.variables[variable]?.isSecret !== true)
@@ -130,17 +142,19 @@ async function verify(ctx: VerbContext, to: Organization, params: Params, done: 
     return { kind: "refuted", code: "other-writer", facts };
   if (to.audit === null)
     return { kind: "verified", level: "metadata-changed", facts: { ...facts, foreign: "not-watched" } };
-  // Times of the organization only: our own clock may differ from theirs.
-  const readOn = msOf(String(done.facts.readOn));
+  const gaps = Gaps.parse(done.facts.gaps).map(([from, until]) => [msOf(from), msOf(until)] as const);
+  const since = Math.min(...gaps.map(([from]) => from));
   const wroteOn = msOf(String(done.objectIds.modifiedOn));
   const [me, writes] = await Promise.all([
     ownId(ctx, to),
-    auditedWrites(ctx, to, to.audit, group.name, readOn, wroteOn + auditMs),
+    auditedWrites(ctx, to, to.audit, group.name, since, wroteOn + auditMs),
   ]);
-  const between = writes.filter((entry) => entry.actor !== me && msOf(entry.at) > readOn && msOf(entry.at) <= wroteOn);
+  const between = writes.filter(
+    ({ actor, at }) => actor !== me && gaps.some(([from, until]) => msOf(at) > from && msOf(at) <= until),
+  );
   if (between.length > 0)
     return { kind: "refuted", code: "foreign-change-overwritten", facts: { ...facts, writes: between.length } };
-  if (writes.some((entry) => entry.actor === me))
+  if (writes.some(({ actor, at }) => actor === me && msOf(at) >= wroteOn))
     return { kind: "verified", level: "metadata-changed", facts: { ...facts, foreign: "none" } };
   if (ctx.clock.now() - msOf(String(done.facts.at)) >= auditMs)
     return { kind: "verified", level: "metadata-changed", facts: { ...facts, foreign: "not-shown" } };

@@ -5,7 +5,7 @@ import { refuseArm } from "./errors.ts";
 import type { ArmCall } from "./surface.ts";
 
 /** Writes a line of the activity log; it is to be seen after the delay of audits. Answers its correlation id. */
-export function writeActivity({ world, resourceId, caller }: ArmCall, operation: string): string {
+export function writeActivity({ world, resourceId, caller, appId }: ArmCall, operation: string): string {
   const random = world.random("activity-log");
   const correlationId = random.uuid();
   world.tenant.activities.push({
@@ -13,6 +13,7 @@ export function writeActivity({ world, resourceId, caller }: ArmCall, operation:
     atMs: world.clock.nowMs,
     visibleMs: world.clock.nowMs + random.between(world.knobs.auditLagSeconds) * 1000,
     caller,
+    appId,
     resourceId,
     operation,
     correlationId,
@@ -47,7 +48,7 @@ export function listActivity(world: World, incoming: Incoming, subscription: str
           resourceId: item.resourceId,
           operationName: { value: item.operation, localizedValue: item.operation },
           status: { value: "Succeeded", localizedValue: "Succeeded" },
-          claims: { "http://schemas.microsoft.com/identity/claims/objectidentifier": item.caller },
+          claims: { appid: item.appId, "http://schemas.microsoft.com/identity/claims/objectidentifier": item.caller },
         })),
       },
     },

@@ -37,8 +37,9 @@ export interface ActivityEvent {
   id: string;
   atMs: number;
   visibleMs: number;
-  /** Object id of who did it. */
+  /** Object id of who did it, and the client id. */
   caller: string;
+  appId: string;
   resourceId: string;
   operation: string;
   correlationId: string;

@@ -20,8 +20,9 @@ export interface ArmCall {
   site: AppSite;
   /** Resource id of the app or slot. */
   resourceId: string;
-  /** Object id of the caller. */
+  /** Object id and client id of the caller. */
   caller: string;
+  appId: string;
   /** Last part of the path where a single reference is asked for. */
   item: string | null;
 }
@@ -107,7 +108,15 @@ function resolve(world: World, incoming: Incoming): Operation {
       const grant = site.grants.find((item) => item.appId === claims.appid);
       if (grant === undefined || (found.role === "contributor" && grant.role !== "contributor"))
         return refuseArm(403, "AuthorizationFailed", `The client does not have authorization for ${found.op}.`);
-      return found.run({ world, incoming, site, resourceId, caller: claims.oid, item: single ? String(one[2]) : null });
+      return found.run({
+        world,
+        incoming,
+        site,
+        resourceId,
+        caller: claims.oid,
+        appId: claims.appid,
+        item: single ? String(one[2]) : null,
+      });
     },
   };
 }
