@@ -67,6 +67,36 @@ describe.runIf(here)("answers fit the vendors' own API descriptions", () => {
   });
   afterAll(() => tenant.close());
 
+  test("variable groups of Azure DevOps, and the vendor's own samples have the same members", async () => {
+    const check = description("connectors/azure-devops/variablegroups-7.1.json");
+    const group = { id: 1, name: "TestVariableGroup1", projects: ["VGDemo"] };
+    const variables = { key1: { value: "value1" }, key2: { value: "kept", isSecret: true } };
+    const grants = [{ caller: "writer", pat: "pat-of-the-writer" }];
+    await tenant.simulator.seed({
+      devops: [{ name: "fabrikam", projects: ["VGDemo"], groups: [{ ...group, variables }], grants }],
+    });
+    const headers = { authorization: `Basic ${Buffer.from(":pat-of-the-writer").toString("base64")}` };
+    const base = tenant.simulator.urls.devops.fabrikam;
+    const path = "_apis/distributedtask/variablegroups/1?api-version=7.1";
+    const read = await tenant.call(`${base}/fabrikam/VGDemo/${path}`, { headers });
+    const body = JSON.stringify(read.body);
+    const written = await tenant.call(`${base}/fabrikam/${path}`, { method: "PUT", headers, body });
+    const sample = JSON.parse(
+      readFileSync(join(specs, "connectors/azure-devops/examples/variablegroups-GET_VariableGroup.json"), "utf8"),
+    ) as Json;
+    expect(read.body.variables).toEqual(sample.responses["200"].body.variables);
+    for (const member of Object.keys(sample.responses["200"].body)) expect(read.body).toHaveProperty(member);
+    for (const [method, route, answer] of [
+      ["get", "/{organization}/{project}/_apis/distributedtask/variablegroups/{groupId}", read],
+      ["put", "/{organization}/_apis/distributedtask/variablegroups/{groupId}", written],
+    ] as const) {
+      expect(answer.status).toBe(200);
+      // The description says that a value is a text; the sample beside it shows null for a secret.
+      const { key2: _, ...plain } = answer.body.variables as Json;
+      expect(check(method, route)({ ...answer.body, variables: plain }), method).toEqual([]);
+    }
+  });
+
   test("applications and service principals", async () => {
     const check = description("graph-v1.0-applications.yaml");
     const { objectId } = tenant.application("billing");
