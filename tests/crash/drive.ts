@@ -62,7 +62,8 @@ export async function drive(
       const row_ = await runOf(lane.server.admin, row.name);
       run = row_?.id ?? null;
       if (moving !== null) {
-        await Promise.race([moving, crash.reached, delay(50)]);
+        // A point that was reached stays so: waiting for it again would be no wait at all.
+        await Promise.race([moving, delay(50), ...(crash.done ? [] : [crash.reached])]);
         if (crash.due) continue;
         if (!(await isSettled(moving))) continue;
         moving = null;

@@ -8,7 +8,7 @@ const { values } = parseArgs({
     slice: { type: "string" },
     only: { type: "string" },
     "no-planted": { type: "boolean", default: false },
-    lanes: { type: "string", default: "3" },
+    lanes: { type: "string", default: "5" },
   },
 });
 
