@@ -30,6 +30,7 @@ import { openClock } from "./installation/clock.ts";
 import { type Database, openDatabase } from "./installation/database.ts";
 import { groundOf, type Installation, loadInstallation } from "./installation/load.ts";
 import { createLog, type Log } from "./installation/log.ts";
+import { readinessOf, shownGround } from "./installation/readiness.ts";
 import { loadKey, readTrust } from "./installation/state.ts";
 import { LocalSignIn, Sessions, sessionLimits } from "./signin/index.ts";
 
@@ -264,7 +265,7 @@ async function startApi(parts: Parts): Promise<string> {
       url: config.api.url,
       rpId: new URL(config.api.url).hostname,
     },
-    store: databaseStore(store, () => ({ rows: ground.inventory().rows })),
+    store: databaseStore(store, () => shownGround(ground)),
     sessions: new Sessions(databaseSessions(store, realNow, sessionLimits.absoluteMs), realNow),
     idempotency: idempotencyInMemory(),
     local,
@@ -275,32 +276,11 @@ async function startApi(parts: Parts): Promise<string> {
       sub,
       roles: held as ("app-owner" | "platform" | "security")[],
     })),
-    inventory() {
-      const { rows, digest } = ground.inventory();
-      const { policy, digest: policyDigest } = ground.policy();
-      // An entry that names no environment governs all of them.
-      const prods = Object.values(policy.environments).flatMap(({ prod, match }) =>
-        prod ? [match.environment ?? null] : [],
-      );
-      const isProd = (environment: string) => prods.some((named) => named === null || named === environment);
-      return { rows, digest, policyDigest, isProd };
-    },
+    inventory: () => shownGround(ground),
     sessionKey: loadKey(state, "session", "session"),
     now: () => clock.now(),
     advance: config.clock === null ? null : advanceOver(config.clock.url, clock),
-    async readiness() {
-      const enrolled = readTrust(state).people.length;
-      if (enrolled >= 2) return { mode: "ready", reasons: [] };
-      return {
-        mode: "read-only",
-        reasons: [
-          {
-            code: "too-few-people",
-            sentence: `Two people must be enrolled before anything is changed; there is ${enrolled}.`,
-          },
-        ],
-      };
-    },
+    readiness: () => readinessOf(ground, store, state),
     askScan: () => store.scanAsk(),
     // In a process of its own the API has no run key: bundles are then exported on the executor's host.
     bundle:
