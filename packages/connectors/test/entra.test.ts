@@ -313,4 +313,9 @@ it("what an attempt made is discarded by its exact id, twice is once, and never 
   }
   await discard();
   expect(liveKeys()).toEqual(before);
+
+  // A journal that was written by a stranger names a secret that this run never made.
+  const forged = verb.discard?.(ctx, { ...app, lifetimeSeconds }, { keyId: before[0] ?? "" });
+  await expect(forged).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+  expect(liveKeys()).toEqual(before);
 });

@@ -9,10 +9,11 @@ import {
   type Verified,
 } from "@countersign/core";
 import { z } from "zod";
+import { parseMarker } from "../kit/markers.ts";
 import { isoOf, msOf } from "../kit/time.ts";
 import { currentIntent } from "../kit/verb.ts";
-import { identifyApplication, markedBy, readApplication } from "./application.ts";
-import { graphCall, type Tenants } from "./graph.ts";
+import { credentialOf, identifyApplication, markedBy, readApplication } from "./application.ts";
+import { graphCall, type Tenant, type Tenants } from "./graph.ts";
 import { removeCredential } from "./remove-credential.ts";
 import { applicationParams } from "./schema.ts";
 import { AddedPassword } from "./shapes.ts";
@@ -146,12 +147,28 @@ async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, ob
   const keyId = objectIds.keyId;
   if (typeof keyId !== "string")
     throw new CountersignError("STATE_CONFLICT", "expected the keyId of the secret to remove, got none");
-  const gone = await removeCredential(ctx, tenants(params.tenant), params, keyId);
+  const tenant = tenants(params.tenant);
+  await assertOurs(ctx, params, tenant, keyId);
+  const gone = await removeCredential(ctx, tenant, params, keyId);
   return {
     objectIds: { keyId },
     facts: { status: gone.status, alreadyAbsent: gone.alreadyAbsent },
     requestIds: gone.requestIds,
   };
+}
+
+/**
+ * The journal says which keyId to take back, and whoever owns the database could have written that. The directory's own
+ * word decides: what does not carry this run's marker was not made by it and is never removed here (I5). Absent is fine.
+ */
+async function assertOurs(ctx: VerbContext, params: Params, tenant: Tenant, keyId: string): Promise<void> {
+  const credential = credentialOf(await readApplication(ctx, tenant, params, "writer"), keyId);
+  if (credential === undefined || parseMarker(credential.displayName)?.run === ctx.run) return;
+  throw new CountersignError(
+    "IDENTITY_MISMATCH",
+    "expected a secret that carries this run's marker, got another one; it was not removed",
+    { call: "application.removePassword", refused: true },
+  );
 }
 
 /**

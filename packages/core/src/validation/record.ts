@@ -1,3 +1,6 @@
+import { kindOf } from "../consumer-kinds/index.ts";
+import type { Consumer, InventoryRow } from "../inventory/row.ts";
+import { type VerifyLevel, verifyLevels } from "../ports.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
 import { type Known, oldCredential } from "./input.ts";
 
@@ -5,6 +8,15 @@ const expired = (input: Known) => {
   const end = oldCredential(input)?.expiresAt ?? null;
   return end !== null && end <= input.now;
 };
+
+/**
+ * Whether looking at the consumer's target, or at who signs in, can ever show the level. Sessions of a database name the
+ * role; the directory's sign-in log names addresses, so it needs declared callers.
+ */
+function canBeShown(consumer: Consumer, row: InventoryRow, wanted: VerifyLevel): boolean {
+  if (verifyLevels.indexOf(kindOf(consumer).shows) >= verifyLevels.indexOf(wanted)) return true;
+  return row.procedure === "postgres-role-password" || consumer.callers.length > 0;
+}
 
 /** Can the old value be put back, and does everybody hold it now? (I1, I8, M6) */
 export const recordChecks: readonly Check[] = [
@@ -63,6 +75,28 @@ export const recordChecks: readonly Check[] = [
         "what the record holds",
       );
     },
+  ),
+  startCheck(
+    "consumer-level-unreachable",
+    "A consumer that can never be shown at the level policy asks for would keep the old credential waiting for ever. Declare its callers, or let policy ask for less.",
+    ({ row, policy }) => {
+      const wanted = policy.retire.consumerLevel;
+      return none(
+        "block",
+        row.consumers.filter((consumer) => !canBeShown(consumer, row, wanted)).map((consumer) => consumer.name),
+        `consumers that can be shown as ${wanted}`,
+      );
+    },
+  ),
+  startCheck(
+    "role-in-use-unknown",
+    "Which of the two roles is in use must be known: a guess could give it a new password, and every consumer would fail at once.",
+    ({ row, world }) =>
+      row.procedure !== "postgres-role-password"
+        ? null
+        : world.binding.id === null
+          ? block("unknown", "one of the two roles")
+          : pass(world.binding.id, "one of the two roles"),
   ),
   startCheck("foreign-live-credentials", "Other live credentials are listed and not touched.", ({ world, now }) =>
     none(

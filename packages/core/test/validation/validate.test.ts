@@ -218,6 +218,24 @@ const cases: readonly (readonly [string, ValidationInput, string, FindingResult]
     "which-key-unproven",
     "warn",
   ],
+  [
+    "a consumer without callers is to be seen signing in",
+    underPolicy(["consumerLevel: value-matched", "consumerLevel: used"]),
+    "consumer-level-unreachable",
+    "block",
+  ],
+  [
+    "nobody knows which of two roles is in use",
+    {
+      ...good,
+      row: postgres,
+      world: worldOf(postgres, { binding: { id: null, by: "unproven" } }),
+      request: { ...request, target: { name: "orders" } },
+      policy: resolvePolicy(policy(), postgres),
+    },
+    "role-in-use-unknown",
+    "block",
+  ],
   ["a consumer does not exist", inWorld({ consumers: seenConsumers({ exists: false }) }), "consumer-missing", "block"],
   ["a consumer was not looked at", inWorld({ consumers: [] }), "consumer-missing", "block"],
   [
@@ -405,8 +423,8 @@ describe("when everything is in order", () => {
     const unmentioned = checks
       .map((rule) => rule.code)
       .filter((code) => !findings.some((finding) => finding.code === code));
-    // The simulator-free sample has no limits: rules about them have nothing to say.
-    expect(unmentioned).toEqual(["credential-slots", "lifetime-over-tenant-policy"]);
+    // The sample is an Entra application without limits: rules about roles and limits have nothing to say.
+    expect(unmentioned).toEqual(["role-in-use-unknown", "credential-slots", "lifetime-over-tenant-policy"]);
   });
 
   it("database roles are judged by their own rules", () => {
