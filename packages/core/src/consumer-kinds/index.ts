@@ -2,11 +2,8 @@ import type { Consumer, RecordRef } from "../inventory/row.ts";
 import type { Facts } from "../ports.ts";
 import { appReference, appSetting } from "./app-service.ts";
 import { devopsVariable } from "./devops.ts";
-import { githubSecret } from "./github.ts";
 import type { ConsumerKind } from "./kind.ts";
-import { kubernetesSecret } from "./kubernetes.ts";
 import { manual } from "./manual.ts";
-import { rest } from "./rest.ts";
 import { connectionFile, copied, latest, pinned } from "./vault-and-files.ts";
 
 export type { ConsumerKind } from "./kind.ts";
@@ -19,9 +16,6 @@ export const consumerKinds: Kinds = {
   pinned,
   copied,
   "connection-file": connectionFile,
-  "github-secret": githubSecret,
-  rest,
-  "kubernetes-secret": kubernetesSecret,
   "devops-variable": devopsVariable,
   "app-setting": appSetting,
   "app-reference": appReference,

@@ -46,32 +46,6 @@ export interface ConnectionFileConsumer extends ConsumerBase {
   readonly path: string;
 }
 
-/** A GitHub Actions secret of a repository, of one of its environments (`deployment`), or of an organization. */
-export interface GithubSecretConsumer extends ConsumerBase {
-  readonly kind: "github-secret";
-  readonly connection: string;
-  readonly repository?: string;
-  readonly organization?: string;
-  readonly deployment?: string;
-  readonly secret: string;
-}
-
-/** An entry behind a plain HTTP interface that the connection describes. */
-export interface RestConsumer extends ConsumerBase {
-  readonly kind: "rest";
-  readonly connection: string;
-  readonly entry: string;
-}
-
-/** One key of a Kubernetes Secret. */
-export interface KubernetesSecretConsumer extends ConsumerBase {
-  readonly kind: "kubernetes-secret";
-  readonly connection: string;
-  readonly namespace: string;
-  readonly secret: string;
-  readonly key: string;
-}
-
 /** A secret variable of an Azure DevOps variable group. */
 export interface DevopsVariableConsumer extends ConsumerBase {
   readonly kind: "devops-variable";
@@ -110,9 +84,6 @@ export type Consumer =
   | PinnedConsumer
   | CopiedConsumer
   | ConnectionFileConsumer
-  | GithubSecretConsumer
-  | RestConsumer
-  | KubernetesSecretConsumer
   | DevopsVariableConsumer
   | AppSettingConsumer
   | AppReferenceConsumer

@@ -30,15 +30,10 @@ function named(kind: Consumer["kind"], name: string): Consumer {
   const place = encodeURIComponent(`${name}.${kind}`).slice(-60);
   switch (consumer.kind) {
     case "copied":
-    case "rest":
       return { ...consumer, entry: place };
     case "pinned":
     case "connection-file":
       return { ...consumer, path: place };
-    case "github-secret":
-      return { ...consumer, secret: place };
-    case "kubernetes-secret":
-      return { ...consumer, secret: place };
     case "devops-variable":
       return { ...consumer, variable: place };
     case "app-setting":

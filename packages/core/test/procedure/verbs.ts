@@ -20,8 +20,6 @@ export interface VerbTraits {
 
 const entry = ({ connection, name }: Facts) => `entry:${String(connection)}/${String(name)}`;
 const file = ({ connection, path }: Facts) => `file:${String(connection)}/${String(path)}`;
-const github = ({ connection, repository, organization, deployment, entry: name }: Facts) =>
-  `github:${[connection, repository ?? organization, deployment, name].filter((part) => part !== undefined).join("/")}`.toLowerCase();
 const container = (...keys: readonly string[]) => {
   return (params: Facts) =>
     `container:${[params["connection"], ...keys.map((key) => params[key])].join("/").toLowerCase()}`;
@@ -38,13 +36,6 @@ export const verbs: { readonly [id: string]: VerbTraits } = {
   "keyvault.copy@1": { value: "record", effect: "change", writes: entry },
   "reference-file.point@1": { value: "none", effect: "change", writes: file },
   "connection-file.write@1": { value: "record", effect: "change", writes: file },
-  "github.put-secret@1": { value: "record", effect: "change", writes: github },
-  "rest.put@1": {
-    value: "record",
-    effect: "change",
-    writes: ({ connection, entry: name }) => `rest:${String(connection)}/${String(name)}`,
-  },
-  "kubernetes.patch-secret@1": { value: "record", effect: "change", writes: container("namespace", "entry") },
   "devops.set-variable@1": { value: "record", effect: "change", writes: container("group") },
   "app-service.set-setting@1": { value: "record", effect: "change", writes: container("resourceGroup", "site") },
   "app-service.refresh-reference@1": { value: "none", effect: "change", writes: null },
