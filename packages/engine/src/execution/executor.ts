@@ -133,10 +133,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
       } catch (error) {
         if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
         options.log("run.interrupted", { run: id, error: describe(error) });
-        if (!stopped.signal.aborted && !isCode(error, "LEASE_LOST"))
-          await letGo(store, at, codeOf(error), clock.now()).catch((again: unknown) =>
-            options.log("run.not-released", { run: id, error: describe(again) }),
-          );
+        await letGo(store, at, codeOf(error), clock.now()).catch((again: unknown) =>
+          options.log("run.not-released", { run: id, error: describe(again) }),
+        );
       }
     });
   }

@@ -27,6 +27,8 @@ const canHold: ReadonlySet<RunState> = new Set(["executing", "overlapping", "ret
  * credentials valid, and its owners are told (I9). An overlap has time: it holds only once it should have ended.
  */
 export async function letGo(store: Store, at: At, code: string, now: number): Promise<void> {
+  // A beat that was late says nothing about the outside, and the worker may go on: the run must not stay with it.
+  if (code === "LEASE_LOST") return store.release(at.hold, now + pauseMs, now);
   const run = await store.run(at.hold.run);
   if (run === null) return;
   const data = readRunData(run.data);
