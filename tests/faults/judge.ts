@@ -58,11 +58,13 @@ export function judge(seen: Seen): Violation[] {
   must(seen.orphans === 0, "I3", `expected no orphan, got ${seen.orphans}`);
 
   const old = plan?.old.id ?? null;
+  // Once its removal was intended only the outcome counts: a run that holds then may have retired it.
+  const retireIntended = seen.entries.some(({ type, data }) => type === "step.intent" && data.step === "retire");
   const removed = seen.effects.filter(({ op, effect }) => op === "application.removePassword" && effect);
   if (state === "completed") {
     must(old !== null && !live.includes(old), "I5", "expected a completed run to have retired the old credential");
     must(live.length === 1, "I3", `expected one credential after a completed run, got ${live.length}`);
-  } else if (old !== null) {
+  } else if (old !== null && !retireIntended) {
     must(live.includes(old), "I5", `expected the old credential to sign in while the run is ${state}, it does not`);
     must(
       !removed.some(({ target }) => target.keyId === old),
