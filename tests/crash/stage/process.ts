@@ -14,6 +14,15 @@ export function endProcess(child: ChildProcess, signal: "SIGTERM" | "SIGKILL" = 
   });
 }
 
+/**
+ * Ends a child as Ctrl-C does, and expects that it ended by itself: one that was cut off by the signal has done nothing
+ * of what an end is for.
+ */
+export async function endByItself(child: ChildProcess): Promise<void> {
+  await endProcess(child);
+  if (child.signalCode !== null) throw new Error(`expected the process to end by itself, got ${child.signalCode}`);
+}
+
 /** A TCP port on loopback that is free now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

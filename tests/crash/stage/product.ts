@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { endProcess, root } from "./process.ts";
+import { endByItself, endProcess, root } from "./process.ts";
 
 /** One process of the product. */
 export interface Product {
@@ -78,7 +78,7 @@ export function startProduct(options: ProductOptions): Product {
     ready: untilReady(child, options.log),
     fenced: () => child.exitCode === fencedCode,
     kill: () => endProcess(child, "SIGKILL"),
-    end: () => endProcess(child),
+    end: () => endByItself(child),
   };
 }
 

@@ -24,6 +24,10 @@ export function addServe(program: Command): void {
         say(`stopped: ${error.name}`);
         process.exit(70);
       });
+      // Listened for before anything says that we are ready: whoever hears that may end us at once.
+      const ended = new Promise<void>((resolve) => {
+        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+      });
       const running = await startProduct({
         configPath: options.config,
         role: options.role,
@@ -35,9 +39,6 @@ export function addServe(program: Command): void {
         },
       });
       if (running.url !== null) say(`ready at ${running.url}`);
-      const ended = new Promise<void>((resolve) => {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-      });
       await ended;
       await running.stop();
       process.exit(0);
