@@ -158,6 +158,7 @@ export const routes = {
     body: z.strictObject({}),
     response: runs.RunAnswer,
     requires: ["Idempotency-Key"],
+    whileReadOnly: true,
   }),
   decideHold: route({
     method: "POST",
@@ -169,6 +170,7 @@ export const routes = {
     response: runs.RunAnswer,
     status: 202,
     requires: ["Idempotency-Key"],
+    whileReadOnly: true,
   }),
   rollBack: route({
     method: "POST",
@@ -180,6 +182,7 @@ export const routes = {
     response: runs.RunAnswer,
     status: 202,
     requires: ["Idempotency-Key"],
+    whileReadOnly: true,
   }),
   confirmStep: route({
     method: "POST",
@@ -190,6 +193,7 @@ export const routes = {
     body: runs.StepConfirmation,
     response: runs.RunAnswer,
     requires: ["Idempotency-Key"],
+    whileReadOnly: true,
   }),
   freeze: route({
     method: "POST",
@@ -209,6 +213,7 @@ export const routes = {
     response: z.null(),
     status: 204,
     content: "empty",
+    whileReadOnly: true,
   }),
   scan: route({
     method: "POST",

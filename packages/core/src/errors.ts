@@ -52,7 +52,7 @@ export const errorCodes = {
   LOG_INVALID: "The evidence log is not consistent. Nothing is signed and nothing executed.",
   DATABASE_UNAVAILABLE: "The database cannot be reached. No outside effect happens while it is away.",
   LIMIT_EXCEEDED: "A limit was exceeded. The message names the limit.",
-  READ_ONLY: "The installation is in read-only mode. `countersign status` says why and what ends it.",
+  READ_ONLY: "The installation is in read-only mode. Look at `countersign status`: it says why, and what ends it.",
   UNEXPECTED: "Something failed that nobody foresaw. The service's log holds it under the request's id.",
 } as const;
 
