@@ -2,6 +2,7 @@ export * from "./approval/authorise.ts";
 export * from "./approval/quorum.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
+export type { NoticesConfig, NotifyConfig, TicketsConfig } from "./config/notify.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";

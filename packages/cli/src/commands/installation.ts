@@ -117,7 +117,8 @@ async function doctor(options: Common): Promise<number> {
 function readSecrets({ config, secret }: ReturnType<typeof loadInstallation>): number {
   const references = [
     ...config.tenants.flatMap((tenant) => [tenant.reader.secret, tenant.writer.secret]),
-    ...config.notify.map((sink) => sink.secret),
+    ...config.notify.map((channel) => (channel.kind === "webhook" ? channel.secret : channel.url)),
+    ...config.tickets.map((system) => (system.kind === "jira" ? system.token : system.password)),
     ...config.signIn.local.map((person) => person.password),
   ];
   for (const reference of references) secret(reference);

@@ -172,6 +172,7 @@ export const WorkerRow = row({
 });
 export type WorkerRow = z.output<typeof WorkerRow>;
 
+/** What happened and people are to hear of; see {@link DeliveryRow} for how. */
 export const NoticeRow = row({
   id: z.int(),
   runId: z.string().nullable(),
@@ -179,13 +180,70 @@ export const NoticeRow = row({
   channel: z.string(),
   key: z.string(),
   payload: facts,
-  state: z.enum(["due", "sent", "failed"]),
-  attempts: z.int(),
+  /** What is told, fixed when the notice was routed. */
+  facts: facts.nullable().default(null),
+  state: z.enum(["due", "routed", "sent", "failed", "void"]),
   notBefore: time,
   createdAt: time,
   updatedAt: time,
 });
 export type NoticeRow = z.output<typeof NoticeRow>;
+
+/** A notice on its way over one channel to one recipient. */
+export const DeliveryRow = row({
+  id: z.int(),
+  noticeId: z.int(),
+  channel: z.string(),
+  /** Opaque id of a person, `to-<n>` for an address of the configuration, or empty. */
+  recipient: z.string(),
+  ticketId: z.int().nullable(),
+  state: z.enum(["due", "bundled", "digested", "sent", "failed"]),
+  digestId: z.int().nullable(),
+  attempts: z.int(),
+  notBefore: time,
+  code: z.string().nullable(),
+  status: z.int().nullable(),
+  createdAt: time,
+  updatedAt: time,
+});
+export type DeliveryRow = z.output<typeof DeliveryRow>;
+
+/** One matter in one ticket system; the row is there before the ticket is. */
+export const TicketRow = row({
+  id: z.int(),
+  channel: z.string(),
+  targetKey: z.string(),
+  /** Correlation key: what the ticket is found by. */
+  key: z.string(),
+  runId: z.string(),
+  noticeId: z.int(),
+  state: z.enum(["wanted", "open", "closed"]),
+  intents: z.int(),
+  intentAt: time.nullable(),
+  externalId: z.string().nullable(),
+  externalKey: z.string().nullable(),
+  url: z.string().nullable(),
+  createdAt: time,
+  updatedAt: time,
+});
+export type TicketRow = z.output<typeof TicketRow>;
+
+/** A channel of the configuration and how it fares. */
+export const ChannelRow = row({
+  name: z.string(),
+  kind: z.string(),
+  configured: z.boolean(),
+  failures: z.int(),
+  failingSince: time.nullable(),
+  /** When the other channels were told that it is dead. */
+  reportedAt: time.nullable(),
+  pausedUntil: time.nullable(),
+  lastSentAt: time.nullable(),
+  lastFailedAt: time.nullable(),
+  lastCode: z.string().nullable(),
+  lastStatus: z.int().nullable(),
+});
+export type ChannelRow = z.output<typeof ChannelRow>;
 
 export const ScanRow = row({
   id: z.string(),

@@ -99,8 +99,7 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
       return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
     },
-    undeliveredNotices: async () =>
-      (await store.notices({ limit: 1_000 })).filter((notice) => notice.state !== "sent").length,
+    undeliveredNotices: () => store.undelivered(),
     nextDue: () => store.nextDue(),
     lastScanAt: async () =>
       (await store.scans(20)).reduce<number | null>(
