@@ -1,4 +1,3 @@
-import { consumerKindNames } from "@countersign/core";
 import { z } from "zod";
 import { Cursor, FacetCount, Facts, JsonValue, PersonId, Printable, RowName, RunId, RunState, Time } from "./common.ts";
 
@@ -55,7 +54,8 @@ export type Application = z.infer<typeof Application>;
 
 export const Consumer = z.object({
   name: z.string(),
-  kind: z.enum(consumerKindNames),
+  /** As the inventory names it (docs/inventory.md). */
+  kind: z.string(),
   environment: z.string(),
   pickupSeconds: z.number(),
   cadenceSeconds: z.number(),
