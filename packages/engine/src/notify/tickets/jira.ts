@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { plainText } from "../plain-text.ts";
-import { type FoundTicket, type TicketContext, TicketFailure, type TicketSystem, ticketClient } from "./system.ts";
+import {
+  entryMarker,
+  type FoundTicket,
+  type TicketContext,
+  TicketFailure,
+  type TicketSystem,
+  ticketClient,
+} from "./system.ts";
 
 const Status = z.object({ statusCategory: z.object({ key: z.string() }) });
 const Issue = z.object({
@@ -10,21 +17,18 @@ const Issue = z.object({
 });
 const Created = z.object({ id: z.string(), key: z.string() });
 const Search = z.object({ issues: z.array(Issue) });
-const Comments = z.object({
-  comments: z.array(z.object({ properties: z.array(z.object({ key: z.string(), value: z.unknown() })).default([]) })),
-});
+const Comments = z.object({ comments: z.array(z.object({ body: z.unknown() })) });
 const Transitions = z.object({
   transitions: z.array(z.object({ id: z.string(), name: z.string(), to: Status })),
 });
 
-/** Key of the comment property that says which of our entries a comment is. */
-const entryProperty = "countersign.entry";
 const hitsMax = 5;
 const commentsMax = 100;
 
 /**
  * Jira Cloud, REST API version 3, with an account's API token. The key stands as a label, which JQL finds in every
- * project; properties are found only when an app has them indexed. The index lags behind: `lagMs`.
+ * project; properties are found only when an app has them indexed. The index lags behind (`lagMs`); what is read by its
+ * key does not.
  */
 export function jira(
   options: Parameters<typeof ticketClient>[0] & {
@@ -104,24 +108,20 @@ export function jira(
         {
           method: "GET",
           path: issuePath(id, "/comment"),
-          query: { orderBy: "-created", maxResults: String(commentsMax), expand: "properties" },
+          query: { orderBy: "-created", maxResults: String(commentsMax) },
           expect: [200],
           answer: Comments,
         },
         ctx,
       );
-      return body.comments.some(({ properties }) =>
-        properties.some(
-          ({ key, value }) => key === entryProperty && (value as { entry?: unknown } | null)?.entry === entry,
-        ),
-      );
+      return body.comments.some(({ body: text }) => JSON.stringify(text).includes(entryMarker(entry)));
     },
     async append(id, entry, text, ctx) {
       await exchange(
         {
           method: "POST",
           path: issuePath(id, "/comment"),
-          json: { body: documentOf(text), properties: [{ key: entryProperty, value: { entry } }] },
+          json: { body: documentOf(`${text}\n${entryMarker(entry)}`) },
           expect: [201],
           answer: null,
         },

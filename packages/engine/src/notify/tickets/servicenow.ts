@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { plainText } from "../plain-text.ts";
-import { type FoundTicket, type TicketSystem, ticketClient } from "./system.ts";
+import { entryMarker, type FoundTicket, type TicketSystem, ticketClient } from "./system.ts";
 
 const Row = z.object({
   sys_id: z.string().min(1),
@@ -37,7 +37,6 @@ export function serviceNow(
     url: new URL(`/nav_to.do?uri=${encodeURIComponent(`${options.table}.do?sys_id=${row.sys_id}`)}`, options.url).href,
     closed: row.active === "false" || row.state === options.resolvedState,
   });
-  const marker = (entry: string) => `[countersign ${entry}]`;
 
   return {
     kind: "servicenow",
@@ -84,11 +83,11 @@ export function serviceNow(
         { method: "GET", path: "/api/now/table/sys_journal_field", query, expect: [200], answer: Journal },
         ctx,
       );
-      return body.result.some(({ value }) => value.includes(marker(entry)));
+      return body.result.some(({ value }) => value.includes(entryMarker(entry)));
     },
     async append(id, entry, text, ctx) {
       // The journal only grows; work notes are not shown to customers.
-      const json = { work_notes: `${text}\n${marker(entry)}` };
+      const json = { work_notes: `${text}\n${entryMarker(entry)}` };
       await exchange({ method: "PATCH", path: recordPath(id), query: shape, json, expect: [200], answer: null }, ctx);
     },
     async close(id, ctx) {

@@ -29,6 +29,11 @@ export interface TicketSystem {
   close(id: string, ctx: TicketContext): Promise<void>;
 }
 
+/** Stands at the end of each entry, so that after a lost answer it is seen whether the entry is there. */
+export function entryMarker(entry: string): string {
+  return `[countersign ${entry}]`;
+}
+
 export interface TicketContext {
   readonly now: number;
   readonly signal: AbortSignal;
