@@ -7,7 +7,7 @@ import {
   thawPlan,
 } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
-import type { NoticeRow, Store, TakenDelivery } from "../store/index.ts";
+import type { NoticeRow, TakenDelivery } from "../store/index.ts";
 import { nextTryMs, restMs } from "./backoff.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
 import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
@@ -114,7 +114,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
 
   async function attempt(channel: Channel, taken: TakenDelivery): Promise<Sent> {
     const { notice } = taken;
-    const facts = { ...(notice.facts ?? {}), kind: notice.kind, link: notice.facts?.link ?? linkOf(notice) };
+    const facts = { ...notice.facts, kind: notice.kind, link: notice.facts?.link ?? linkOf(notice) };
     try {
       const names = await namesOf();
       const message = messageOf(facts, (person) => names.get(person) ?? person);

@@ -117,7 +117,8 @@ function changeTicket(world: World, desk: string, key: string, verb: string, pat
   const ticket = world.tenant.desks.find(({ name }) => name === desk)?.tickets.find((item) => item.key === key);
   if (ticket === undefined) return missing(path);
   ticket.closed = verb === "close";
-  ticket.state = ticket.closed ? (/^INC/.test(key) ? "7" : "Done") : /^INC/.test(key) ? "1" : "To Do";
+  const states = key.startsWith("INC") ? { closed: "7", open: "1" } : { closed: "Done", open: "To Do" };
+  ticket.state = ticket.closed ? states.closed : states.open;
   world.persist();
   return { status: 200, body: { key, closed: ticket.closed } };
 }
