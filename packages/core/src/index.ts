@@ -20,8 +20,8 @@ export { type Policy, parsePolicy } from "./policy/parse.ts";
 export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
 export { type PolicyChange, whatIf } from "./policy/what-if.ts";
 export * from "./ports.ts";
-export { procedureNamed, procedures } from "./procedure/index.ts";
-export { type Procedure, procedureDigest, type Settings } from "./procedure/procedure.ts";
+export { procedureNamed, procedureNameFor, procedures } from "./procedure/index.ts";
+export { type Procedure, procedureDigest, type Settings, type Urgent } from "./procedure/procedure.ts";
 export * from "./run/states.ts";
 export * from "./secret-value.ts";
 export { nextCron } from "./time/cron.ts";
@@ -30,8 +30,10 @@ export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
 export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";
 export { eligiblePeople, unmetRoles } from "./validation/approvers.ts";
 export type { Check, Finding, FindingResult } from "./validation/check.ts";
+export { emergencyRisksOf } from "./validation/emergency-risks.ts";
 export {
   type EnrolledPerson,
+  isEmergency,
   isKnown,
   type Known,
   oldCredential,

@@ -178,6 +178,14 @@ export interface WorldCredential {
   readonly marker: { readonly run: string; readonly attempt: number; readonly nonce: string } | null;
 }
 
+/** The last use of a credential from one address, as the directory's log has it. */
+export interface CredentialUse {
+  readonly credential: string;
+  readonly address: string | null;
+  /** Domain time, ms. */
+  readonly at: number;
+}
+
 /** A picture of everything a plan depends on, read from the outside without changing it. */
 export interface World {
   readonly readAt: number;
@@ -206,6 +214,8 @@ export interface World {
     /** Is it what the record holds? null when that cannot be read. */
     readonly matchesRecord: boolean | null;
   }[];
+  /** Who used which live credential when last; null: the log is not to be had. Only where it was asked for. */
+  readonly uses?: readonly CredentialUse[] | null;
   /** Directory owners by id: shown to approvers; eligibility never comes from them. */
   readonly directoryOwners: readonly string[];
   readonly limits: { readonly credentialsMax: number | null; readonly lifetimeSecondsMax: number | null };
@@ -215,6 +225,8 @@ export interface World {
 export interface WorldReader {
   readonly procedure: string;
   read(ctx: ReadContext, row: InventoryRow, oldCredentialTag: (id: string) => boolean): Promise<World>;
+  /** The last uses of each credential; null where no log can be had. Read for emergencies only: it is slow. */
+  uses?(ctx: ReadContext, row: InventoryRow): Promise<readonly CredentialUse[] | null>;
   /** Whether the value that the record held in this version signs in; null when it cannot be shown. Asked before a roll back, never after a cut-over is final. */
   versionSignsIn(ctx: ReadContext, row: InventoryRow, version: string): Promise<boolean | null>;
 }
