@@ -235,7 +235,7 @@ export const routes = {
     method: "POST",
     path: "/v1/channels/{name}/test",
     summary: "Send a test message over one channel",
-    roles: ["platform", "security"],
+    roles: deciders,
     params: z.strictObject({ name: notices.ChannelName }),
     body: z.strictObject({}),
     response: z.object({ accepted: z.literal(true), at: Time }),

@@ -50,10 +50,19 @@ export interface Done {
 /** What reading the outside says of an attempt whose outcome is not known. */
 export type Reconciled =
   | { readonly kind: "done"; readonly done: Done }
-  /** It did not happen, or what it left behind has been taken away: the verb may be tried again with a new attempt. */
-  | { readonly kind: "not-done"; readonly facts: Facts }
+  /**
+   * It did not happen, or its value is lost: the verb may be tried again with a new attempt. `left` says what attempts of
+   * this step were found to have made although nobody holds its value; the executor discards it, with an intent of its own.
+   */
+  | { readonly kind: "not-done"; readonly facts: Facts; readonly left?: readonly Left[] }
   /** Not believed either way yet; `lookAgainMs` of domain time from now. */
   | { readonly kind: "unknown"; readonly lookAgainMs: number; readonly facts: Facts };
+
+/** What one attempt was found to have left behind. */
+export interface Left {
+  readonly attempt: number;
+  readonly objectIds: Facts;
+}
 
 export type Verified =
   | { readonly kind: "verified"; readonly level: VerifyLevel; readonly facts: Facts }
@@ -138,7 +147,7 @@ export interface Verb<P = unknown> {
   /** Facts committed with the intent (no secrets), before anything leaves. */
   intent?(ctx: VerbContext, params: P): Facts;
   do(ctx: VerbContext, params: P): Promise<Done>;
-  /** Asked after `unknown` or after a crash between intent and outcome. Required for `once`. Must not change anything except what this attempt itself made. */
+  /** Asked after `unknown` or after a crash between intent and outcome, of the direction `do`. Required for `once`. It only looks. */
   reconcile?(ctx: VerbContext, params: P): Promise<Reconciled>;
   verify?(ctx: VerbContext, params: P, done: Done): Promise<Verified>;
   /** Reverses the step; twice is once. */

@@ -110,6 +110,43 @@ export const ConfirmationRow = row({
 });
 export type ConfirmationRow = z.output<typeof ConfirmationRow>;
 
+/** A run that one person started alone, with the bytes that prove it (null once erased). */
+export const BreakGlassRow = row({
+  runId: z.string(),
+  targetKey: z.string(),
+  planDigest: digest,
+  person: z.string(),
+  role: z.string(),
+  level: z.enum(["session", "idp", "passkey"]),
+  statementDigest: digest,
+  evidenceDigest: digest,
+  at: time,
+  confirmUntil: time,
+  reviewUntil: time,
+  confirmedBy: z.string().nullable(),
+  confirmedRole: z.string().nullable(),
+  confirmedStatement: digest.nullable(),
+  confirmedAt: time.nullable(),
+  statement: bytes.nullable(),
+  envelope: bytes.nullable(),
+  confirmedStatementBytes: bytes.nullable(),
+  confirmedEnvelopeBytes: bytes.nullable(),
+});
+export type BreakGlassRow = z.output<typeof BreakGlassRow>;
+
+/** What somebody else said of a break-glass use. */
+export const ReviewRow = row({
+  runId: z.string(),
+  person: z.string(),
+  role: z.string(),
+  result: z.enum(["accepted", "objected"]),
+  statementDigest: digest,
+  at: time,
+  statement: bytes.nullable(),
+  envelope: bytes.nullable(),
+});
+export type ReviewRow = z.output<typeof ReviewRow>;
+
 export const FindingRow = row({
   id: z.int(),
   runId: z.string().nullable(),

@@ -1,4 +1,5 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
+import { breakGlassStore } from "./break-glass-store.ts";
 import { journalStore } from "./journal-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
@@ -37,6 +38,7 @@ export function openStore(options: {
     ...journalStore(sql),
     ...noticeStore(sql),
     ...recordStore(sql),
+    ...breakGlassStore(sql),
     /** See {@link listen}. */
     listen: (channel: Channel, onMessage: (payload: string) => void) => listen(connection, channel, onMessage),
     /** Ends all connections after their statements. */
