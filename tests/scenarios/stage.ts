@@ -24,12 +24,6 @@ export interface StageOptions {
   readonly knobs?: KnobChange;
   /** Changes the documents before the installation is made. */
   readonly policy?: (yaml: string) => string;
-  /** More that the tenant has, as for `POST /seed`. */
-  readonly scenario?: object;
-  /** Changes the configuration before the installation is made. */
-  readonly config?: (yaml: string, directory: Directory) => string;
-  /** Roles of the product in this process; all in one otherwise. */
-  readonly roles?: readonly StageRole[];
   /** Another way to start the tenant; it is in this process otherwise. */
   readonly tenant?: () => Promise<StageTenant>;
 }
@@ -43,24 +37,14 @@ export interface StageTenant {
 export type Run = Answer<"getRun">;
 export type Role = "app-owner" | "platform" | "security";
 
-type StageRole = "api" | "scanner" | "executor" | "notifier";
-
 /** What the simulator answers about itself. */
-export interface Directory {
+interface Directory {
   readonly tenant: { readonly id: string };
   readonly subscription: string;
   readonly callers: Readonly<
     Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>
   >;
   readonly applications: readonly { readonly name: string; readonly objectId: string; readonly appId: string }[];
-  readonly chat: readonly { readonly name: string; readonly kind: string; readonly url: string }[];
-  readonly desks: readonly {
-    readonly name: string;
-    readonly kind: string;
-    readonly url: string;
-    readonly user: string;
-    readonly password: string;
-  }[];
 }
 
 const openStates: readonly string[] = [
@@ -91,8 +75,7 @@ export class Stage {
   readonly #ends: (() => Promise<void>)[];
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #tokens = new Map<string, string>();
-  readonly #roles: readonly ("all" | StageRole)[];
-  #product: readonly Running[] = [];
+  #product: Running | null = null;
 
   private constructor(made: {
     folder: string;
@@ -112,7 +95,6 @@ export class Stage {
     this.#database = made.database;
     this.#ends = made.ends;
     this.#applications = made.options.applications;
-    this.#roles = made.options.roles ?? ["all"];
   }
 
   /** Sets everything up and starts the product; ends what it has started when that fails. */
@@ -139,10 +121,12 @@ export class Stage {
     ends.push(() => tenant.close());
     const sink = await openSink();
     ends.push(() => sink.close());
-    await answerOf(tenant.urls.management, "POST", "/seed", {
-      ...documents.scenarioOf(options.applications, join(folder, "files")),
-      ...options.scenario,
-    });
+    await answerOf(
+      tenant.urls.management,
+      "POST",
+      "/seed",
+      documents.scenarioOf(options.applications, join(folder, "files")),
+    );
     const { management: managed } = tenant.urls;
     const directory = (await answerOf(managed, "GET", "/directory")) as Directory;
     const { urls } = (await answerOf(managed, "GET", "/")) as { urls: Addresses };
@@ -165,8 +149,6 @@ export class Stage {
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
     for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
     secret("person.secret", documents.password);
-    for (const room of directory.chat) secret(`${room.name}.secret`, room.url);
-    for (const desk of directory.desks) secret(`${desk.name}.secret`, desk.password);
     secret("hook.secret", sink.secret);
     secret(
       "database.secret",
@@ -191,8 +173,7 @@ export class Stage {
       api,
       hook: sink.url,
     };
-    const config = documents.configYaml(places, options.liveness ?? documents.stageLiveness);
-    stage.write("countersign.yaml", options.config?.(config, directory) ?? config);
+    stage.write("countersign.yaml", documents.configYaml(places, options.liveness ?? documents.stageLiveness));
     stage.write(
       "inventory.yaml",
       documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
@@ -206,22 +187,19 @@ export class Stage {
 
   /** Starts the product, as `countersign serve` does. */
   async start(): Promise<void> {
-    for (const role of this.#roles) {
-      const running = await startProduct({
-        configPath: this.path("countersign.yaml"),
-        role,
-        consoleDir: null,
-        pauseUrl: null,
-        fenced: (because) => this.said.push(`fenced: ${because}`),
-        log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
-      });
-      this.#product = [...this.#product, running];
-    }
+    this.#product = await startProduct({
+      configPath: this.path("countersign.yaml"),
+      role: "all",
+      consoleDir: null,
+      pauseUrl: null,
+      fenced: (because) => this.said.push(`fenced: ${because}`),
+      log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
+    });
   }
 
   async stop(): Promise<void> {
-    for (const running of this.#product) await running.stop();
-    this.#product = [];
+    await this.#product?.stop();
+    this.#product = null;
   }
 
   /** Ends everything. */

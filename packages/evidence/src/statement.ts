@@ -19,8 +19,7 @@ const approvalStatement = object({
   _type: oneOf(APPROVAL_TYPE),
   approver: object({ iss: id, sub: id }),
   checkpoint,
-  // `confirm`, `accept` and `object` are words on a break-glass use: of the second person, and of the reviewer.
-  decision: oneOf("approve", "reject", "break-glass", "confirm", "accept", "object"),
+  decision: oneOf("approve", "reject"),
   expiresAt: time,
   issuedAt: time,
   nonce: text(/^[A-Za-z0-9_-]{22,86}$/, "16 to 64 bytes in base64url", 86),

@@ -22,9 +22,7 @@ describe.each(procedures.map((procedure) => [`${procedure.name}@${procedure.majo
 
     it("makes plans that can be frozen", () => {
       for (const { input } of casesOf(procedure.name)) {
-        const { settings, urgent } = input;
-        const asked = urgent === undefined ? {} : { urgent, trigger: "compromise" };
-        const frozen = makePlan({ ...inputOf(input.row, input.world), settings, ...asked });
+        const frozen = makePlan(inputOf(input.row, input.world));
         expect(freezePlan(frozen.plan).digest).toBe(frozen.digest);
       }
     });

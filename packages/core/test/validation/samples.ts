@@ -155,8 +155,6 @@ export const good: ValidationInput = {
   now,
   openRun: null,
   pendingRuns: [],
-  supersedes: null,
-  unreviewed: null,
   lastPlan: null,
 };
 export const underPolicy = (...changes: (readonly [string, string])[]): ValidationInput => ({

@@ -56,8 +56,7 @@ export function createSweep(options: {
         other.step === row.step &&
         other.direction === "do" &&
         other.outcome !== "unknown" &&
-        // Found and not yet taken back: the run does that itself, or a stalled holder may still publish it.
-        (other.outcome !== "failed" || other.outcomeData?.facts.reconciled === "left"),
+        other.outcome !== "failed",
     );
     const discarded = new Set(
       journal

@@ -226,6 +226,80 @@ describe("the ledger", () => {
   });
 });
 
+describe("notices", () => {
+  it("go out once per key, are taken by one of many, come again when nobody settled them, and leave an entry", async () => {
+    const { hold } = await mint(20);
+    const notice = {
+      run: hold.run,
+      kind: "run.held",
+      channel: "webhook",
+      key: "once",
+      payload: {},
+      notBefore: startedAt,
+      at: startedAt,
+    };
+    expect(await stores.cs_executor.noticePut(notice)).toBe(true);
+    expect(await stores.cs_executor.noticePut(notice)).toBe(false);
+    const now = startedAt + 1;
+    const takes = await Promise.all(
+      Array.from({ length: 5 }, () => stores.cs_notifier.noticesTake(now, now + 1_000, 10)),
+    );
+    const [taken] = takes.flat().filter((row) => row.key === "once");
+    expect(takes.flat().filter((row) => row.key === "once")).toHaveLength(1);
+    expect((await stores.cs_notifier.noticesTake(now + 999, now + 2_000, 10)).map((row) => row.key)).not.toContain(
+      "once",
+    );
+    const [again] = (await stores.cs_notifier.noticesTake(now + 1_000, now + 2_000, 10)).filter(
+      (row) => row.key === "once",
+    );
+    const settled = {
+      id: again?.id ?? 0,
+      outcome: "done",
+      status: 200,
+      state: "sent",
+      notBefore: null,
+      at: now,
+    } as const;
+    await expect(stores.cs_notifier.noticeSettle({ ...settled, attempt: taken?.attempts ?? 0 })).rejects.toMatchObject({
+      code: "STATE_CONFLICT",
+    });
+    await stores.cs_notifier.noticeSettle({ ...settled, attempt: 2 });
+    const last = (await stores.cs_api.entriesOfRun(hold.run)).at(-1);
+    expect(parseEntry(last?.entry ?? new Uint8Array())).toMatchObject({
+      type: "notice.sent",
+      data: { attempt: 2, channel: "webhook", kind: "run.held", outcome: "done", status: 200 },
+    });
+  });
+
+  it("about a run that has closed leave their entry beside its chain, which stays closed", async () => {
+    const { run } = await toApproval(stores, worker);
+    await stores.cs_api.withdraw(run, ada, startedAt);
+    const closed = await stores.cs_api.entriesOfRun(run);
+    await stores.cs_api.noticePut({
+      run,
+      kind: "run.withdrawn",
+      channel: "webhook",
+      key: `w:${run}`,
+      payload: {},
+      notBefore: 0,
+      at: startedAt,
+    });
+    const [taken] = (await stores.cs_notifier.noticesTake(startedAt, startedAt + 1, 99)).filter(
+      (row) => row.runId === run,
+    );
+    await stores.cs_notifier.noticeSettle({
+      id: taken?.id ?? 0,
+      attempt: 1,
+      outcome: "failed",
+      status: null,
+      state: "failed",
+      notBefore: null,
+      at: startedAt,
+    });
+    expect(await stores.cs_api.entriesOfRun(run)).toEqual(closed);
+  });
+});
+
 describe("scans", () => {
   it("run once per tenant and time over all workers; one left by a dead worker is done by another", async () => {
     const scanner = stores.cs_scanner;

@@ -21,7 +21,6 @@ export const CHECK_CODES = [
   "authorisation",
   "quorum",
   "steps",
-  "break-glass",
   "step-order",
   "confirmations",
   "overlap",

@@ -22,8 +22,6 @@ export function createTenant(seed: number): Tenant {
     callers: [],
     workloads: [],
     devops: [],
-    chat: [],
-    desks: [],
     subscription: createRandom(seed, "subscription").uuid(),
     armPort: 0,
     sites: [],
