@@ -394,7 +394,7 @@ MOVES = {
     "executing": ("overlapping", "rolling_back", "held"),
     "overlapping": ("retiring", "rolling_back", "held", "superseded"),
     "retiring": ("completed", "overlapping", "held"),
-    "held": ("executing", "overlapping", "retiring", "rolling_back"),
+    "held": ("executing", "overlapping", "retiring", "rolling_back", "superseded"),
     "rolling_back": ("rolled_back", "held"),
     "blocked": (),
     "completed": (),
@@ -407,7 +407,7 @@ MOVES = {
 LEVELS = ("session", "idp", "passkey")
 GRADES = ("none", "weak", "strong")
 VERIFIED = ("accepted", "metadata-changed", "value-matched", "used")
-PHASES = ("execute", "overlap", "retire")
+PHASES = ("execute", "overlap", "retire", "restore")
 PROFILES = ("demo", "test", "production")
 
 state = one_of(*MOVES)
@@ -418,6 +418,10 @@ service_role = one_of("api", "scanner", "executor", "notifier", "all")
 status = integer(0, 999)
 checkpoint_ref = keys({"origin": origin, "root": root, "size": whole})
 observed = {"code": code, "observed": fact, "required": fact}
+word = {
+    "evidenceDigest": digest, "level": one_of(*LEVELS), "person": person_id, "role": role, "statementDigest": digest,
+}
+freeze_word = keys({"person": person_id, "scope": query})
 
 # Type of entry -> (scope: R always of a run, L never, E either; form of its data)
 ENTRIES = {
@@ -452,7 +456,7 @@ ENTRIES = {
     })),
     "approval.voided": ("R", keys({"reasons": list_of(keys(observed), 1, 64)})),
     "run.authorised": ("R", keys({
-        "checkpoint": checkpoint_ref, "kind": one_of("quorum"), "planDigest": digest,
+        "checkpoint": checkpoint_ref, "kind": one_of("quorum", "break-glass"), "planDigest": digest,
         "statements": list_of(digest, 1, 64, itself),
     })),
     "run.moved": ("R", keys({"because": or_null(because), "fence": count, "from": state, "to": state})),
@@ -481,6 +485,11 @@ ENTRIES = {
     "notice.sent": ("E", keys({
         "attempt": count, "channel": code, "kind": code, "outcome": outcome_word, "status": or_null(status),
     })),
+    "breakglass.granted": ("R", keys(word)),
+    "breakglass.confirmed": ("R", keys(word)),
+    "breakglass.reviewed": ("L", keys({**word, "of": run_id, "result": one_of("accepted", "objected")})),
+    "freeze.set": ("L", freeze_word),
+    "freeze.lifted": ("L", freeze_word),
     "attachment.erased": ("L", keys({"attachment": digest, "by": actor, "reasonDigest": or_null(digest)})),
     "run.closed": ("R", keys({"entries": whole, "state": state})),
 }
@@ -728,7 +737,7 @@ APPROVAL_PAYLOAD = "application/vnd.countersign.approval.v1+json"
 SUBJECT = keys({"digest": digest, "kind": one_of("plan")})
 STATEMENT = keys({
     "_type": one_of(STATEMENT_TYPE), "approver": keys({"iss": an_id, "sub": an_id}), "checkpoint": checkpoint_ref,
-    "decision": one_of("approve", "reject"), "expiresAt": time, "issuedAt": time,
+    "decision": one_of("approve", "reject", "break-glass", "confirm", "accept", "object"), "expiresAt": time, "issuedAt": time,
     "nonce": text(r"[A-Za-z0-9_-]{22,86}"), "policyDigest": digest, "reasonDigest": or_null(digest), "role": role,
     "rpId": an_id, "runId": run_id, "subjects": list_of(SUBJECT, 1, 16),
 })
@@ -767,6 +776,15 @@ STEP = keys({
     "undoable": boolean,
 }, exact=False)
 REQUIREMENT = keys({"role": role, "count": integer(1, 100), "people": list_of(person_id, 0, 1_000, itself)})
+EMERGENCY = keys({
+    "containWithinSeconds": whole, "leaveBehind": list_of(step_id, 0, 1_000, itself), "restoreWithinSeconds": whole,
+    "revoke": list_of(name, 1, 100, itself), "supersedes": or_null(keys({"run": run_id, "state": state})),
+})
+ALLOWED = list_of(keys({"people": list_of(person_id, 0, 1_000, itself), "role": role}), 1, 32)
+BREAK_GLASS = keys({
+    "confirm": ALLOWED, "confirmWithinSeconds": whole, "expiresAfterSeconds": whole, "grant": ALLOWED,
+    "minLevel": one_of(*LEVELS), "reviewWithinSeconds": whole, "unconfirmed": one_of("hold", "roll-back"),
+})
 PLAN = keys({
     "v": integer(1, 1), "run": run_id, "requester": actor, "prod": boolean, "policyDigest": digest,
     "inventoryDigest": digest, "tenant": keys({"id": short_id, "name": name}),
@@ -784,7 +802,9 @@ PLAN = keys({
         "require": list_of(REQUIREMENT, 1, 32, lambda item: item["role"]),
         "separation": list_of(one_of("requester-cannot-approve", "one-person-one-role"), 0, 2, itself),
     }),
-}, exact=False)
+    "emergency": EMERGENCY, "breakGlass": BREAK_GLASS,
+}, exact=False, optional=("emergency", "breakGlass"))
+EMERGENCIES = ("emergency-revoke",)
 # What names the credential, and what names the place it is at, by kind of target.
 REMOVED_KEY = {ENTRA: "keyId", POSTGRES: "role"}
 PLACE_KEYS = {ENTRA: ("objectId", "appId"), POSTGRES: ("systemIdentifier",)}
@@ -802,7 +822,27 @@ def read_plan(data):
     retire = {step["verb"] for step in plan["steps"] if step["phase"] == "retire"}
     others = {step["verb"] for step in plan["steps"] if step["phase"] != "retire"}
     need(not retire & others, "expected the verb of a retire step in no step of another phase")
+    read_emergency(plan)
     return plan
+
+
+def read_emergency(plan):
+    """Only an emergency may do without an overlap, leave consumers behind and revoke more than one credential."""
+    emergency = plan.get("emergency")
+    is_one = plan["procedure"]["name"] in EMERGENCIES
+    need(is_one == (emergency is not None), "expected plan.emergency in the plan of an emergency and in no other")
+    if emergency is None:
+        need(plan["timing"]["overlapSeconds"] > 0, "expected an overlap in a plan that is no emergency")
+        late = any(step["phase"] == "restore" for step in plan["steps"])
+        need(not late, "expected no step of phase restore in a plan that is no emergency")
+        return
+    updates = {s["id"] for s in plan["steps"] if s["phase"] == "execute" and s["id"].startswith("update:")}
+    need(set(emergency["leaveBehind"]) <= updates, "expected only updates of consumers to be left behind")
+    need(emergency["revoke"][0] == plan["old"]["id"], "expected the old credential first among those revoked")
+    key = REMOVED_KEY[plan["target"]["kind"]]
+    removed = [s["params"][key] for s in plan["steps"] if s["phase"] == "retire" and key in s["params"]]
+    whole_list = len(removed) == len(emergency["revoke"]) and all(one in removed for one in emergency["revoke"])
+    need(whole_list, "expected one retire step for each credential that is revoked")
 
 
 # ---- Reading a bundle (7)
@@ -1150,6 +1190,8 @@ class Verifier:
         need(not blocked, "expected no plan after a blocking finding")
         named = f"{plan['procedure']['name']}@{plan['procedure']['major']}"
         need(named == frozen["procedure"] == request["procedure"], "expected plan, plan.frozen and request to name one procedure")
+        compromise = plan.get("emergency") is None or request["trigger"] == "compromise"
+        need(compromise, "expected an emergency to be asked for because of a compromise")
         need(plan["procedure"]["digest"] == frozen["procedureDigest"], "expected the plan's procedure digest in plan.frozen")
         target = plan["target"]
         for key in REQUESTED_KEYS[target["kind"]]:
@@ -1161,9 +1203,10 @@ class Verifier:
 
     def check_approvals(self):
         given = self.of("approval.given")
-        if not given:
+        glass = self.check_glass()
+        if not given and not glass:
             return Note("nobody decided")
-        need(self.plan is not None, "expected no approval without a plan")
+        need(self.plan is not None or not given, "expected no approval without a plan")
         nonces = set()
         for entry in given:
             statement_digest = entry.data["statementDigest"]
@@ -1171,14 +1214,59 @@ class Verifier:
             self.statements[statement_digest] = entry
             if f"approvals/{statement_digest[7:]}.statement.json" not in self.files and statement_digest in self.erased:
                 continue
-            statement = self.check_approval(entry)
+            statement = self.check_word(entry, entry.data["decision"], self.plan["approvals"]["expiresAfterSeconds"])
             need(statement["nonce"] not in nonces, "expected each statement with a nonce of its own")
             nonces.add(statement["nonce"])
             self.proven[statement_digest] = (entry, statement)
-        return f"{len(self.proven)} of {len(given)} decisions are signed, by enrolled people, about this plan"
+        proven = f"{len(self.proven)} of {len(given) + len(glass)} words"
+        return f"{proven} are signed, by enrolled people, about this plan"
 
-    def check_approval(self, entry):
-        data, limits = entry.data, self.plan["approvals"]
+    def check_glass(self):
+        """The words on a break-glass use: the grant, a second person's confirmation, reviews (8.7)."""
+        grants, confirmations = self.of("breakglass.granted"), self.of("breakglass.confirmed")
+        reviews = [entry for entry in self.context if entry.type == "breakglass.reviewed"]
+        self.grant, self.confirmation = None, None
+        need(len(grants) <= 1 and len(confirmations) <= 1, "expected at most one grant and one confirmation")
+        if not grants:
+            need(not confirmations, "expected no confirmation without a break-glass grant")
+            return []
+        terms = self.plan.get("breakGlass") if self.plan else None
+        need(terms is not None, "expected a plan that allows break-glass")
+        grant, nonces = grants[0], set()
+        for entry in grants + confirmations + reviews:
+            first = entry is grant
+            result = entry.data.get("result")
+            decision = "break-glass" if first else {None: "confirm", "accepted": "accept", "objected": "object"}[result]
+            need(first or entry.data["person"] != grant.data["person"], f"expected {entry.what} by somebody else")
+            need(first or entry.index > grant.index, f"expected {entry.what} after the break-glass grant")
+            statement_digest = entry.data["statementDigest"]
+            need(statement_digest not in self.statements, "expected each statement once")
+            self.statements[statement_digest] = entry
+            there = f"approvals/{statement_digest[7:]}.statement.json" in self.files
+            if not there and statement_digest in self.erased:
+                need(not first, "expected the statement of the break-glass grant")
+                continue
+            least = terms["expiresAfterSeconds"] if first else self.plan["approvals"]["expiresAfterSeconds"]
+            statement = self.check_word(entry, decision, least)
+            allowed = terms["grant" if first else "confirm"]
+            named = any(a["role"] == entry.data["role"] and entry.data["person"] in a["people"] for a in allowed)
+            need(named, f"expected {entry.what} by a person whom the plan names")
+            high = LEVELS.index(entry.data["level"]) >= LEVELS.index(terms["minLevel"])
+            need(high, f"expected {entry.what} at level {terms['minLevel']} or higher")
+            need(statement["nonce"] not in nonces, "expected each word with a nonce of its own")
+            nonces.add(statement["nonce"])
+            self.proven[statement_digest] = (entry, statement)
+            if first:
+                need(statement["reasonDigest"] is not None, "expected a break-glass grant with a reason")
+                attested = self.plan["prod"] and entry.data["level"] == "session"
+                need(not attested, "expected no break-glass grant at level session in prod")
+                self.grant = (entry, statement)
+            elif decision == "confirm":
+                self.confirmation = entry
+        return grants + confirmations + reviews
+
+    def check_word(self, entry, decision, expires_after):
+        data = entry.data
         stem = f"approvals/{data['statementDigest'][7:]}"
         what = f"{stem}.statement.json"
         written, envelope = self.file(what), self.file(f"{stem}.dsse.json")
@@ -1196,15 +1284,15 @@ class Verifier:
         high = LEVELS.index(data["level"]) >= LEVELS.index(person["level"])
         need(high, f"expected {entry.what} at the level the person is enrolled at")
         need(statement["runId"] == self.run, f"expected {what} about this run")
-        for key in ("decision", "role"):
-            need(statement[key] == data[key], f"expected {what} with the {key} of {entry.what}")
+        need(statement["decision"] == decision, f"expected {what} to say {decision}")
+        need(statement["role"] == data["role"], f"expected {what} with the role of {entry.what}")
         need(statement["policyDigest"] == self.plan["policyDigest"], f"expected {what} under the plan's policy")
         subjects = [subject["digest"] for subject in statement["subjects"]]
         need(subjects == [self.frozen[0].data["planDigest"]], f"expected {what} about exactly this plan")
         need(self.frozen[0].index < entry.index, f"expected {entry.what} after plan.frozen")
         need(statement["checkpoint"]["size"] <= entry.index, f"expected {what} to name a log before {entry.what}")
         issued, expires = time_ms(statement["issuedAt"]), time_ms(statement["expiresAt"])
-        need(expires - issued <= limits["expiresAfterSeconds"] * 1000, f"expected {what} to expire when the plan says")
+        need(expires - issued <= expires_after * 1000, f"expected {what} to expire when the plan says")
         need(issued <= entry.at + SKEW_MS, f"expected {what} to be issued before {entry.what}")
         return statement
 
@@ -1232,6 +1320,9 @@ class Verifier:
                 named = entry.data["policyDigest"] == self.policy
                 need(named and self.governing is not None, f"expected {entry.what} to be of the run's policy")
                 need(entry.index < self.governing.index, f"expected {entry.what} before the validation")
+            elif entry.type == "breakglass.reviewed":
+                need(entry.data["of"] == self.run, f"expected {entry.what} to review this run")
+                need(self.of("breakglass.granted"), f"expected {entry.what} only of a break-glass use")
             else:
                 need(entry.type == "attachment.erased", f"expected no {entry.type} in the context")
                 attachment = entry.data["attachment"]
@@ -1302,6 +1393,8 @@ class Verifier:
             rejected = other.type == "approval.given" and other.data["decision"] == "reject"
             need(not rejected, "expected no authorisation after a rejection")
             need(other.type != "approval.voided", "expected no authorisation after approvals were voided")
+        if data["kind"] == "break-glass":
+            return self.check_grant_counts(entry)
         for statement_digest in data["statements"]:
             need(statement_digest in self.proven, "expected the authorisation to count only approvals that are proven")
             given, statement = self.proven[statement_digest]
@@ -1312,10 +1405,23 @@ class Verifier:
             self.counted.append(given.data)
         return f"{len(self.counted)} approvals authorised the run"
 
+    def check_grant_counts(self, entry):
+        need(self.grant is not None, "expected a break-glass grant behind the authorisation")
+        grant, statement = self.grant
+        only = entry.data["statements"] == [grant.data["statementDigest"]]
+        need(only, "expected the authorisation to count exactly the break-glass grant")
+        seen = grant.index < entry.data["checkpoint"]["size"]
+        need(seen, "expected the authorisation's checkpoint to hold the break-glass grant")
+        need(time_ms(statement["expiresAt"]) > entry.at, "expected the authorisation before the grant expired")
+        return "BREAK-GLASS: one person alone authorised the run"
+
     def check_quorum(self):
         if self.authorised is None:
             return Note("nothing was authorised")
         limits, plan = self.plan["approvals"], self.plan
+        need(not (self.trust.solo and plan["prod"]), "expected no prod run in an installation of one person")
+        if self.authorised.data["kind"] == "break-glass":
+            return Note("no quorum was asked for: break-glass")
         required = {item["role"]: item for item in limits["require"]}
         alone = self.trust.solo and "requester-cannot-approve" not in limits["separation"]
         people = [data["person"] for data in self.counted]
@@ -1329,7 +1435,8 @@ class Verifier:
         for item in limits["require"]:
             counted = sum(data["role"] == item["role"] for data in self.counted)
             need(counted >= item["count"], f"expected {item['count']} approvals as {item['role']}, got {counted}")
-        need(not (self.trust.solo and plan["prod"]), "expected no prod run in an installation of one person")
+        alone = plan.get("emergency") is not None and plan["prod"] and len(people) < 2
+        need(not alone, "expected two people behind an emergency in prod")
         session = any(data["level"] == "session" for data in self.counted)
         holds = not (self.trust.profile == "production" and plan["prod"] and session)
         need(holds, "expected no approval at level session for prod in profile production")
@@ -1360,6 +1467,24 @@ class Verifier:
                 calls[key] = data["outcome"]
         return f"{len(calls)} calls were written down first and are the plan's" if calls else Note("no step was begun")
 
+    def check_break_glass(self):
+        if self.authorised is None or self.authorised.data["kind"] != "break-glass":
+            return Note("nobody broke the glass")
+        since = self.confirmation.index if self.confirmation else INTEGER_MAX
+        for entry in self.of("step.intent"):
+            if self.plan.get("emergency") is None and self.is_retiring(entry):
+                need(since < entry.index, f"expected a second person's confirmation before {entry.what}")
+        ends = [entry.index for entry in self.of("run.moved") if entry.data["to"] == "completed"]
+        need(not ends or since < ends[-1], "expected a second person's confirmation behind a completed run")
+        reviews = [entry.data["result"] for entry in self.context if entry.type == "breakglass.reviewed"]
+        confirmed = "confirmed by a second person" if self.confirmation else "CONFIRMED BY NOBODY"
+        reviewed = f"reviewed: {reviews[-1]}" if reviews else "REVIEWED BY NOBODY"
+        return f"BREAK-GLASS: one person started the run alone; {confirmed}; {reviewed}"
+
+    def is_left_behind(self, step):
+        emergency = self.plan.get("emergency")
+        return emergency is not None and step in emergency["leaveBehind"]
+
     def walk(self):
         """(intent, standing just before it) for each intent; leaves the standing at the end in `self.end`."""
         self.end = Standing()
@@ -1369,7 +1494,7 @@ class Verifier:
             self.end.feed(entry)
 
     def check_step_order(self):
-        states = {"execute": "executing", "overlap": "overlapping", "retire": "retiring"}
+        states = {"execute": "executing", "overlap": "overlapping", "retire": "retiring", "restore": "retiring"}
         elsewhere = {
             "undo": ("rolling_back",),
             "discard": ("executing", "overlapping", "retiring", "rolling_back", "held"),
@@ -1379,10 +1504,13 @@ class Verifier:
             intents += 1
             data = entry.data
             allowed = elsewhere.get(data["direction"]) or (states[self.steps[data["step"]]["phase"]],)
+            if data["direction"] == "do" and self.is_left_behind(data["step"]):
+                allowed = ("executing", "retiring")
             need(entry.state_before in allowed, f"expected {entry.what} in {' or '.join(allowed)}")
             if data["direction"] == "do":
                 for other in waits[data["step"]]:
-                    need(standing.done(other), f"expected step {other} done before {entry.what}")
+                    tried = self.is_left_behind(other) and standing.stands(other) not in ("not begun", "started")
+                    need(standing.done(other) or tried, f"expected step {other} done before {entry.what}")
         return "every step came in the plan's order" if intents else Note("no step was begun")
 
     def check_confirmations(self):
@@ -1390,14 +1518,20 @@ class Verifier:
         by_hand = [step["id"] for step in steps if step["verb"].startswith("manual.ask@")]
         owners = self.plan["baseline"]["owners"] if self.plan else []
         states = {"do": ("executing", "overlapping", "held"), "undo": ("rolling_back", "held")}
+        emergency = self.plan is not None and self.plan.get("emergency") is not None
+        if emergency:
+            states["do"] += ("retiring",)
         asked, standing, words = set(), set(), 0
         for entry in self.entries:
             data = entry.data
             if entry.type == "step.intent" and data["direction"] == "do":
                 asked.add(data["step"])
-                if self.is_retiring(entry):
+                if self.is_retiring(entry) and not emergency:
                     for step in by_hand:
                         need(("do", step) in standing, f"expected an owner's word on {step} before {entry.what}")
+            elif entry.type == "run.moved" and data["to"] == "completed" and emergency:
+                for step in by_hand:
+                    need(("do", step) in standing, f"expected an owner's word on {step} before {entry.what}")
             elif entry.type == "step.outcome" and data["direction"] == "undo" and data["step"] in by_hand:
                 put_back = data["outcome"] != "done" or ("undo", data["step"]) in standing
                 need(put_back, f"expected an owner's word that {data['step']} was put back before {entry.what}")
@@ -1421,7 +1555,8 @@ class Verifier:
             waits[step["id"]] = [
                 other["id"]
                 for at, other in enumerate(self.plan["steps"])
-                if rank[other["phase"]] < rank[phase] or (other["phase"] == phase != "overlap" and at < place)
+                if rank[other["phase"]] < rank[phase]
+                or (other["phase"] == phase and phase in ("execute", "retire") and at < place)
             ]
         return waits
 
@@ -1452,9 +1587,13 @@ class Verifier:
                 retiring += 1
                 self.check_gate(entry, gate, overlap, standing)
             standing.feed(entry)
+        if retiring and self.plan.get("emergency") is not None:
+            return "an emergency: its authorisation was the forced retirement, no gate was asked"
         return "nothing was retired but through an open gate" if retiring else Note("nothing was retired")
 
     def check_gate(self, entry, gate, overlap, standing):
+        if self.plan.get("emergency") is not None:
+            return
         retire = self.plan["retire"]
         need(gate is not None and gate["open"], f"expected the gate open before {entry.what}")
         high = GRADES.index(gate["grade"]) >= GRADES.index(retire["minGrade"])
@@ -1470,8 +1609,10 @@ class Verifier:
             return Note("there is no plan")
         target, old = self.plan["target"], self.plan["old"]["id"]
         key = REMOVED_KEY[target["kind"]]
+        removable = (self.plan.get("emergency") or {"revoke": [old]})["revoke"]
         for step in self.plan["steps"]:
-            holds = step["phase"] != "retire" or key not in step["params"] or same(step["params"][key], old)
+            named = step["phase"] == "retire" and key in step["params"]
+            holds = not named or any(same(step["params"][key], one) for one in removable)
             need(holds, f"expected step {step['id']} to name the old credential")
         finished, named_once, retiring, looked = False, False, 0, 0
         for call in self.end.calls.values():
@@ -1481,12 +1622,14 @@ class Verifier:
             if entry.data["direction"] == "discard":
                 looked += 1
                 for value in named:
-                    hit = old in value if isinstance(value, (list, dict)) else same(value, old)
+                    inside = value if isinstance(value, (list, dict)) else [value]
+                    hit = any(same(item, one) for item in inside for one in removable)
                     need(not hit, f"expected {entry.what} not to discard the old credential")
             if not self.is_retiring(entry):
                 continue
             retiring += 1
-            need(all(same(value, old) for value in named), f"expected {entry.what} to remove the old credential only")
+            planned = self.steps[entry.data["step"]]["params"].get(key, old)
+            need(all(same(value, planned) for value in named), f"expected {entry.what} to remove the old credential only")
             for place in PLACE_KEYS[target["kind"]]:
                 there = entry.data["target"]
                 holds = place not in there or same(there[place], target[place])
@@ -1571,7 +1714,7 @@ class Verifier:
 CHECKS = (
     "files", "checkpoint", "entries", "inclusion", "run-chain", "genesis", "time-order", "state-moves", "policy",
     "inventory", "plan", "approvals", "attachments", "context", "anchors", "file-set", "authorisation", "quorum",
-    "steps", "step-order", "confirmations", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
+    "steps", "break-glass", "step-order", "confirmations", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
 )
 
 

@@ -176,6 +176,8 @@ export class Run {
   readonly papers: Papers = { plan: null, policy: null, approvals: [], attachments: [] };
   /** Attests what people decide; the installation's session key unless a test plays a stranger. */
   session: Signer;
+  procedure = "entra-client-secret";
+  trigger: EntryData<"run.requested">["trigger"] = "manual";
   #state: RunState = "requested";
   #fence = 0;
 
@@ -198,12 +200,12 @@ export class Run {
   request(): void {
     this.papers.attachments.push(REASON);
     this.add("run.requested", {
-      procedure: "entra-client-secret@1",
+      procedure: `${this.procedure}@1`,
       reasonDigest: digestOf(REASON),
       replaces: null,
       requester: REQUESTER,
       target: { tenant: TENANT, ...APP },
-      trigger: "manual",
+      trigger: this.trigger,
     });
   }
 
@@ -221,17 +223,26 @@ export class Run {
     this.add("plan.frozen", {
       planDigest: digestOf(this.papers.plan),
       policyDigest: POLICY_DIGEST,
-      procedure: "entra-client-secret@1",
+      procedure: `${this.procedure}@1`,
       procedureDigest: PROCEDURE_DIGEST,
     });
     this.move("awaiting_approval");
   }
 
   async decide(person: string, role: string, decision: "approve" | "reject" = "approve", change: (s: Statement) => Statement = (s) => s): Promise<string> {
+    const word = await this.sign(person, role, decision, change);
+    this.add("approval.given", { decision, ...word });
+    this.log.add("scan.completed", { applications: 3, findings: 0, kind: "listing", query: "/applications?$top=999", queryDigest: digestOf("q"), tenant: TENANT });
+    return word.statementDigest;
+  }
+
+  /** What a person signs about the plan, with its papers; the entry is another matter. */
+  async sign(person: string, role: string, decision: Statement["decision"], change: (s: Statement) => Statement = (s) => s) {
     const seen = await this.log.sign();
     const issued = Date.parse(this.log.now());
-    const reasonDigest = decision === "reject" ? digestOf(NO_REASON) : null;
-    if (decision === "reject") this.papers.attachments.push(NO_REASON);
+    const reasoned = decision === "reject" || decision === "break-glass";
+    const reasonDigest = reasoned ? digestOf(NO_REASON) : null;
+    if (reasoned) this.papers.attachments.push(NO_REASON);
     const statement = buildStatement(
       change({
         approver: { iss: ISS, sub: `sub-${person}` },
@@ -239,7 +250,7 @@ export class Run {
         decision,
         expiresAt: new Date(issued + 3_600_000).toISOString(),
         issuedAt: new Date(issued).toISOString(),
-        nonce: toBase64url(createHash("sha256").update(`nonce ${person} ${role}`).digest()),
+        nonce: toBase64url(createHash("sha256").update(`nonce ${person} ${role} ${decision === "approve" || decision === "reject" ? "" : decision}`).digest()),
         policyDigest: POLICY_DIGEST,
         reasonDigest,
         role,
@@ -250,17 +261,14 @@ export class Run {
     );
     const envelope = await signApproval(statement, this.session);
     this.papers.approvals.push({ statement, envelope });
-    const statementDigest = digestOf(statement);
-    this.add("approval.given", { decision, evidenceDigest: digestOf(envelope), level: "session", person, role, statementDigest });
-    this.log.add("scan.completed", { applications: 3, findings: 0, kind: "listing", query: "/applications?$top=999", queryDigest: digestOf("q"), tenant: TENANT });
-    return statementDigest;
+    return { evidenceDigest: digestOf(envelope), level: "session" as const, person, role, statementDigest: digestOf(statement) };
   }
 
-  async authorise(statements: readonly string[]): Promise<void> {
+  async authorise(statements: readonly string[], kind: EntryData<"run.authorised">["kind"] = "quorum"): Promise<void> {
     const checkpoint = checkpointRef(await this.log.sign());
     this.add("run.authorised", {
       checkpoint,
-      kind: "quorum",
+      kind,
       planDigest: digestOf(this.papers.plan as Uint8Array),
       statements: statements as EntryData<"run.authorised">["statements"],
     });
@@ -382,6 +390,97 @@ export function withHand(plan: Record<string, Json>): void {
   plan["steps"] = [create, prove, store, hand, ...rest] as unknown as Json;
 }
 
+/** The plan of an emergency: two credentials go without overlap and gate; the consumer is confirmed after the cut. */
+export function inEmergency(plan: Record<string, Json>): void {
+  const [create, prove, store, confirm, retire] = STEPS;
+  plan["procedure"] = { name: "emergency-revoke", major: 1, digest: PROCEDURE_DIGEST };
+  plan["trigger"] = "compromise";
+  plan["timing"] = { ...(plan["timing"] as object), overlapSeconds: 0 };
+  plan["emergency"] = { containWithinSeconds: 600, restoreWithinSeconds: 3_600, leaveBehind: [LEFT], revoke: [OLD_KEY, OTHER_KEY], supersedes: { run: OTHER_RUN, state: "held" } };
+  plan["steps"] = [
+    create,
+    prove,
+    store,
+    { ...store, id: LEFT, verb: "keyvault.copy@1" },
+    { ...retire, id: "revoke" },
+    { ...retire, id: "revoke:2", params: { ...APP, keyId: OTHER_KEY } },
+    { ...prove, id: "refused", verb: "entra.prove-refused@1", phase: "retire" },
+    { ...confirm, phase: "restore" },
+  ] as unknown as Json;
+}
+
+/** A consumer that cannot be written before the cut. */
+export const LEFT = "update:copy";
+/** What a superseded run had made. */
+export const OTHER_KEY = "55555555-aaaa-4bbb-8ccc-666666666666";
+
+/** The terms of a plan under which the owner may start alone. */
+export function withGlass(plan: Record<string, Json>): void {
+  plan["breakGlass"] = {
+    confirm: [{ role: "platform", people: [PLATFORM] }, { role: "app-owner", people: [OWNER] }],
+    confirmWithinSeconds: 3_600,
+    expiresAfterSeconds: 3_600,
+    grant: [{ role: "app-owner", people: [OWNER] }],
+    minLevel: "session",
+    reviewWithinSeconds: 86_400,
+    unconfirmed: "hold",
+  };
+}
+
+/** The owner starts alone. */
+export async function broken(run: Run, change?: (s: Statement) => Statement, freeze = withGlass, by: readonly [string, string] = [OWNER, "app-owner"]): Promise<void> {
+  run.request();
+  run.validate("pass");
+  run.freeze(freeze);
+  const grant = await run.sign(...by, "break-glass", change);
+  run.add("breakglass.granted", grant);
+  run.move("approved", "break-glass");
+  await run.authorise([grant.statementDigest], "break-glass");
+  run.move("executing");
+}
+
+export async function confirmed(run: Run, person = PLATFORM, role = "platform"): Promise<void> {
+  run.add("breakglass.confirmed", await run.sign(person, role, "confirm"));
+}
+
+export async function reviewed(run: Run, result: "accepted" | "objected" = "accepted", person = PLATFORM, role = "platform"): Promise<void> {
+  const word = await run.sign(person, role, result === "accepted" ? "accept" : "object");
+  run.log.add("breakglass.reviewed", { ...word, of: RUN, result });
+}
+
+/** From overlapping to the end. */
+export function retired(run: Run): void {
+  run.step("confirm:batch", { verified: "used" });
+  run.log.pass(3600);
+  run.gate();
+  run.move("retiring");
+  run.step("retire", { target: { ...APP, keyId: OLD_KEY }, objectIds: { keyId: OLD_KEY } });
+  run.move("completed");
+  run.close();
+}
+
+/** An emergency up to the cut: one consumer could not be written. */
+export async function cut(run: Run, freeze: (plan: Record<string, Json>) => void = inEmergency): Promise<void> {
+  run.procedure = "emergency-revoke";
+  run.trigger = "compromise";
+  await approved(run, freeze);
+  run.step("create", { objectIds: { keyId: NEW_KEY } });
+  run.step("prove");
+  run.step("store", { objectIds: { version: "v2" } });
+  run.step(LEFT, { outcome: "failed", verb: "keyvault.copy@1" });
+  run.move("overlapping");
+  run.move("retiring");
+}
+
+/** Both credentials go, and the old one is shown to be refused. */
+export function revoked(run: Run): void {
+  const remove = (keyId: string, id: string) =>
+    run.step(id, { verb: "entra.remove-password@1", target: { ...APP, keyId }, objectIds: { keyId } });
+  remove(OLD_KEY, "revoke");
+  remove(OTHER_KEY, "revoke:2");
+  run.step("refused", { verb: "entra.prove-refused@1" });
+}
+
 /** A log that has begun, with a policy, and a run about to be asked for. */
 export function begin(seed = "home", genesis: Partial<EntryData<"log.genesis">> = {}): Run {
   const log = new Log(keysOf(seed));
@@ -492,6 +591,26 @@ export const LIVES = {
     run.close();
     return run;
   },
+  async emergency(): Promise<Run> {
+    const run = begin();
+    await cut(run);
+    revoked(run);
+    run.step(LEFT, { attempt: 2, verb: "keyvault.copy@1" });
+    run.step("confirm:batch", { verified: "used" });
+    run.move("completed");
+    run.close();
+    return run;
+  },
+  async brokenGlass(): Promise<Run> {
+    const run = begin();
+    await broken(run);
+    executed(run);
+    await confirmed(run);
+    retired(run);
+    await reviewed(run, "objected");
+    await reviewed(run);
+    return run;
+  },
   async rejected(): Promise<Run> {
     const run = begin();
     run.request();
@@ -536,13 +655,15 @@ export async function inputOf(run: Run, change: Partial<BundleInput> = {}): Prom
   log.add("service.stopped", { role: "executor", worker: "w1" });
   const final = await log.sign();
   const entries = log.entries.filter((_, i) => log.drafts[i]?.run === RUN);
-  const needs = bundleNeeds(entries.map((e) => e.bytes), papers.approvals.map((a) => a.statement));
+  const reviews = log.entries.filter((_, i) => log.drafts[i]?.type === "breakglass.reviewed").map((e) => e.bytes);
+  const needs = bundleNeeds(entries.map((e) => e.bytes), papers.approvals.map((a) => a.statement), reviews);
   const gone = new Set<string>([...needs.attachments, ...needs.statements]);
   for (const bytes of [...papers.attachments, ...papers.approvals.map((a) => a.statement)]) gone.delete(digestOf(bytes));
   const context = log.entries.filter((_, i) => {
     const draft = log.drafts[i] as Draft;
     if (draft.type === "log.genesis") return true;
     if (draft.type === "policy.activated") return needs.policy === (draft as Draft<"policy.activated">).data.policyDigest;
+    if (draft.type === "breakglass.reviewed") return true;
     return draft.type === "attachment.erased" && gone.has((draft as Draft<"attachment.erased">).data.attachment);
   });
   return {

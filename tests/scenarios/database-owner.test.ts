@@ -22,6 +22,7 @@ const names = [
   "phase",
   "rollback",
   "overlap",
+  "made",
   "file-policy",
   "file-inventory",
 ];
@@ -226,6 +227,48 @@ describe("whoever owns the database changes nothing outside by", () => {
     });
     await stage.advance(600);
     expect(await stage.effects("app-rollback")).toEqual([]);
+  });
+
+  it("forging what an authorised run has made: a roll back removes this run's secret and no other", async () => {
+    const run = await stage.request("app-made");
+    const { old } = JSON.parse((await stage.run(run)).plan?.text ?? "{}") as { old: { id: string } };
+    const { objectId } = stage.idsOf("app-made");
+    const { passwordCredentials: before } = (await stage.foreign("GET", `/v1.0/applications/${objectId}`)) as {
+      passwordCredentials: { keyId: string }[];
+    };
+    await stage.approve(run);
+    await stage.advance(3_600);
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    await stage.asDatabaseOwner(async (owner) => {
+      for (const [attempt, outcome] of [
+        [8, "done"],
+        [9, "failed"],
+      ] as const)
+        await owner.query(
+          `insert into cs.step (run_id, step, direction, attempt, verb, call, fence, nonce, intent, intent_at, outcome, outcome_data, outcome_at)
+           values ($1, 'create', 'do', $2, 'entra.add-password@1', 'application.addPassword', 1, $3, '{}', 1, $4, $5, 1)`,
+          [
+            run,
+            attempt,
+            attempt.toString(16).repeat(32),
+            outcome,
+            {
+              error: null,
+              facts: { reconciled: "left" },
+              objectIds: { keyId: old.id },
+              requestIds: [],
+              verified: null,
+            },
+          ],
+        );
+    });
+    await (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "something looks odd" } });
+    await stage.advance(4 * 3_600);
+    const gone = (await stage.effects("app-made"))
+      .filter(({ op }) => op === "application.removePassword")
+      .map(({ target }) => target.keyId);
+    for (const { keyId } of before) expect(gone).not.toContain(keyId);
+    expect(await stage.stateOf(run)).toBe("held");
   });
 
   it("shortening the overlap in the working data: the old secret stays for the time that was approved", async () => {

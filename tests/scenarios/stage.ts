@@ -24,6 +24,12 @@ export interface StageOptions {
   readonly knobs?: KnobChange;
   /** Changes the documents before the installation is made. */
   readonly policy?: (yaml: string) => string;
+  /** More that the tenant has, as for `POST /seed`. */
+  readonly scenario?: object;
+  /** Changes the configuration before the installation is made. */
+  readonly config?: (yaml: string, directory: Directory) => string;
+  /** Roles of the product in this process; all in one otherwise. */
+  readonly roles?: readonly StageRole[];
   /** Another way to start the tenant; it is in this process otherwise. */
   readonly tenant?: () => Promise<StageTenant>;
 }
@@ -37,14 +43,24 @@ export interface StageTenant {
 export type Run = Answer<"getRun">;
 export type Role = "app-owner" | "platform" | "security";
 
+type StageRole = "api" | "scanner" | "executor" | "notifier";
+
 /** What the simulator answers about itself. */
-interface Directory {
+export interface Directory {
   readonly tenant: { readonly id: string };
   readonly subscription: string;
   readonly callers: Readonly<
     Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>
   >;
   readonly applications: readonly { readonly name: string; readonly objectId: string; readonly appId: string }[];
+  readonly chat: readonly { readonly name: string; readonly kind: string; readonly url: string }[];
+  readonly desks: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly url: string;
+    readonly user: string;
+    readonly password: string;
+  }[];
 }
 
 const openStates: readonly string[] = [
@@ -75,7 +91,8 @@ export class Stage {
   readonly #ends: (() => Promise<void>)[];
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #tokens = new Map<string, string>();
-  #product: Running | null = null;
+  readonly #roles: readonly ("all" | StageRole)[];
+  #product: readonly Running[] = [];
 
   private constructor(made: {
     folder: string;
@@ -95,6 +112,7 @@ export class Stage {
     this.#database = made.database;
     this.#ends = made.ends;
     this.#applications = made.options.applications;
+    this.#roles = made.options.roles ?? ["all"];
   }
 
   /** Sets everything up and starts the product; ends what it has started when that fails. */
@@ -121,12 +139,10 @@ export class Stage {
     ends.push(() => tenant.close());
     const sink = await openSink();
     ends.push(() => sink.close());
-    await answerOf(
-      tenant.urls.management,
-      "POST",
-      "/seed",
-      documents.scenarioOf(options.applications, join(folder, "files")),
-    );
+    await answerOf(tenant.urls.management, "POST", "/seed", {
+      ...documents.scenarioOf(options.applications, join(folder, "files")),
+      ...options.scenario,
+    });
     const { management: managed } = tenant.urls;
     const directory = (await answerOf(managed, "GET", "/directory")) as Directory;
     const { urls } = (await answerOf(managed, "GET", "/")) as { urls: Addresses };
@@ -149,6 +165,8 @@ export class Stage {
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
     for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
     secret("person.secret", documents.password);
+    for (const room of directory.chat) secret(`${room.name}.secret`, room.url);
+    for (const desk of directory.desks) secret(`${desk.name}.secret`, desk.password);
     secret("hook.secret", sink.secret);
     secret(
       "database.secret",
@@ -173,7 +191,8 @@ export class Stage {
       api,
       hook: sink.url,
     };
-    stage.write("countersign.yaml", documents.configYaml(places, options.liveness ?? documents.stageLiveness));
+    const config = documents.configYaml(places, options.liveness ?? documents.stageLiveness);
+    stage.write("countersign.yaml", options.config?.(config, directory) ?? config);
     stage.write(
       "inventory.yaml",
       documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
@@ -187,19 +206,22 @@ export class Stage {
 
   /** Starts the product, as `countersign serve` does. */
   async start(): Promise<void> {
-    this.#product = await startProduct({
-      configPath: this.path("countersign.yaml"),
-      role: "all",
-      consoleDir: null,
-      pauseUrl: null,
-      fenced: (because) => this.said.push(`fenced: ${because}`),
-      log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
-    });
+    for (const role of this.#roles) {
+      const running = await startProduct({
+        configPath: this.path("countersign.yaml"),
+        role,
+        consoleDir: null,
+        pauseUrl: null,
+        fenced: (because) => this.said.push(`fenced: ${because}`),
+        log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
+      });
+      this.#product = [...this.#product, running];
+    }
   }
 
   async stop(): Promise<void> {
-    await this.#product?.stop();
-    this.#product = null;
+    for (const running of this.#product) await running.stop();
+    this.#product = [];
   }
 
   /** Ends everything. */

@@ -7,6 +7,7 @@ const phases: Readonly<Record<Line["phase"], string>> = {
   execute: "execution",
   overlap: "overlap",
   retire: "retirement",
+  restore: "after the cut",
 };
 
 /** The name that plans, evidence and file names give a procedure. */
@@ -24,6 +25,7 @@ export function procedurePage(procedure: Procedure): string {
   ]);
   const fixed = procedure.shape.filter((line) => !line.undoable);
   const why = fixed.map((line) => `- \`${line.id}\` (\`${line.verb}\`): ${line.undo}.`);
+  const urgent = procedure.shape.some((line) => line.phase === "restore");
   return `# ${procedureId(procedure)}
 
 Digest \`${procedureDigest(procedure)}\`: it stands in every plan that this procedure made, and in the evidence of the run.
@@ -37,14 +39,21 @@ of the inventory: all updates first, then all confirmations. A step starts only 
 ${table(["#", "Step", "Verb", "When", "Repeated for", "Undo"], rows)}
 
 - A consumer of kind \`latest\` reads the newest version by itself: the \`store\` step is its update.
-- From \`create\` to \`retire\` both credentials are valid. Until retirement a run can be rolled back at any moment: the steps
-  that are done are undone in reverse order, and the new credential stays valid until no consumer can hold it any more.
+${urgent ? cutLines : overlapLines}
 
 ## What is not undone
 
 ${why.join("\n")}
 `;
 }
+
+const overlapLines = `- From \`create\` to \`retire\` both credentials are valid. Until retirement a run can be rolled back at any moment: the steps
+  that are done are undone in reverse order, and the new credential stays valid until no consumer can hold it any more.`;
+
+const cutLines = `- There is no overlap and no gate: the approval is the forced retirement as well. Lines with the same id repeat for every
+  credential that the plan names, those of a run that is taken over among them.
+- A consumer that cannot be written does not hold up the cut: its \`update\` may fail, and is tried again after it.
+- It never rolls back by itself. Until the cut a person may; after it there is nothing to go back to.`;
 
 /** docs/procedures/README.md: all of them. */
 export function proceduresPage(procedures: readonly Procedure[]): string {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addConformance } from "./commands/conformance.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addInstallation } from "./commands/installation.ts";
+import { addNotices } from "./commands/notices.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
 import { addVerify } from "./commands/verify.ts";
@@ -18,6 +19,7 @@ addDemo(program);
 addServe(program);
 addInstallation(program);
 addRuns(program);
+addNotices(program);
 addVerify(program);
 addConformance(program);
 

@@ -3,4 +3,5 @@ export { type BuiltConnectors, createConnectors } from "./create.ts";
 export type { SweepRules, Swept } from "./entra/sweep.ts";
 export type { SweepContext } from "./kit/leave.ts";
 export { formatMarker, type Marker, parseMarker } from "./kit/markers.ts";
+export { type Outside, openOutside } from "./kit/outside.ts";
 export { type ConnectorsConfig, type ConnectorsDeps, connectionKinds } from "./settings.ts";

@@ -6,8 +6,9 @@ import { describe, it } from "vitest";
 import { referenceFilePoint } from "../src/files/point.ts";
 import { connectionFileWrite } from "../src/files/write-connection.ts";
 import { conformance, type Lacks, type Stage } from "../src/kit/conformance.ts";
+import { formatMarker } from "../src/kit/markers.ts";
 import type { Records, StoredVersion } from "../src/kit/seams.ts";
-import { contextOf, jumpingClock, lifetimeSeconds, openTenant, verbOf } from "./support.ts";
+import { contextOf, jumpingClock, lifetimeSeconds, openTenant, run, verbOf } from "./support.ts";
 
 type Params = Record<string, unknown>;
 
@@ -117,6 +118,8 @@ suite(
   "entra.remove-password@1",
   async () => {
     const tenant = await openTenant();
+    const fresh = tenant.application().credentials.find((one) => one.keyId === tenant.otherKeyId);
+    if (fresh !== undefined) fresh.displayName = formatMarker({ run, attempt: 1, nonce: "b".repeat(32) });
     return {
       verb: verbOf(tenant.connectors, "entra.remove-password@1"),
       params: {

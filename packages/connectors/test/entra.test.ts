@@ -30,10 +30,13 @@ describe("a creation whose answer is lost", () => {
       await expect(verb.do(ctx, { ...app, lifetimeSeconds })).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN" });
       expect(effects("application.addPassword")).toBe(1);
       expect(liveKeys()).toHaveLength(before.length + 1);
-      expect(await verb.reconcile?.(ctx, { ...app, lifetimeSeconds })).toMatchObject({
-        kind: "not-done",
-        facts: { removed: [expect.any(String) as string] },
-      });
+      const found = await verb.reconcile?.(ctx, { ...app, lifetimeSeconds });
+      const [keyId] = liveKeys().filter((id) => !before.includes(id));
+      expect(found).toMatchObject({ kind: "not-done", left: [{ attempt: 1, objectIds: { keyId } }] });
+      // A look changes nothing: what was found is taken back under an intent of its own.
+      expect(effects("application.removePassword")).toBe(0);
+      const back = contextOf({ clock, tenantId: sim.tenantId, direction: "discard" });
+      await verb.discard?.(back, { ...app, lifetimeSeconds }, { keyId: keyId ?? "" });
       expect(liveKeys()).toEqual(before);
     },
   );
@@ -51,6 +54,7 @@ describe("a creation whose answer is lost", () => {
     expect(await verb.reconcile?.(first, params)).toEqual({
       kind: "not-done",
       facts: { absent: "not-proven", looks: 2 },
+      left: [],
     });
     const second = contextOf({ clock, tenantId: sim.tenantId, attempt: 2 });
     const { objectIds } = await verb.do(second, params);
@@ -121,8 +125,27 @@ describe("the wrong target", () => {
     expect(effects("secret.set")).toBe(0);
   });
 
+  it("another writer's version is not taken for ours because the journal says so", async () => {
+    const { clock, connectors, sim, effects, putSecret, latestVersion } = await open();
+    const previous = latestVersion("main", "billing-secret")?.version ?? "";
+    await putSecret("main", "billing-secret", "theirs");
+    const before = effects("secret.set");
+    const keyId = "11111111-2222-4333-8444-555555555555";
+    const outcomes = new Map([["create", { objectIds: { keyId }, facts: {}, requestIds: [] }]]);
+    const ctx = contextOf({ clock, tenantId: sim.tenantId, direction: "undo", outcomes });
+    const theirs = {
+      objectIds: { version: latestVersion("main", "billing-secret")?.version ?? "" },
+      facts: {},
+      requestIds: [],
+    };
+    const params = { connection: "main-vault", name: "billing-secret", previous, created: "create" };
+    const undo = verbOf(connectors, "keyvault.write@1").undo?.(ctx, params, theirs);
+    await expect(undo).rejects.toMatchObject({ code: "UNDO_IMPOSSIBLE" });
+    expect(effects("secret.set")).toBe(before);
+  });
+
   it("the old secret is kept when the new one is not there, or is the same", async () => {
-    const { clock, connectors, sim, app, oldKeyId, liveKeys } = await open();
+    const { clock, connectors, sim, app, oldKeyId, otherKeyId, liveKeys } = await open();
     const verb = verbOf(connectors, "entra.remove-password@1");
     const params = {
       ...app,
@@ -134,7 +157,8 @@ describe("the wrong target", () => {
       consumers: [],
     };
     const before = liveKeys();
-    for (const keyId of [oldKeyId, "00000000-0000-4000-8000-000000000000"]) {
+    // A journal that was written by a stranger may call any live secret the new one: this run did not make it.
+    for (const keyId of [oldKeyId, otherKeyId, "00000000-0000-4000-8000-000000000000"]) {
       const outcomes = new Map([["create", { objectIds: { keyId }, facts: {}, requestIds: [] }]]);
       await expect(verb.do(contextOf({ clock, tenantId: sim.tenantId, outcomes }), params)).rejects.toMatchObject({
         code: "PLAN_DRIFTED",
@@ -294,17 +318,23 @@ it("what an attempt made is discarded by its exact id, twice is once, and never 
   const verb = verbOf(connectors, "entra.add-password@1");
   const before = liveKeys();
   let done = null;
-  for (let attempt = 1; done === null; attempt += 1) {
+  let attempt = 0;
+  while (done === null) {
+    attempt += 1;
     const ctx = contextOf({ clock, tenantId: sim.tenantId, attempt });
     try {
       done = await verb.do(ctx, { ...app, lifetimeSeconds });
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error;
-      if (error.code === "OUTSIDE_UNKNOWN") await verb.reconcile?.(ctx, { ...app, lifetimeSeconds });
+      const found = error.code === "OUTSIDE_UNKNOWN" ? await verb.reconcile?.(ctx, { ...app, lifetimeSeconds }) : null;
+      for (const left of found?.kind === "not-done" ? (found.left ?? []) : []) {
+        const back = contextOf({ clock, tenantId: sim.tenantId, attempt: left.attempt, direction: "discard" });
+        await verb.discard?.(back, { ...app, lifetimeSeconds }, left.objectIds);
+      }
     }
   }
   const past: PastAttempt[] = [];
-  const ctx = contextOf({ clock, tenantId: sim.tenantId, direction: "discard", past });
+  const ctx = contextOf({ clock, tenantId: sim.tenantId, attempt, direction: "discard", past });
   const discard = () => verb.discard?.(ctx, { ...app, lifetimeSeconds }, done.objectIds);
   for (let times = 0; times < 2; times += 1) {
     await discard()?.catch((error: unknown) => {
@@ -317,5 +347,16 @@ it("what an attempt made is discarded by its exact id, twice is once, and never 
   // A journal that was written by a stranger names a secret that this run never made.
   const forged = verb.discard?.(ctx, { ...app, lifetimeSeconds }, { keyId: before[0] ?? "" });
   await expect(forged).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
+  expect(liveKeys()).toEqual(before);
+});
+
+it("a discard of one attempt does not reach the secret of another, which may be in use", async () => {
+  const { clock, connectors, sim, app, liveKeys } = await open();
+  const verb = verbOf(connectors, "entra.add-password@1");
+  const params = { ...app, lifetimeSeconds };
+  const { objectIds } = await verb.do(contextOf({ clock, tenantId: sim.tenantId, attempt: 2 }), params);
+  const before = liveKeys();
+  const ctx = contextOf({ clock, tenantId: sim.tenantId, attempt: 1, direction: "discard" });
+  await expect(verb.discard?.(ctx, params, objectIds)).rejects.toMatchObject({ code: "IDENTITY_MISMATCH" });
   expect(liveKeys()).toEqual(before);
 });

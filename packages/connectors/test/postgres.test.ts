@@ -286,6 +286,7 @@ describe("postgres.disable-role@1", () => {
     const clock = jumpingClock();
     let effects = 0;
     await postgres.query("alter role orders_b login password 'new-password-of-b'");
+    await postgres.query(`comment on role orders_b is 'cs:${run}:1:${"b".repeat(32)}'`);
     const outcomes = new Map<string, Done>([
       ["create", { objectIds: { role: "orders_b" }, facts: {}, requestIds: [] }],
       ["store", { objectIds: { version: "v2" }, facts: {}, requestIds: [] }],

@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { route } from "./route.ts";
 import * as applications from "./schemas/applications.ts";
-import { RowName, RunId } from "./schemas/common.ts";
+import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
 import * as log from "./schemas/log.ts";
+import * as notices from "./schemas/notices.ts";
 import * as runs from "./schemas/runs.ts";
 import * as session from "./schemas/session.ts";
 import * as status from "./schemas/status.ts";
@@ -213,6 +214,33 @@ export const routes = {
     response: z.null(),
     status: 204,
     content: "empty",
+    whileReadOnly: true,
+  }),
+  listNotices: route({
+    method: "GET",
+    path: "/v1/notices",
+    summary: "Who was told what over which channel, and whether it arrived; the newest first",
+    roles: "signed-in",
+    query: notices.NoticeQuery,
+    response: z.object({ items: z.array(notices.Delivery) }),
+  }),
+  listChannels: route({
+    method: "GET",
+    path: "/v1/channels",
+    summary: "The channels over which people are told, and how they fare",
+    roles: "signed-in",
+    response: z.object({ items: z.array(notices.ChannelView) }),
+  }),
+  testChannel: route({
+    method: "POST",
+    path: "/v1/channels/{name}/test",
+    summary: "Send a test message over one channel",
+    roles: deciders,
+    params: z.strictObject({ name: notices.ChannelName }),
+    body: z.strictObject({}),
+    response: z.object({ accepted: z.literal(true), at: Time }),
+    status: 202,
+    requires: ["Idempotency-Key"],
     whileReadOnly: true,
   }),
   scan: route({

@@ -2,6 +2,7 @@ export * from "./approval/authorise.ts";
 export * from "./approval/quorum.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
+export type { NoticesConfig, NotifyConfig, TicketsConfig } from "./config/notify.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
@@ -19,8 +20,8 @@ export { type Policy, parsePolicy } from "./policy/parse.ts";
 export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
 export { type PolicyChange, whatIf } from "./policy/what-if.ts";
 export * from "./ports.ts";
-export { procedureNamed, procedures } from "./procedure/index.ts";
-export { type Procedure, procedureDigest, type Settings } from "./procedure/procedure.ts";
+export { procedureNamed, procedureNameFor, procedures } from "./procedure/index.ts";
+export { type Procedure, procedureDigest, type Settings, type Urgent } from "./procedure/procedure.ts";
 export * from "./run/states.ts";
 export * from "./secret-value.ts";
 export { nextCron } from "./time/cron.ts";
@@ -29,8 +30,10 @@ export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
 export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";
 export { eligiblePeople, unmetRoles } from "./validation/approvers.ts";
 export type { Check, Finding, FindingResult } from "./validation/check.ts";
+export { emergencyRisksOf } from "./validation/emergency-risks.ts";
 export {
   type EnrolledPerson,
+  isEmergency,
   isKnown,
   type Known,
   oldCredential,

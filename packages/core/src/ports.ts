@@ -50,10 +50,19 @@ export interface Done {
 /** What reading the outside says of an attempt whose outcome is not known. */
 export type Reconciled =
   | { readonly kind: "done"; readonly done: Done }
-  /** It did not happen, or what it left behind has been taken away: the verb may be tried again with a new attempt. */
-  | { readonly kind: "not-done"; readonly facts: Facts }
+  /**
+   * It did not happen, or its value is lost: the verb may be tried again with a new attempt. `left` says what attempts of
+   * this step were found to have made although nobody holds its value; the executor discards it, with an intent of its own.
+   */
+  | { readonly kind: "not-done"; readonly facts: Facts; readonly left?: readonly Left[] }
   /** Not believed either way yet; `lookAgainMs` of domain time from now. */
   | { readonly kind: "unknown"; readonly lookAgainMs: number; readonly facts: Facts };
+
+/** What one attempt was found to have left behind. */
+export interface Left {
+  readonly attempt: number;
+  readonly objectIds: Facts;
+}
 
 export type Verified =
   | { readonly kind: "verified"; readonly level: VerifyLevel; readonly facts: Facts }
@@ -138,7 +147,7 @@ export interface Verb<P = unknown> {
   /** Facts committed with the intent (no secrets), before anything leaves. */
   intent?(ctx: VerbContext, params: P): Facts;
   do(ctx: VerbContext, params: P): Promise<Done>;
-  /** Asked after `unknown` or after a crash between intent and outcome. Required for `once`. Must not change anything except what this attempt itself made. */
+  /** Asked after `unknown` or after a crash between intent and outcome, of the direction `do`. Required for `once`. It only looks. */
   reconcile?(ctx: VerbContext, params: P): Promise<Reconciled>;
   verify?(ctx: VerbContext, params: P, done: Done): Promise<Verified>;
   /** Reverses the step; twice is once. */
@@ -178,6 +187,14 @@ export interface WorldCredential {
   readonly marker: { readonly run: string; readonly attempt: number; readonly nonce: string } | null;
 }
 
+/** The last use of a credential from one address, as the directory's log has it. */
+export interface CredentialUse {
+  readonly credential: string;
+  readonly address: string | null;
+  /** Domain time, ms. */
+  readonly at: number;
+}
+
 /** A picture of everything a plan depends on, read from the outside without changing it. */
 export interface World {
   readonly readAt: number;
@@ -206,6 +223,8 @@ export interface World {
     /** Is it what the record holds? null when that cannot be read. */
     readonly matchesRecord: boolean | null;
   }[];
+  /** Who used which live credential when last; null: the log is not to be had. Only where it was asked for. */
+  readonly uses?: readonly CredentialUse[] | null;
   /** Directory owners by id: shown to approvers; eligibility never comes from them. */
   readonly directoryOwners: readonly string[];
   readonly limits: { readonly credentialsMax: number | null; readonly lifetimeSecondsMax: number | null };
@@ -215,6 +234,8 @@ export interface World {
 export interface WorldReader {
   readonly procedure: string;
   read(ctx: ReadContext, row: InventoryRow, oldCredentialTag: (id: string) => boolean): Promise<World>;
+  /** The last uses of each credential; null where no log can be had. Read for emergencies only: it is slow. */
+  uses?(ctx: ReadContext, row: InventoryRow): Promise<readonly CredentialUse[] | null>;
   /** Whether the value that the record held in this version signs in; null when it cannot be shown. Asked before a roll back, never after a cut-over is final. */
   versionSignsIn(ctx: ReadContext, row: InventoryRow, version: string): Promise<boolean | null>;
 }

@@ -36,6 +36,15 @@ const stepError = either(
   (value) => typeof value === "object" && value !== null && "status" in value,
 );
 
+/** What a person signed, by digest, at which level and in which role. */
+const signedWord = {
+  evidenceDigest: digest,
+  level: oneOf("session", "idp", "passkey"),
+  person: personId,
+  role,
+  statementDigest: digest,
+};
+
 /** `data` of every entry type. An entry whose type is not here is refused. */
 export const ENTRY_DATA = {
   "log.genesis": object({
@@ -85,7 +94,7 @@ export const ENTRY_DATA = {
   "approval.voided": object({ reasons: list(reason, 1, 64) }),
   "run.authorised": object({
     checkpoint,
-    kind: oneOf("quorum"),
+    kind: oneOf("quorum", "break-glass"),
     planDigest: digest,
     statements: distinct(list(digest, 1, 64)),
   }),
@@ -131,6 +140,12 @@ export const ENTRY_DATA = {
     outcome,
     status: nullable(integer(0, 999)),
   }),
+  // Break-glass: one person alone, a second one who confirms, and a review, which may come after the run has closed.
+  "breakglass.granted": object(signedWord),
+  "breakglass.confirmed": object(signedWord),
+  "breakglass.reviewed": object({ ...signedWord, of: runId, result: oneOf("accepted", "objected") }),
+  "freeze.set": object({ person: personId, scope: query }),
+  "freeze.lifted": object({ person: personId, scope: query }),
   "attachment.erased": object({ attachment: digest, by: actorId, reasonDigest: nullable(digest) }),
   "run.closed": object({ entries: integer(1), state }),
 } as const;
@@ -164,6 +179,11 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "sweep.intent": "log",
   "sweep.outcome": "log",
   "notice.sent": "either",
+  "breakglass.granted": "run",
+  "breakglass.confirmed": "run",
+  "breakglass.reviewed": "log",
+  "freeze.set": "log",
+  "freeze.lifted": "log",
   "attachment.erased": "log",
   "run.closed": "run",
 };

@@ -20,7 +20,7 @@ export * from "./keys.ts";
 export * from "./limits.ts";
 export * from "./merkle.ts";
 export * from "./note.ts";
-export { type PlanFacts, type PlanStepFacts, parsePlan, REMOVED_ID_KEY } from "./plan.ts";
+export { EMERGENCY_PROCEDURES, type PlanFacts, type PlanStepFacts, parsePlan, REMOVED_ID_KEY } from "./plan.ts";
 export * from "./statement.ts";
 export * from "./states.ts";
 export * from "./trust.ts";

@@ -17,6 +17,7 @@ import {
   type Shaped,
   text,
 } from "./shape.ts";
+import { RUN_STATES } from "./states.ts";
 
 const name = text(/^[^\u0000-\u001f\u007f]+$/u, "a name", 200);
 const procedure = object({ digest, major: integer(1, 9_999), name: text(/^[a-z][a-z0-9-]*$/, "a procedure name", 80) });
@@ -41,7 +42,13 @@ const params: Shape<Record<string, unknown>> = (value, path) => {
   return value;
 };
 
-const step = part({ id: stepId, params, phase: oneOf("execute", "overlap", "retire"), undoable: boolean, verb });
+const step = part({
+  id: stepId,
+  params,
+  phase: oneOf("execute", "overlap", "retire", "restore"),
+  undoable: boolean,
+  verb,
+});
 
 const requirement = object({ count: integer(1, 100), people: distinct(list(personId, 0, 1_000)), role });
 
@@ -74,8 +81,38 @@ const plan = part({
   v: integer(1, 1),
 });
 
+/** Procedures for a compromised credential: the only ones that retire without overlap and gate (I5). */
+export const EMERGENCY_PROCEDURES: readonly string[] = ["emergency-revoke"];
+
+/** What differs in an emergency: what is removed, who may be left behind, by when, and which run is taken over. */
+const emergency = object({
+  containWithinSeconds: integer(1),
+  leaveBehind: distinct(list(stepId, 0, LIMITS.planStepsMax)),
+  restoreWithinSeconds: integer(1),
+  revoke: distinct(list(name, 1, 100)),
+  supersedes: nullable(object({ run: runId, state: oneOf(...RUN_STATES) })),
+});
+
+const allowed = list(object({ people: distinct(list(personId, 0, 1_000)), role }), 1, 32);
+
+/** Who may start this plan alone, who confirms and reviews that, and by when. */
+const breakGlass = object({
+  confirm: allowed,
+  confirmWithinSeconds: integer(1),
+  expiresAfterSeconds: integer(1),
+  grant: allowed,
+  minLevel: oneOf("session", "idp", "passkey"),
+  reviewWithinSeconds: integer(1),
+  unconfirmed: oneOf("hold", "roll-back"),
+});
+
 /** What a verifier reads of a plan. */
-export type PlanFacts = Shaped<typeof plan>;
+export type PlanFacts = Shaped<typeof plan> & {
+  /** Null in every plan but that of an emergency. */
+  readonly emergency: Shaped<typeof emergency> | null;
+  /** Null where policy allows no break-glass. */
+  readonly breakGlass: Shaped<typeof breakGlass> | null;
+};
 /** One step as the plan orders it. */
 export type PlanStepFacts = PlanFacts["steps"][number];
 
@@ -84,7 +121,14 @@ export const REMOVED_ID_KEY = { "entra-application": "keyId", "postgres-database
 
 /** Parses the parts of a plan a verifier needs, strictly; the bytes must be canonical and the step ids distinct. */
 export function parsePlan(bytes: Uint8Array): PlanFacts {
-  const parsed = plan(parseCanonical(bytes, LIMITS.planBytesMax), "plan");
+  const value = parseCanonical(bytes, LIMITS.planBytesMax);
+  const optional = <T>(key: string, shape: Shape<T>): T | null =>
+    isRecord(value) && Object.hasOwn(value, key) ? shape(value[key], `plan.${key}`) : null;
+  const parsed = {
+    ...plan(value, "plan"),
+    emergency: optional("emergency", emergency),
+    breakGlass: optional("breakGlass", breakGlass),
+  };
   const ids = new Set(parsed.steps.map((s) => s.id));
   assertThat(ids.size === parsed.steps.length, "bad-shape", "expected every step id of the plan once");
   // What ends a credential may stand in phase retire only: everywhere else neither overlap nor gate protects it.
@@ -97,5 +141,33 @@ export function parsePlan(bytes: Uint8Array): PlanFacts {
   );
   const roles = new Set(parsed.approvals.require.map((r) => r.role));
   assertThat(roles.size === parsed.approvals.require.length, "bad-shape", "expected every required role once");
+  checkEmergency(parsed);
   return parsed;
+}
+
+/** An emergency says so by its procedure, and nothing else may do what only an emergency may. */
+function checkEmergency({ emergency: urgent, procedure: of, timing, steps, old, target: at }: PlanFacts): void {
+  const is = EMERGENCY_PROCEDURES.includes(of.name);
+  assertThat(
+    is === (urgent !== null),
+    "bad-shape",
+    `expected plan.emergency in a plan of ${EMERGENCY_PROCEDURES.join(" or ")} and in no other`,
+  );
+  if (urgent === null) {
+    assertThat(timing.overlapSeconds > 0, "bad-shape", "expected an overlap in a plan that is no emergency");
+    const late = steps.find((s) => s.phase === "restore");
+    assertThat(late === undefined, "bad-shape", `expected no step of phase restore, got ${late?.id}`);
+    return;
+  }
+  const left = urgent.leaveBehind.map((stepOf) => steps.find((s) => s.id === stepOf));
+  const fine = left.every((s) => s !== undefined && s.phase === "execute" && s.id.startsWith("update:"));
+  assertThat(fine, "bad-shape", "expected only updates of consumers among the steps that may be left behind");
+  assertThat(urgent.revoke[0] === old.id, "bad-shape", "expected the old credential first among those revoked");
+  const key = REMOVED_ID_KEY[at.kind];
+  const removed = steps.filter((s) => s.phase === "retire" && s.params[key] !== undefined).map((s) => s.params[key]);
+  assertThat(
+    removed.length === urgent.revoke.length && urgent.revoke.every((id) => removed.includes(id)),
+    "bad-shape",
+    "expected one retire step for each credential that is revoked",
+  );
 }

@@ -19,7 +19,8 @@ const approvalStatement = object({
   _type: oneOf(APPROVAL_TYPE),
   approver: object({ iss: id, sub: id }),
   checkpoint,
-  decision: oneOf("approve", "reject"),
+  // `confirm`, `accept` and `object` are words on a break-glass use: of the second person, and of the reviewer.
+  decision: oneOf("approve", "reject", "break-glass", "confirm", "accept", "object"),
   expiresAt: time,
   issuedAt: time,
   nonce: text(/^[A-Za-z0-9_-]{22,86}$/, "16 to 64 bytes in base64url", 86),

@@ -38,7 +38,8 @@ export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
   overlapping: ["retiring", "rolling_back", "held", "superseded"],
   // Back to overlapping: the gate shut again before the old credential was removed.
   retiring: ["completed", "overlapping", "held"],
-  held: ["executing", "overlapping", "retiring", "rolling_back"],
+  // Held by an emergency run that is about to take it over, among others.
+  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded"],
   rolling_back: ["rolled_back", "held"],
   blocked: [],
   completed: [],

@@ -13,6 +13,8 @@ const CALL = {
   verb: "entra.add-password@1",
 };
 
+const signed = { evidenceDigest: D, level: "session", person: P, role: "security", statementDigest: D };
+
 /** One good `data` per type. */
 const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown> } = {
   "log.genesis": {
@@ -100,11 +102,17 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
   },
   "sweep.outcome": { credential: "k1", of: "run_01m83ccy40hawjha22zrrxsv9z", outcome: "done", step: "create" },
   "notice.sent": { attempt: 1, channel: "mail", kind: "run.held", outcome: "unknown", status: null },
+  "breakglass.granted": signed,
+  "breakglass.confirmed": signed,
+  "breakglass.reviewed": { ...signed, of: RUN, result: "accepted" },
+  "freeze.set": { person: P, scope: "all" },
+  "freeze.lifted": { person: P, scope: "tenant:contoso" },
   "attachment.erased": { attachment: D, by: P, reasonDigest: D },
   "run.closed": { entries: 9, state: "completed" },
 };
 
-const ofRun = (type: string) => /^(run|plan|approval|step|gate|recovery)\./.test(type);
+const ofRun = (type: string) =>
+  /^(run|plan|approval|step|gate|recovery|breakglass)\./.test(type) && type !== "breakglass.reviewed";
 
 function draft(type: string, data: unknown): EntryDraft {
   const place = ofRun(type)

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BuiltConnectors, createConnectors } from "@countersign/connectors";
+import { type BuiltConnectors, createConnectors, openOutside } from "@countersign/connectors";
 import { type Connection, CountersignError, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
@@ -88,7 +88,7 @@ export async function startProduct(options: StartOptions): Promise<Running> {
     const runs = (role: Role) => options.role === role || options.role === "all";
     if (runs("executor")) await startExecutor(parts);
     if (runs("scanner")) await startScanner(parts);
-    if (runs("notifier")) startNotifier(parts);
+    if (runs("notifier")) await startNotifier(parts);
     const url = runs("api") ? await startApi(parts) : null;
     await recordService(parts);
     log("started", {
@@ -220,21 +220,27 @@ async function startScanner(parts: Parts): Promise<void> {
   stops.push(() => scanner.stop());
 }
 
-function startNotifier(parts: Parts): void {
+async function startNotifier(parts: Parts): Promise<void> {
   const { installation, clock, log, stops } = parts;
-  const { notify, api } = installation.config;
+  const { config, ca, secret, state } = installation;
+  const { callDeadlineMs } = config.liveness;
+  const outside = openOutside({ ...config.network, ca, callDeadlineMs, version: build });
+  stops.push(() => outside.close());
   const notifier = createNotifier({
-    store: storeOf(parts, "cs_notifier", 3),
+    store: storeOf(parts, "cs_notifier", 6),
     clock,
-    sinks: notify.map((sink, index) => ({
-      name: `webhook-${index}`,
-      url: sink.url,
-      secret: installation.secret(sink.secret),
-    })),
-    pageUrl: api.url,
+    outside,
+    secret,
+    callDeadlineMs,
+    notify: config.notify,
+    tickets: config.tickets,
+    notices: config.notices,
+    peopleOf: (role) =>
+      readTrust(state).people.flatMap(({ person, roles: held }) => (held.includes(role) ? [person] : [])),
+    pageUrl: config.api.url,
     log,
   });
-  notifier.start();
+  await notifier.start();
   stops.push(() => notifier.stop());
 }
 

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { seedSites } from "./appservice/seed.ts";
 import { createArmSurface } from "./appservice/surface.ts";
 import { createPrivateAuthority } from "./certificate/authority.ts";
+import { createChatSurface, roomPath } from "./chat/surface.ts";
 import { ClockClients } from "./clock/clients.ts";
 import { ClockDriver } from "./clock/driver.ts";
 import { SimClock } from "./clock/sim-clock.ts";
@@ -25,6 +26,8 @@ import { createTenant } from "./tenant/create.ts";
 import { parseScenario, type ScenarioInput } from "./tenant/scenario.ts";
 import { seedScenario } from "./tenant/seed.ts";
 import { type RestoredState, readState, type SavedState, StateFile } from "./tenant/state-file.ts";
+import { createJiraSurface } from "./tickets/jira.ts";
+import { createServiceNowSurface } from "./tickets/servicenow.ts";
 import { parseTime } from "./time.ts";
 import { createVaultSurface } from "./vault/surface.ts";
 import { act } from "./workloads/act.ts";
@@ -187,7 +190,17 @@ function createWorld(
     holds: new Holds(events),
     rules: new Rules(),
     keys: new TokenKeys(saved?.keyPem ?? null),
-    addresses: { authority: "", graph: "", management: "", vaults: {}, postgres: {}, devops: {}, arm: "" },
+    addresses: {
+      authority: "",
+      graph: "",
+      management: "",
+      vaults: {},
+      postgres: {},
+      devops: {},
+      arm: "",
+      chat: {},
+      desks: {},
+    },
     random(stream) {
       // A restart must not draw the same ids again.
       const known = streams.get(stream) ?? createRandom(seed, starts === 1 ? stream : `${stream}#${starts}`);
@@ -245,6 +258,19 @@ class Host {
       const { port } = await this.#open(createDevopsSurface(this.#world, organization), organization.port);
       organization.port = port;
       addresses.devops[organization.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    for (const room of tenant.chat) {
+      if (addresses.chat[room.name] !== undefined) continue;
+      const { port } = await this.#open(createChatSurface(this.#world, room), room.port);
+      room.port = port;
+      addresses.chat[room.name] = `${this.#scheme}://localhost:${port}${roomPath(room)}`;
+    }
+    for (const desk of tenant.desks) {
+      if (addresses.desks[desk.name] !== undefined) continue;
+      const create = desk.kind === "jira" ? createJiraSurface : createServiceNowSurface;
+      const { port } = await this.#open(create(this.#world, desk), desk.port);
+      desk.port = port;
+      addresses.desks[desk.name] = `${this.#scheme}://localhost:${port}`;
     }
     if (addresses.arm === "" && tenant.sites.length > 0) {
       const { port } = await this.#open(createArmSurface(this.#world), tenant.armPort);

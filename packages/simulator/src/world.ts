@@ -19,6 +19,10 @@ export interface Addresses {
   devops: Record<string, string>;
   /** Azure Resource Manager. */
   arm: string;
+  /** Address of each room's incoming webhook; it is a secret, as with the vendors. */
+  chat: Record<string, string>;
+  /** Ticket systems by name. */
+  desks: Record<string, string>;
 }
 
 /** Everything the faces of the tenant share. */

@@ -109,15 +109,38 @@ async function doctor(options: Common): Promise<number> {
     await database.release();
     return said.join(", ");
   });
+  await look("channels", () => channelsOf(installation));
   if (options.json === true) printJson({ ok: rows.every((row) => row.ok), checks: rows });
   else for (const row of rows) say(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
   return rows.every((row) => row.ok) ? exit.ok : exit.failed;
 }
 
+/** How the channels fare; a dead one is a failure, since people rely on being told. */
+async function channelsOf(installation: ReturnType<typeof loadInstallation>): Promise<string> {
+  const database = await openDatabase(installation);
+  const store = openStore({ role: "cs_api", connection: database.connections.cs_api, connectionsMax: 1 });
+  try {
+    const channels = await store.channels();
+    const dead = channels.filter(({ reportedAt }) => reportedAt !== null);
+    if (dead.length > 0)
+      throw new Error(
+        `nothing arrives over ${dead.map(({ name, lastCode }) => `${name} (${lastCode ?? ""})`).join(", ")}`,
+      );
+    const count = installation.config.notify.length + installation.config.tickets.length;
+    return count === 0
+      ? "none configured; to consider: nobody is told of anything"
+      : `${count} configured, none known to be dead`;
+  } finally {
+    await store.close();
+    await database.release();
+  }
+}
+
 function readSecrets({ config, secret }: ReturnType<typeof loadInstallation>): number {
   const references = [
     ...config.tenants.flatMap((tenant) => [tenant.reader.secret, tenant.writer.secret]),
-    ...config.notify.map((sink) => sink.secret),
+    ...config.notify.map((channel) => (channel.kind === "webhook" ? channel.secret : channel.url)),
+    ...config.tickets.map((system) => (system.kind === "jira" ? system.token : system.password)),
     ...config.signIn.local.map((person) => person.password),
   ];
   for (const reference of references) secret(reference);

@@ -109,37 +109,31 @@ function endOf(ctx: VerbContext, params: Params): string {
 }
 
 /**
- * The outcome of an attempt is not known. Its value is lost either way, so whatever it made is taken away again:
+ * The outcome of an attempt is not known. Its value is lost either way, so whatever it made is to be taken away again:
  * found by a marker whose nonce a journaled intent of this step holds. Not found is no proof of absence (reads lag, for
  * minutes at times): another attempt may go on with a new nonce, and the late twin is removed when it is seen.
  */
 async function reconcile(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Reconciled> {
   const tenant = tenants(params.tenant);
-  if (ctx.direction !== "do") return reconcileRemoval(ctx, params, tenants);
-  const nonces = new Set(ctx.past.filter((past) => past.outcome !== "done").map((past) => past.nonce));
-  nonces.add(ctx.nonce);
+  const attempts = new Map([[ctx.nonce, ctx.attempt]]);
+  for (const past of ctx.past)
+    if (past.direction === "do" && past.outcome !== "done") attempts.set(past.nonce, past.attempt);
   const intentAt = currentIntent(ctx)?.intentAt;
   const { settleMs, apartMs } = tenant.waits;
   const early = intentAt === undefined ? settleMs : intentAt + settleMs - ctx.clock.now();
   if (early > 0) await ctx.clock.sleep(early, ctx.signal);
-  const removed: string[] = [];
+  const left = new Map<string, number>();
   for (let look = 0; look < 2; look += 1) {
     if (look > 0) await ctx.clock.sleep(apartMs, ctx.signal);
     const application = await readApplication(ctx, tenant, params, "writer");
     for (const { keyId, marker } of markedBy(application, ctx.run)) {
-      if (!nonces.has(marker.nonce) || removed.includes(keyId)) continue;
-      await removeCredential(ctx, tenant, params, keyId);
-      removed.push(keyId);
+      const attempt = attempts.get(marker.nonce);
+      if (attempt !== undefined) left.set(keyId, attempt);
     }
   }
-  return { kind: "not-done", facts: removed.length > 0 ? { removed } : { absent: "not-proven", looks: 2 } };
-}
-
-async function reconcileRemoval(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Reconciled> {
-  const made = ctx.past.findLast((past) => typeof past.objectIds.keyId === "string" && past.direction === "do");
-  const keyId = made?.objectIds.keyId;
-  if (typeof keyId !== "string") return { kind: "not-done", facts: { keyId: null } };
-  return { kind: "done", done: await removeMade(ctx, params, tenants, { keyId }) };
+  const found = [...left].map(([keyId, attempt]) => ({ attempt, objectIds: { keyId } }));
+  const own = found.some(({ attempt }) => attempt === ctx.attempt);
+  return { kind: "not-done", facts: own ? { looks: 2 } : { absent: "not-proven", looks: 2 }, left: found };
 }
 
 /** Removes what this step made, by its exact keyId; already absent is done. */
@@ -163,7 +157,10 @@ async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, ob
  */
 async function assertOurs(ctx: VerbContext, params: Params, tenant: Tenant, keyId: string): Promise<void> {
   const credential = credentialOf(await readApplication(ctx, tenant, params, "writer"), keyId);
-  if (credential === undefined || parseMarker(credential.displayName)?.run === ctx.run) return;
+  if (credential === undefined) return;
+  const marker = parseMarker(credential.displayName);
+  // A discard is of one attempt: the secret of another one of this run may be in use.
+  if (marker?.run === ctx.run && (ctx.direction !== "discard" || marker.nonce === ctx.nonce)) return;
   throw new CountersignError(
     "IDENTITY_MISMATCH",
     "expected a secret that carries this run's marker, got another one; it was not removed",

@@ -1,5 +1,6 @@
 import { CountersignError, type GateReading, type Verb, type VerbContext } from "@countersign/core";
 import { z } from "zod";
+import { parseMarker } from "../kit/markers.ts";
 import { recordReference, stepId } from "../kit/schema.ts";
 import type { Records, SignInLog } from "../kit/seams.ts";
 import { isoOf, msOf } from "../kit/time.ts";
@@ -54,12 +55,8 @@ export function removePassword(needs: Needs, connector: Verb["connector"]): Verb
 
     async do(ctx, params) {
       const tenant = tenants(params.tenant);
-      assertOther(
-        await readApplication(ctx, tenant, params, "writer"),
-        needId(need(ctx, params.created), "keyId"),
-        params.keyId,
-        ctx.clock.now(),
-      );
+      const newKeyId = needId(need(ctx, params.created), "keyId");
+      assertOther(await readApplication(ctx, tenant, params, "writer"), ctx.run, newKeyId, params, ctx.clock.now());
       const gone = await removeCredential(ctx, tenant, params, params.keyId);
       return {
         objectIds: { keyId: params.keyId },
@@ -88,14 +85,15 @@ export function removePassword(needs: Needs, connector: Verb["connector"]): Verb
 }
 
 /** The old secret may go only while another one, the new one, is live beside it. */
-function assertOther(application: Application, newKeyId: string, oldKeyId: string, now: number): void {
-  if (sameId(newKeyId, oldKeyId))
+function assertOther(application: Application, run: string, newKeyId: string, params: Params, now: number): void {
+  if (sameId(newKeyId, params.keyId))
     throw new CountersignError("PLAN_DRIFTED", "expected to remove the old secret, got the id of the new one");
   const fresh = credentialOf(application, newKeyId);
-  if (fresh === undefined || !isLive(fresh, now)) {
+  // What the journal calls new must have been made by this run: whoever owns the database can write the journal.
+  if (fresh === undefined || !isLive(fresh, now) || parseMarker(fresh.displayName)?.run !== run) {
     throw new CountersignError(
       "PLAN_DRIFTED",
-      "expected the new secret to be live before the old one is removed, got none",
+      "expected this run's new secret to be live before the old one is removed, got none",
       { keyId: newKeyId },
     );
   }

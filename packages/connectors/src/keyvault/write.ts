@@ -185,7 +185,8 @@ export async function undoWrite(ctx: VerbContext, to: Write, done: Done): Promis
   if (latest !== null && latest.version === to.previous) return doneWith(ctx, latest.version, null, []);
   if (latest !== null && latest.tags["cs-run"] === ctx.run && latest.tags["cs-undo-of"] === ours)
     return doneWith(ctx, latest.version, null, []);
-  if (typeof ours !== "string" || latest === null || latest.version !== ours) {
+  // The journal says which version is ours, and whoever owns the database can write the journal: the vault's tag decides.
+  if (typeof ours !== "string" || latest === null || latest.version !== ours || latest.tags["cs-run"] !== ctx.run) {
     throw new CountersignError("UNDO_IMPOSSIBLE", "expected our version to be the newest, got one by another writer", {
       found: latest?.version ?? null,
     });

@@ -114,8 +114,13 @@ export function conformance<P>(open: () => Promise<Stage<P>>, lacks: Lacks = {})
       );
       clean(stage, error.message, error.facts, String(error.stack));
       const past = [attemptOf(stage, ctx, null)];
+      const [effects, seen] = [await stage.effects(), await stage.seen()];
       const found = await stage.verb.reconcile?.(stage.context(1, "do", past), stage.params);
       assert.ok(found !== undefined && found.kind !== "unknown", "expected a verdict");
+      assert.equal(await stage.effects(), effects, "expected a look to have no effect");
+      assert.equal(await stage.seen(), seen, "expected a look to change nothing");
+      for (const left of found.kind === "not-done" ? (found.left ?? []) : [])
+        await stage.verb.discard?.(stage.context(left.attempt, "discard", past), stage.params, left.objectIds);
       if (found.kind === "done") assert.notEqual(await stage.seen(), before, "expected the effect to be there");
       else assert.equal(await stage.seen(), before, "expected nothing to be left of it");
       return undefined;

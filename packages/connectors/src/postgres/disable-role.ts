@@ -1,5 +1,6 @@
 import { CountersignError, type GateReading, type Verb, type VerbContext } from "@countersign/core";
 import { z } from "zod";
+import { parseMarker } from "../kit/markers.ts";
 import { credentialsIn } from "../kit/role-credentials.ts";
 import { recordReference, stepId } from "../kit/schema.ts";
 import type { Records } from "../kit/seams.ts";
@@ -49,8 +50,13 @@ export function disableRole(servers: Servers, records: Records, connector: Verb[
       if (fresh === params.role)
         throw new CountersignError("PLAN_DRIFTED", "expected to disable the old role, got the new one");
       const ended = await withSession(ctx, server, await rotator(server), async (client) => {
-        if (!(await readRole(client, fresh)).canLogin)
-          throw new CountersignError("PLAN_DRIFTED", `expected the new role ${fresh} to have LOGIN, got none`);
+        // What the journal calls new must have been made by this run: whoever owns the database can write the journal.
+        const next = await readRole(client, fresh);
+        if (!next.canLogin || parseMarker(next.marker)?.run !== ctx.run)
+          throw new CountersignError(
+            "PLAN_DRIFTED",
+            `expected the new role ${fresh} to have LOGIN and this run's marker, got another state`,
+          );
         const role = await readRole(client, params.role);
         if (role.canLogin) {
           await changeRole(ctx, client, identitySeen(ctx), async () => ({

@@ -4,14 +4,15 @@ import { queryClient, useNames, useSession, useStatus } from "../api/queries.ts"
 import { Button } from "../ui/button.tsx";
 import { Time } from "../ui/time.tsx";
 
-/** What stops the installation as a whole: a freeze, or read-only mode. */
+/** What stops the installation as a whole: a freeze, read-only mode, people who cannot be told. */
 export function FreezeBar() {
   const status = useStatus().data;
   const person = useSession().data?.person;
   const nameOf = useNames();
   const lift = useMutation({ mutationFn: () => api.liftFreeze({}), onSettled: () => queryClient.invalidateQueries() });
   if (status === undefined) return null;
-  const { freeze, readiness } = status;
+  const { freeze, readiness, notices } = status;
+  const dead = notices.channels.filter(({ state }) => state === "dead");
   return (
     <>
       {freeze !== null && (
@@ -38,6 +39,18 @@ export function FreezeBar() {
           <strong>Read-only.</strong> {readiness.reasons.map((reason) => reason.sentence).join(" ")}
         </div>
       )}
+      {dead.map(({ name, failingSince, lastCode }) => (
+        <div key={name} role="status" className="border-b border-warn-line bg-warn-bg px-6 py-2 text-warn-fg">
+          <strong>Nothing arrives over the channel {name}</strong>
+          {failingSince !== null && (
+            <>
+              {" "}
+              since <Time at={failingSince} />
+            </>
+          )}
+          : {lastCode}. The other channels were told; what waits is tried again.
+        </div>
+      ))}
     </>
   );
 }

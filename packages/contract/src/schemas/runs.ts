@@ -13,6 +13,7 @@ import {
   Time,
   Trigger,
 } from "./common.ts";
+import { Delivery } from "./notices.ts";
 import { RoleName } from "./session.ts";
 
 /** Who asked: a person, or one of our own services (`system:scanner`). */
@@ -156,14 +157,6 @@ export const Wait = z.object({
   until: Time,
 });
 
-export const Notice = z.object({
-  at: Time,
-  kind: z.string(),
-  channel: z.string(),
-  outcome: z.string(),
-  attempt: z.int(),
-});
-
 export const RunDetail = z
   .object({
     run: RunSummary,
@@ -187,7 +180,7 @@ export const RunDetail = z
     gate: Gate.nullable(),
     story: z.array(StoryLine),
     waits: z.array(Wait),
-    notices: z.array(Notice),
+    notices: z.array(Delivery),
     actions: z.object({ withdraw: Permission, rollBack: Permission, holdDecision: Permission }),
     entries: z.int().nonnegative(),
   })

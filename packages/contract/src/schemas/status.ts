@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Digest, PersonId, Time } from "./common.ts";
+import { ChannelView } from "./notices.ts";
 import { Installation } from "./session.ts";
 
 export const Checkpoint = z.object({
@@ -27,7 +28,11 @@ export const Status = z
       reasons: z.array(z.object({ code: z.string(), sentence: z.string() })),
     }),
     freeze: Freeze.nullable(),
-    notices: z.object({ undelivered: z.int().nonnegative() }),
+    notices: z.object({
+      undelivered: z.int().nonnegative(),
+      /** Empty: nobody is told of anything, it only stands in the log. */
+      channels: z.array(ChannelView),
+    }),
     log: z.object({ size: z.int().nonnegative(), checkpoint: Checkpoint.nullable() }),
     policyDigest: Digest.nullable(),
     inventoryDigest: Digest.nullable(),

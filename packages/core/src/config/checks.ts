@@ -8,6 +8,29 @@ export function checkConfig(config: Config, complain: Complain): void {
   checkNames(config, complain);
   checkProfile(config, complain);
   checkLiveness(config, complain);
+  checkChannels(config, complain);
+}
+
+function checkChannels(config: Config, complain: Complain): void {
+  const channels = [...config.notify, ...config.tickets];
+  const place = (index: number) =>
+    index < config.notify.length ? ["notify", index] : ["tickets", index - config.notify.length];
+  unique(
+    channels.map((channel) => channel.name),
+    (index) => complain([...place(index), "name"], "expected a unique name, got one that is used above"),
+  );
+  config.notify.forEach((channel, index) => {
+    // The entries in evidence name channels; `log` says that nobody was told.
+    if (channel.name === "log")
+      complain(["notify", index, "name"], "expected another name than log, which says that no channel was there");
+  });
+  const tenants = new Set(config.tenants.map((tenant) => tenant.name));
+  channels.forEach((channel, index) => {
+    channel.tenants?.forEach((tenant, at) => {
+      if (!tenants.has(tenant))
+        complain([...place(index), "tenants", at], `expected a tenant of this file, got ${JSON.stringify(tenant)}`);
+    });
+  });
 }
 
 function checkNames(config: Config, complain: Complain): void {
@@ -92,7 +115,10 @@ function urls(config: Config): { path: readonly PropertyKey[]; url: string }[] {
         list.push({ path: ["connections", index, key], url: value });
     }
   });
-  config.notify.forEach((channel, index) => list.push({ path: ["notify", index, "url"], url: channel.url }));
+  config.notify.forEach((channel, index) => {
+    if (channel.kind === "webhook") list.push({ path: ["notify", index, "url"], url: channel.url });
+  });
+  config.tickets.forEach((channel, index) => list.push({ path: ["tickets", index, "url"], url: channel.url }));
   return list;
 }
 

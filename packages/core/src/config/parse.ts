@@ -4,6 +4,7 @@ import { readYaml } from "../documents/yaml.ts";
 import { isPattern } from "../inventory/scope.ts";
 import { checkConfig } from "./checks.ts";
 import type { Config, Connection } from "./config.ts";
+import { named } from "./notify.ts";
 import { ConfigForm } from "./schema.ts";
 
 /** Schema of a whole connection entry (without `kind`) by kind; each connector brings its own. */
@@ -46,7 +47,14 @@ export function parseConfig(input: Uint8Array | string, kinds: ConnectionKinds):
     };
   });
   const { clock, signIn, ...rest } = form;
-  const config: Config = { ...rest, clock: clock ?? null, signIn: { local: signIn?.local ?? [] }, connections };
+  const config: Config = {
+    ...rest,
+    clock: clock ?? null,
+    signIn: { local: signIn?.local ?? [] },
+    connections,
+    notify: named(form.notify),
+    tickets: named(form.tickets),
+  };
   checkConfig(config, complain);
   document.refuse(problems);
   return config;

@@ -1,7 +1,7 @@
 import type { InventoryRow } from "../inventory/row.ts";
 import type { World } from "../ports.ts";
-import { procedureNamed } from "../procedure/index.ts";
-import { planConsumers, procedureDigest, type Settings } from "../procedure/procedure.ts";
+import { procedureNamed, procedureNameFor } from "../procedure/index.ts";
+import { planConsumers, procedureDigest, type Settings, type Urgent } from "../procedure/procedure.ts";
 import { type FrozenPlan, freezePlan, type Plan } from "./plan.ts";
 
 /** All a plan is made of. Nothing else goes in: no clock, no randomness, no advice. */
@@ -19,13 +19,18 @@ export interface PlanInput {
   readonly risks: Plan["risks"];
   readonly policyDigest: string;
   readonly inventoryDigest: string;
+  /** What an emergency is about; only with trigger `compromise`. */
+  readonly urgent?: Urgent;
 }
 
 /** From inventory, world and policy to the frozen plan. Same input, same bytes. */
 export function makePlan(input: PlanInput): FrozenPlan {
-  const procedure = procedureNamed(input.row.procedure);
+  const procedure = procedureNamed(procedureNameFor(input.row, input.trigger));
   const { settings, row, world } = input;
-  const output = procedure.plan({ row, world, settings });
+  const { urgent } = input;
+  const output = procedure.plan({ row, world, settings, ...(urgent === undefined ? {} : { urgent }) });
+  if ((output.emergency === undefined) !== (settings.emergency === undefined))
+    throw new TypeError("expected settings of an emergency for an emergency procedure and for no other");
   return freezePlan({
     v: 1,
     run: input.run,
@@ -69,5 +74,22 @@ export function makePlan(input: PlanInput): FrozenPlan {
     irreversible: [...output.irreversible],
     policyDigest: input.policyDigest,
     inventoryDigest: input.inventoryDigest,
+    ...(output.emergency === undefined || settings.emergency === undefined
+      ? {}
+      : {
+          emergency: {
+            ...settings.emergency,
+            ...output.emergency,
+            leaveBehind: [...output.emergency.leaveBehind],
+            revoke: [...output.emergency.revoke],
+            supersedes: supersededBy(urgent),
+          },
+        }),
+    ...(settings.breakGlass === undefined ? {} : { breakGlass: settings.breakGlass }),
   });
+}
+
+function supersededBy(urgent: Urgent | undefined): NonNullable<Plan["emergency"]>["supersedes"] {
+  const run = urgent?.supersedes ?? null;
+  return run === null ? null : { run: run.run, state: run.state };
 }

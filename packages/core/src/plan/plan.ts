@@ -8,6 +8,7 @@ import { z } from "zod";
 import { consumerKindNames } from "../consumer-kinds/index.ts";
 import { CountersignError } from "../errors.ts";
 import { verifyLevels } from "../ports.ts";
+import { runStates } from "../run/states.ts";
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const time = z.string().regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -38,7 +39,7 @@ export const PlanStep = z.strictObject({
   /** Unique within the plan, e.g. `create`, `store`, `update:batch`. */
   id: z.string().regex(/^[a-z][a-z0-9:._-]{0,99}$/),
   verb: z.string().regex(/^[a-z][a-z-]*\.[a-z][a-z-]*@[1-9][0-9]{0,3}$/),
-  phase: z.enum(["execute", "overlap", "retire"]),
+  phase: z.enum(["execute", "overlap", "retire", "restore"]),
   params: facts,
   /** The target's immutable identity, read back before each write (I11). */
   identity: facts,
@@ -77,6 +78,9 @@ export const Requirement = z.strictObject({
     .max(100)
     .refine((people) => each(people, String), "expected every person once"),
 });
+
+/** A role and who holds it. */
+const Allowed = Requirement.omit({ count: true });
 
 const EntraTarget = z.strictObject({
   kind: z.literal("entra-application"),
@@ -161,6 +165,33 @@ export const Plan = z.strictObject({
   irreversible: z.array(text).max(50),
   policyDigest: digest,
   inventoryDigest: digest,
+  /** Only in the plan of an emergency procedure: what else than an ordinary rotation it does. */
+  emergency: z
+    .strictObject({
+      containWithinSeconds: seconds.min(1),
+      restoreWithinSeconds: seconds.min(1),
+      /** Updates of consumers that do not hold up the cut; they are tried again after it. */
+      leaveBehind: z.array(z.string().max(100)).max(300),
+      /** Every credential that is removed, the compromised one first. */
+      revoke: z.array(name).min(1).max(100),
+      /** The open run of the same application that is taken over. */
+      supersedes: z
+        .strictObject({ run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/), state: z.enum(runStates) })
+        .nullable(),
+    })
+    .optional(),
+  /** Who may start this plan alone, and who confirms and reviews that. Absent where nobody may. */
+  breakGlass: z
+    .strictObject({
+      grant: z.array(Allowed).min(1).max(10),
+      confirm: z.array(Allowed).min(1).max(10),
+      minLevel: z.enum(["session", "idp", "passkey"]),
+      expiresAfterSeconds: seconds.min(1),
+      confirmWithinSeconds: seconds.min(1),
+      reviewWithinSeconds: seconds.min(1),
+      unconfirmed: z.enum(["hold", "roll-back"]),
+    })
+    .optional(),
 });
 export type Plan = z.infer<typeof Plan>;
 

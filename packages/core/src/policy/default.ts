@@ -26,6 +26,12 @@ environments:
       separation: [requester-cannot-approve, one-person-one-role]
     proof: { times: 3, spacing: PT0M, deadline: PT5M }
     rollback: { minRemaining: P2D }    # below this a failed run holds instead of going back by itself
+    emergency:                         # a compromised credential: removed without overlap
+      approvals: { expiresAfter: PT1H, require: [{ role: security, from: "role:security", count: 1 }] }
+      containWithin: PT1H              # from the report until the old credential is dead
+      restoreWithin: PT4H              # until every consumer was seen on the new one
+    breakGlass:                        # one person starts alone; another one confirms, and it is reviewed
+      { roles: [security], confirm: [app-owner, platform, security], expiresAfter: PT15M, confirmWithin: PT4H, reviewWithin: P1D, unconfirmed: hold }
     retire: { minGrade: weak, consumerLevel: value-matched, quiet: P1D }
     kinds:
       postgres-role-password:
@@ -49,6 +55,16 @@ environments:
       separation: [requester-cannot-approve, one-person-one-role]
     proof: { times: 5, spacing: PT1M, deadline: PT10M }
     rollback: { minRemaining: P2D }
+    emergency:
+      approvals:
+        expiresAfter: PT1H
+        require:
+          - { role: platform, from: "role:platform", count: 1 }
+          - { role: security, from: "role:security", count: 1 }
+      containWithin: PT1H
+      restoreWithin: PT4H
+    breakGlass:
+      { roles: [security], confirm: [app-owner, platform], expiresAfter: PT15M, confirmWithin: PT2H, reviewWithin: P1D, unconfirmed: hold }
     retire: { minGrade: strong, consumerLevel: value-matched, quiet: P3D }
     mode: supervised
 `;

@@ -23,6 +23,14 @@ export function parsePolicy(input: Uint8Array | string, durations: DurationOptio
       say(["proof", "deadline"], "expected room for all proofs (times x spacing), got less");
     if (prod && approvals.minLevel === "session")
       say(["approvals", "minLevel"], "expected idp | passkey for prod, got session");
+    const { emergency } = environment;
+    if (emergency !== undefined) {
+      const asked = emergency.approvals.require.filter((item) => item.when === undefined);
+      const people = asked.reduce((sum, item) => sum + item.count, 0);
+      const at = ["emergency", "approvals", "require"];
+      if (!asked.some((item) => item.role === "security")) say(at, "expected role security at least, got none");
+      if (prod && people < 2) say(at, "expected two people for prod, got one");
+    }
     const roles = approvals.require.filter((item) => item.when === undefined).map((item) => item.role);
     if (new Set(roles).size !== roles.length) say(["approvals", "require"], "expected each role once, got one twice");
     if (roles.length === 0) say(["approvals", "require"], "expected at least one requirement without `when`, got none");

@@ -34,6 +34,22 @@ export interface ResolvedPolicy {
   };
   readonly proof: { readonly times: number; readonly spacingSeconds: number; readonly deadlineSeconds: number };
   readonly rollbackMinRemainingSeconds: number;
+  /** What holds instead of `approvals` for a compromised credential, and by when it is to be contained and restored. */
+  readonly emergency: {
+    readonly expiresAfterSeconds: number;
+    readonly require: readonly ResolvedRequirement[];
+    readonly containWithinSeconds: number;
+    readonly restoreWithinSeconds: number;
+  };
+  /** Roles that may start alone, and what that asks for afterwards; null: nobody may. */
+  readonly breakGlass: {
+    readonly roles: readonly string[];
+    readonly confirm: readonly string[];
+    readonly expiresAfterSeconds: number;
+    readonly confirmWithinSeconds: number;
+    readonly reviewWithinSeconds: number;
+    readonly unconfirmed: "hold" | "roll-back";
+  } | null;
   readonly retire: { readonly minGrade: Grade; readonly consumerLevel: VerifyLevel; readonly quietSeconds: number };
   readonly mode: "supervised";
 }
@@ -68,7 +84,7 @@ export function resolvePolicy(policy: Policy, row: Governed): ResolvedPolicy | n
         approvalLevels,
         all.map((environment) => environment.approvals.minLevel),
       ),
-      require: requirements(all),
+      require: requirements(all.map((environment) => environment.approvals.require)),
       separation: separations.filter((rule) =>
         all.some((environment) => environment.approvals.separation.includes(rule)),
       ),
@@ -82,6 +98,15 @@ export function resolvePolicy(policy: Policy, row: Governed): ResolvedPolicy | n
       ),
     },
     rollbackMinRemainingSeconds: largest((environment) => environment.rollback.minRemaining),
+    emergency: {
+      expiresAfterSeconds: smallest(
+        ({ emergency, approvals }) => emergency?.approvals.expiresAfter ?? approvals.expiresAfter,
+      ),
+      require: requirements(all.map(({ emergency, approvals }) => emergency?.approvals.require ?? ordinary(approvals))),
+      containWithinSeconds: smallest(({ emergency }) => emergency?.containWithin ?? containSecondsDefault),
+      restoreWithinSeconds: smallest(({ emergency }) => emergency?.restoreWithin ?? restoreSecondsDefault),
+    },
+    breakGlass: breakGlassOf(all),
     retire: {
       minGrade: highest(
         grades,
@@ -107,10 +132,39 @@ function highest<T extends string>(scale: readonly T[], values: readonly T[]): T
   return scale[Math.max(...values.map((value) => scale.indexOf(value)))] as T;
 }
 
+/** Where policy says nothing of emergencies: what it asks for otherwise, and security at any rate. */
+function ordinary({ require }: PolicyEnvironment["approvals"]): PolicyEnvironment["approvals"]["require"] {
+  return [...require, { role: "security", from: "role:security", count: 1 }];
+}
+
+/** Where policy names no time: how soon a compromise is to be contained, and its consumers are to be well again. */
+const containSecondsDefault = 3_600;
+const restoreSecondsDefault = 4 * 3_600;
+
+type Terms = NonNullable<PolicyEnvironment["breakGlass"]>;
+
+/** Only where every matching environment lets somebody start alone, and then only whom each of them lets. */
+function breakGlassOf(all: readonly PolicyEnvironment[]): ResolvedPolicy["breakGlass"] {
+  const terms = all.map(({ breakGlass }) => breakGlass).filter((one) => one !== undefined);
+  const [first] = terms;
+  if (first === undefined || terms.length < all.length) return null;
+  const inAll = (of: (one: Terms) => readonly string[]) =>
+    of(first).filter((role) => terms.every((one) => of(one).includes(role)));
+  const smallest = (of: (one: Terms) => number) => Math.min(...terms.map(of));
+  return {
+    roles: inAll(({ roles }) => roles),
+    confirm: inAll(({ confirm }) => confirm),
+    expiresAfterSeconds: smallest(({ expiresAfter }) => expiresAfter),
+    confirmWithinSeconds: smallest(({ confirmWithin }) => confirmWithin),
+    reviewWithinSeconds: smallest(({ reviewWithin }) => reviewWithin),
+    unconfirmed: terms.some(({ unconfirmed }) => unconfirmed === "roll-back") ? "roll-back" : "hold",
+  };
+}
+
 /** One entry per role; the same role asked twice needs the larger number, of people who fit both. */
-function requirements(all: readonly PolicyEnvironment[]): ResolvedRequirement[] {
+function requirements(all: readonly PolicyEnvironment["approvals"]["require"][]): ResolvedRequirement[] {
   const byRole = new Map<string, ResolvedRequirement>();
-  for (const { role, from, count, when } of all.flatMap((environment) => environment.approvals.require)) {
+  for (const { role, from, count, when } of all.flat()) {
     const before = byRole.get(role);
     byRole.set(role, {
       role,

@@ -69,6 +69,25 @@ export function policyForm(durations: DurationOptions) {
     }),
     proof: z.strictObject({ times: z.int().min(1).max(20), spacing: duration(), deadline: duration(1) }),
     rollback: z.strictObject({ minRemaining: duration() }),
+    /** For a compromised credential; without it the ordinary approvals hold, and security on top of them. */
+    emergency: z
+      .strictObject({
+        approvals: z.strictObject({ expiresAfter: duration(1), require: z.array(RequirementField).min(1).max(10) }),
+        containWithin: duration(1),
+        restoreWithin: duration(1),
+      })
+      .optional(),
+    /** One person may start alone; without it nobody may. */
+    breakGlass: z
+      .strictObject({
+        roles: z.array(roleField).min(1).max(10),
+        confirm: z.array(roleField).min(1).max(10),
+        expiresAfter: duration(1),
+        confirmWithin: duration(1),
+        reviewWithin: duration(1),
+        unconfirmed: z.enum(["hold", "roll-back"]),
+      })
+      .optional(),
     retire,
     /** What differs for one kind of credential. */
     kinds: z

@@ -133,7 +133,7 @@ export const entraClientSecret: Procedure = {
  * The secret to be replaced: the one that the record holds. When that cannot be shown, the live one that expires first:
  * the plan says `unproven`, approvers read it, and a gate never opens for it by itself.
  */
-function replaced({ binding, credentials, readAt }: World): WorldCredential | undefined {
+export function replaced({ binding, credentials, readAt }: World): WorldCredential | undefined {
   const bound = credentials.find((credential) => credential.id === binding.id);
   if (bound !== undefined || binding.by !== "unproven") return bound;
   const end = (credential: WorldCredential) => credential.expiresAt ?? Number.POSITIVE_INFINITY;
@@ -143,6 +143,6 @@ function replaced({ binding, credentials, readAt }: World): WorldCredential | un
 }
 
 /** Seconds as days or hours for a sentence. */
-function days(seconds: number): string {
+export function days(seconds: number): string {
   return seconds % 86_400 === 0 ? `${seconds / 86_400} days` : `${Math.round(seconds / 3_600)} hours`;
 }

@@ -4,6 +4,7 @@ import { CountersignError } from "../errors.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
 import type { Plan, PlanConsumer, PlanStep } from "../plan/plan.ts";
 import type { Facts, Grade, VerifyLevel, World } from "../ports.ts";
+import type { RunState } from "../run/states.ts";
 
 /** What policy decided for this rotation, in seconds; every value has been checked against floors and ceilings. */
 export interface Settings {
@@ -17,6 +18,10 @@ export interface Settings {
   readonly quietSeconds: number;
   readonly retire: { readonly minGrade: Grade; readonly consumerLevel: VerifyLevel };
   readonly approvals: Plan["approvals"];
+  /** In an emergency: by when it is to be contained and restored. */
+  readonly emergency?: { readonly containWithinSeconds: number; readonly restoreWithinSeconds: number };
+  /** Who may start alone; absent where nobody may. */
+  readonly breakGlass?: NonNullable<Plan["breakGlass"]>;
 }
 
 /** Everything a procedure may look at. It is a pure function of this. */
@@ -24,6 +29,16 @@ export interface ProcedureInput {
   readonly row: InventoryRow;
   readonly world: World;
   readonly settings: Settings;
+  /** Only in an emergency. */
+  readonly urgent?: Urgent;
+}
+
+/** What an emergency is about. */
+export interface Urgent {
+  /** The credential that somebody named as compromised; null: the one that the record holds. */
+  readonly compromised: string | null;
+  /** The open run that is taken over, with every credential that it made. */
+  readonly supersedes: { readonly run: string; readonly state: RunState; readonly made: readonly string[] } | null;
 }
 
 /** What a procedure decides: the steps in order and what follows from them. */
@@ -33,6 +48,8 @@ export interface ProcedureOutput {
   readonly steps: readonly PlanStep[];
   readonly lockKeys: Plan["lockKeys"];
   readonly irreversible: readonly string[];
+  /** Only from an emergency procedure: what it may leave behind and what it revokes. */
+  readonly emergency?: Pick<NonNullable<Plan["emergency"]>, "leaveBehind" | "revoke">;
 }
 
 /**
@@ -90,8 +107,8 @@ export function updateLines(kinds: readonly Consumer["kind"][]): StepShape[] {
 }
 
 /** Every consumer is confirmed, whatever its kind. */
-export function confirmLine(kinds: readonly Consumer["kind"][]): StepShape {
-  return { id: "confirm", verb: "consumer.confirm@1", phase: "overlap", each: kinds, undo: lookOnly, undoable: false };
+export function confirmLine(kinds: readonly Consumer["kind"][], phase: "overlap" | "restore" = "overlap"): StepShape {
+  return { id: "confirm", verb: "consumer.confirm@1", phase, each: kinds, undo: lookOnly, undoable: false };
 }
 
 /** Why a step that only looks has no undo. */
@@ -131,7 +148,7 @@ export function consumerSteps(
     const kind = kindOf(consumer);
     const lines = shape.filter((line) => line.each?.includes(consumer.kind) === true);
     const update = lines.find((line) => line.phase === "execute");
-    const confirm = lines.find((line) => line.phase === "overlap");
+    const confirm = lines.find((line) => line.id === "confirm");
     const seen = worldOf(input.world, consumer);
     if (confirm === undefined || (update === undefined && kind.update !== null)) {
       throw blocked(`a kind of consumer that this procedure updates and confirms, got ${consumer.kind}`, consumer.name);

@@ -41,7 +41,7 @@ export const moves: Readonly<Record<RunState, readonly RunState[]>> = {
   executing: ["overlapping", "rolling_back", "held"],
   overlapping: ["retiring", "rolling_back", "held", "superseded"],
   retiring: ["completed", "overlapping", "held"],
-  held: ["executing", "overlapping", "retiring", "rolling_back"],
+  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded"],
   rolling_back: ["rolled_back", "held"],
   blocked: [],
   completed: [],

@@ -1,14 +1,17 @@
 import { isProdValue } from "../inventory/check.ts";
+import type { Plan } from "../plan/plan.ts";
 import type { ResolvedRequirement } from "../policy/resolve.ts";
 import { approvalLevels } from "../policy/schema.ts";
 import { block, type Check, check, pass } from "./check.ts";
-import type { Known } from "./input.ts";
+import { isEmergency, type Known } from "./input.ts";
 import { risksOf } from "./risks.ts";
 
 type Facts = Pick<Known, "row" | "policy" | "people" | "request" | "lastPlan" | "config">;
 
 /** What of the requirements holds for this plan: those for risk only when there is one. */
 export function neededRequirements(input: Facts): ResolvedRequirement[] {
+  // What is known of an emergency is a risk by itself: all that policy asks of one is asked.
+  if (isEmergency(input)) return [...input.policy.emergency.require];
   const risk = risksOf(input).length > 0;
   return input.policy.approvals.require.filter((requirement) => risk || !requirement.onlyAtRisk);
 }
@@ -29,6 +32,39 @@ export function eligiblePeople(requirement: ResolvedRequirement, { row, policy, 
     )
     .map((person) => person.person)
     .sort();
+}
+
+/**
+ * Who may start this plan alone and who may confirm and review that; null where policy lets nobody, where nobody could
+ * confirm, and in prod below the level of a signature of their own.
+ */
+export function breakGlassOf({ policy, people }: Facts, prod: boolean): NonNullable<Plan["breakGlass"]> | null {
+  const { breakGlass, approvals } = policy;
+  if (breakGlass === null || (prod && approvals.minLevel === "session")) return null;
+  const level = approvalLevels.indexOf(approvals.minLevel);
+  const named = (roles: readonly string[]) =>
+    roles
+      .map((role) => ({
+        role,
+        people: people
+          .filter((person) => person.roles.includes(role) && approvalLevels.indexOf(person.level) >= level)
+          .map((person) => person.person)
+          .sort(),
+      }))
+      .filter((item) => item.people.length > 0);
+  const [grant, confirm] = [named(breakGlass.roles), named(breakGlass.confirm)];
+  const granters = new Set(grant.flatMap((item) => item.people));
+  const others = new Set(confirm.flatMap((item) => item.people));
+  // With one granter who is also the only one to confirm there is no second person.
+  if (
+    granters.size === 0 ||
+    others.size === 0 ||
+    (others.size === 1 && granters.size === 1 && others.isSubsetOf(granters))
+  )
+    return null;
+  const { expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed } = breakGlass;
+  const { minLevel } = approvals;
+  return { grant, confirm, minLevel, expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed };
 }
 
 /**
@@ -73,6 +109,13 @@ export const approverChecks: readonly Check[] = [
         : block(`nobody left for ${unmet.join(", ")}`, required);
     },
   ),
+  check("emergency-one-person", "In prod two people decide on an emergency as well.", (input) => {
+    if (!isEmergency(input)) return null;
+    const prod = isProdValue(input.row, input.config.connections, input.policy.prod);
+    const people = neededRequirements(input).reduce((sum, requirement) => sum + requirement.count, 0);
+    const required = prod ? "2 or more in prod" : "1 or more";
+    return prod && people < 2 ? block(String(people), required) : pass(String(people), required);
+  }),
   check(
     "session-level-refused-in-prod",
     "An approval that only our own server attests does not count in prod.",

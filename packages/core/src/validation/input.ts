@@ -3,6 +3,7 @@ import type { InventoryRow } from "../inventory/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedPolicy } from "../policy/resolve.ts";
 import type { World, WorldCredential } from "../ports.ts";
+import type { Urgent } from "../procedure/procedure.ts";
 
 export const triggers = ["due", "event", "compromise", "leaver", "policy", "manual"] as const;
 export type Trigger = (typeof triggers)[number];
@@ -16,6 +17,8 @@ export interface Request {
     readonly tenant?: string;
     readonly objectId?: string;
     readonly appId?: string;
+    /** The credential that somebody says is compromised. */
+    readonly credential?: string;
   };
   /** A manual request may insist although nothing is due. */
   readonly force: boolean;
@@ -52,6 +55,10 @@ export interface ValidationInput {
   readonly openRun: string | null;
   /** Open runs of other applications that hold one of this row's targets. */
   readonly pendingRuns: readonly string[];
+  /** In an emergency: the open run that it takes over, with the credentials that one has made. */
+  readonly supersedes: Urgent["supersedes"];
+  /** A break-glass use of this application that nobody has reviewed yet, or null. */
+  readonly unreviewed: string | null;
   /** The plan of the last completed run of this row; null before the first. */
   readonly lastPlan: Pick<Plan, "environment" | "prod" | "consumers"> | null;
 }
@@ -61,6 +68,11 @@ export interface Known extends ValidationInput {
   readonly row: InventoryRow;
   readonly world: World;
   readonly policy: ResolvedPolicy;
+}
+
+/** Whether a credential is said to be compromised: other approvals, no overlap, no window, no gate (I5). */
+export function isEmergency({ request }: Pick<ValidationInput, "request">): boolean {
+  return request.trigger === "compromise";
 }
 
 export function isKnown(input: ValidationInput): input is Known {

@@ -1,8 +1,8 @@
 import { isProdValue } from "../inventory/check.ts";
 import type { InventoryRow } from "../inventory/row.ts";
 import type { Settings } from "../procedure/procedure.ts";
-import { eligiblePeople, neededRequirements } from "./approvers.ts";
-import type { Known } from "./input.ts";
+import { breakGlassOf, eligiblePeople, neededRequirements } from "./approvers.ts";
+import { isEmergency, type Known } from "./input.ts";
 
 /** Shortest overlap the consumers allow: the slowest pick-up and a tenth on top (caches and clocks are never exact). */
 export function overlapFloorSeconds(row: InventoryRow): number {
@@ -23,9 +23,12 @@ export function lifetimeSeconds({ policy, world }: Pick<Known, "policy" | "world
 /** What a plan is made with, once validation found no reason against it. */
 export function settingsOf(input: Known): Settings {
   const { row, policy, config } = input;
+  const prod = isProdValue(row, config.connections, policy.prod);
+  const urgent = isEmergency(input);
+  const breakGlass = breakGlassOf(input, prod);
   return {
-    prod: isProdValue(row, config.connections, policy.prod),
-    overlapSeconds: overlapSeconds(input),
+    prod,
+    overlapSeconds: urgent ? 0 : overlapSeconds(input),
     lifetimeSeconds: lifetimeSeconds(input),
     proofTimes: policy.proof.times,
     proofSpacingSeconds: policy.proof.spacingSeconds,
@@ -35,7 +38,7 @@ export function settingsOf(input: Known): Settings {
     quietSeconds: Math.max(policy.retire.quietSeconds, ...row.consumers.map((consumer) => consumer.cadenceSeconds)),
     retire: { minGrade: policy.retire.minGrade, consumerLevel: policy.retire.consumerLevel },
     approvals: {
-      expiresAfterSeconds: policy.approvals.expiresAfterSeconds,
+      expiresAfterSeconds: (urgent ? policy.emergency : policy.approvals).expiresAfterSeconds,
       minLevel: policy.approvals.minLevel,
       require: neededRequirements(input).map((requirement) => ({
         role: requirement.role,
@@ -44,5 +47,14 @@ export function settingsOf(input: Known): Settings {
       })),
       separation: [...policy.approvals.separation],
     },
+    ...(urgent
+      ? {
+          emergency: {
+            containWithinSeconds: policy.emergency.containWithinSeconds,
+            restoreWithinSeconds: policy.emergency.restoreWithinSeconds,
+          },
+        }
+      : {}),
+    ...(breakGlass === null ? {} : { breakGlass }),
   };
 }

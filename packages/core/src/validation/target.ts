@@ -1,6 +1,6 @@
 import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
-import { type Known, oldCredential } from "./input.ts";
+import { isEmergency, type Known, oldCredential } from "./input.ts";
 
 const rowProblems = (input: Known, code: RowProblem["code"]) =>
   checkRow(input.row, input.config, input.policy.prod)
@@ -114,6 +114,37 @@ export const targetChecks: readonly Check[] = [
   ),
   startCheck("another-run-open", "One application is rotated by one run at a time.", ({ openRun }) =>
     openRun === null ? pass("none", "no other open run") : block(openRun, "no other open run"),
+  ),
+  startCheck(
+    "supersedes",
+    "An emergency takes over the open run of the same application, with all it has made.",
+    (input) => {
+      if (!isEmergency(input)) return null;
+      const { supersedes } = input;
+      return supersedes === null
+        ? pass("no open run", "a run that can be taken over")
+        : warn(`${supersedes.run} in ${supersedes.state}`, "a run that can be taken over");
+    },
+  ),
+  startCheck(
+    "credential-unknown",
+    "The credential that is said to be compromised must be one of this application's.",
+    ({ request, world }) => {
+      const named = request.target.credential;
+      if (named === undefined) return null;
+      return world.credentials.some((credential) => credential.id === named)
+        ? pass(named, "a live credential of the application")
+        : block(named, "a live credential of the application");
+    },
+  ),
+  startCheck(
+    "break-glass-unreviewed",
+    "Where a break-glass use was not reviewed yet, nothing is begun by itself.",
+    ({ request, unreviewed }) => {
+      const required = "every break-glass use reviewed";
+      if (unreviewed === null) return pass("none", required);
+      return request.requester.startsWith("system:") ? block(unreviewed, required) : warn(unreviewed, required);
+    },
   ),
   startCheck("another-change-pending", "Another run is about to write one of the same targets.", ({ pendingRuns }) =>
     none("block", pendingRuns, "no other run on these targets"),

@@ -2,7 +2,7 @@ import { formatDuration } from "../time/duration.ts";
 import { formatInstant } from "../time/instant.ts";
 import { freezeAt, nextOpening } from "../time/windows.ts";
 import { block, type Check, check, pass, startCheck, warn } from "./check.ts";
-import { type Known, oldCredential } from "./input.ts";
+import { isEmergency, type Known, oldCredential } from "./input.ts";
 import { lifetimeSeconds, overlapFloorSeconds, overlapSeconds } from "./settings.ts";
 
 /** How far ahead a window is looked for when nothing expires. */
@@ -80,6 +80,7 @@ export const timingChecks: readonly Check[] = [
     "overlap-too-short",
     "The old credential would end before every consumer has taken up the new one.",
     (input) => {
+      if (isEmergency(input)) return null;
       const floor = overlapFloorSeconds(input.row);
       const overlap = overlapSeconds(input);
       if (overlap < floor) return block(formatDuration(overlap), `at least ${formatDuration(floor)}`);
@@ -96,6 +97,8 @@ export const timingChecks: readonly Check[] = [
       : pass(`at least ${min}`, `at most ${max}`);
   }),
   startCheck("window-none-before-expiry", "No window opens before the credential expires.", (input) => {
+    // What is compromised does not wait for a window.
+    if (isEmergency(input)) return null;
     const left = remainingSeconds(input);
     const within = left === null || left <= 0 ? horizonMs : Math.min(left * 1_000, horizonMs);
     const opening = nextOpening(input.policy.schedule, input.now, within);

@@ -4,9 +4,10 @@ import type { Case } from "./prove.ts";
 
 /** Rows of a procedure that differ in what could break an order: none, one, all, many and confusable consumers. */
 export function casesOf(procedure: string): readonly Case[] {
-  const row = samples.find((sample) => sample.procedure === procedure);
+  const urgent = procedure === "emergency-revoke";
+  const row = samples.find((sample) => sample.procedure === (urgent ? "entra-client-secret" : procedure));
   if (row === undefined) throw new Error(`expected a sample row for ${procedure} in plan/samples.ts, got none`);
-  const kinds = procedureNamed(procedure).shape.flatMap((line) => (line.phase === "overlap" ? (line.each ?? []) : []));
+  const kinds = procedureNamed(procedure).shape.flatMap((line) => (line.id === "confirm" ? (line.each ?? []) : []));
   const confusable = kinds.flatMap((kind) =>
     ["Batch Job", "batch-job", "バッチ", "请求"].map((name) => named(kind, name)),
   );
@@ -21,7 +22,10 @@ export function casesOf(procedure: string): readonly Case[] {
     ["names alike up to their end", long],
     ["many consumers", many],
   ];
-  return lists.map(([name, consumers]) => caseOf(name, { ...row, consumers }));
+  return lists.map(([name, consumers]) => {
+    const made = caseOf(name, { ...row, consumers });
+    return urgent ? { name, input: inEmergency(made.input) } : made;
+  });
 }
 
 /** A consumer of that kind with a name and a place of its own. */
@@ -42,6 +46,17 @@ function named(kind: Consumer["kind"], name: string): Consumer {
     default:
       return consumer;
   }
+}
+
+/** The same for a compromised secret, taking over a run that had made another one. */
+export function inEmergency(input: Case["input"]): Case["input"] {
+  const supersedes = { run: "run_01k9yyyyyy0123456789abcdef", state: "held", made: ["made-by-the-other-run"] } as const;
+  const emergency = { containWithinSeconds: 3_600, restoreWithinSeconds: 14_400 };
+  return {
+    ...input,
+    settings: { ...input.settings, overlapSeconds: 0, emergency },
+    urgent: { compromised: null, supersedes },
+  };
 }
 
 function caseOf(name: string, row: InventoryRow): Case {

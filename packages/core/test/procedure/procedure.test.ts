@@ -22,7 +22,9 @@ describe.each(procedures.map((procedure) => [`${procedure.name}@${procedure.majo
 
     it("makes plans that can be frozen", () => {
       for (const { input } of casesOf(procedure.name)) {
-        const frozen = makePlan(inputOf(input.row, input.world));
+        const { settings, urgent } = input;
+        const asked = urgent === undefined ? {} : { urgent, trigger: "compromise" };
+        const frozen = makePlan({ ...inputOf(input.row, input.world), settings, ...asked });
         expect(freezePlan(frozen.plan).digest).toBe(frozen.digest);
       }
     });

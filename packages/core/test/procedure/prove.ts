@@ -41,7 +41,7 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
       const expected = { phase, undoable, undo: undoable ? { describe: undo } : { none: undo } };
       assert.deepEqual({ phase: step.phase, undoable: step.undoable, undo: step.undo }, expected, step.id);
     }
-    const order = ["execute", "overlap", "retire"];
+    const order = ["execute", "overlap", "retire", "restore"];
     const phases = steps.map((step) => order.indexOf(step.phase));
     assert.deepEqual(
       phases,
@@ -76,7 +76,9 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
 
   "confirms every consumer exactly once, after the step that updated it": ({ input, steps }) => {
     const { consumers } = input.row;
-    const confirms = steps.filter((step) => step.phase === "overlap");
+    // In an emergency nobody is waited for before the cut.
+    const after = input.urgent === undefined ? "overlap" : "restore";
+    const confirms = steps.filter((step) => step.phase === after);
     assert.deepEqual(
       confirms.map((step) => step.params["consumer"]),
       consumers.map((consumer) => consumer.name),
@@ -94,11 +96,13 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
 
   "retires last, alone in its phase, exactly the old credential, and says what cannot be undone": (made) => {
     const { steps, old, input, irreversible } = made;
-    const last = steps.at(-1);
-    assert.deepEqual(
-      steps.filter((step) => step.phase === "retire"),
-      [last],
-    );
+    const retire = steps.filter((step) => step.phase === "retire");
+    const removes = retire.filter((step) => traitsOf(step).effect === "change");
+    if (input.urgent === undefined) assert.deepEqual(retire, [steps.at(-1)]);
+    const also = input.urgent?.supersedes?.made ?? [];
+    assert.deepEqual(removes.length, 1 + also.length);
+    for (const [at, id] of also.entries()) assert.ok(Object.values(removes[at + 1]?.params ?? {}).includes(id));
+    const [last] = removes;
     assert.equal(last?.undoable, false);
     assert.deepEqual(last.identity, input.world.target);
     assert.equal(old.id, input.world.binding.id);

@@ -28,6 +28,7 @@ const container = (...keys: readonly string[]) => {
 export const verbs: { readonly [id: string]: VerbTraits } = {
   "entra.add-password@1": { value: "yields", effect: "change", writes: "application" },
   "entra.prove@1": { value: "memory", effect: "look", writes: null },
+  "entra.prove-refused@1": { value: "none", effect: "look", writes: null },
   "entra.remove-password@1": { value: "none", effect: "change", writes: "application" },
   "postgres.set-password@1": { value: "yields", effect: "change", writes: "application" },
   "postgres.prove@1": { value: "memory", effect: "look", writes: null },

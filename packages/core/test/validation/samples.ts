@@ -155,6 +155,8 @@ export const good: ValidationInput = {
   now,
   openRun: null,
   pendingRuns: [],
+  supersedes: null,
+  unreviewed: null,
   lastPlan: null,
 };
 export const underPolicy = (...changes: (readonly [string, string])[]): ValidationInput => ({

@@ -81,6 +81,20 @@ const contradiction = (): ValidationInput => {
   return { ...good, policy: resolvePolicy(policyOf({ one, two }), row) };
 };
 
+const compromised = { ...request, trigger: "compromise" as const, requester: eve, reasonGiven: true };
+const urgent = (change: Partial<ValidationInput> = {}): ValidationInput => ({
+  ...good,
+  request: compromised,
+  ...change,
+});
+const securityAlone =
+  "emergency: { approvals: { expiresAfter: PT1H, require: [{ role: security, from: role:security, count: 1 }] }, containWithin: PT1H, restoreWithin: PT4H }";
+const urgentInProd = (): ValidationInput => ({
+  ...underPolicy(["mode: supervised", `${securityAlone}\nmode: supervised`]),
+  config: withConnection("main-vault", { prod: true }),
+  request: compromised,
+});
+
 const cases: readonly (readonly [string, ValidationInput, string, FindingResult])[] = [
   ["policy environments that contradict each other", contradiction(), "overlap-over-max", "block"],
   ["not in the inventory", { ...good, row: null }, "not-in-inventory", "block"],
@@ -190,6 +204,26 @@ const cases: readonly (readonly [string, ValidationInput, string, FindingResult]
     "block",
   ],
   ["a run is open", { ...good, openRun: "run_1" }, "another-run-open", "block"],
+  [
+    "an emergency takes over a run",
+    urgent({ supersedes: { run: "run_1", state: "held", made: ["new"] } }),
+    "supersedes",
+    "warn",
+  ],
+  [
+    "a credential that the application does not have is said to be compromised",
+    urgent({ request: { ...compromised, target: { name: "billing-api", credential: "elsewhere" } } }),
+    "credential-unknown",
+    "block",
+  ],
+  ["a break-glass use waits for its review", { ...good, unreviewed: "run_1" }, "break-glass-unreviewed", "block"],
+  [
+    "a person asks while a break-glass use waits for its review",
+    urgent({ unreviewed: "run_1" }),
+    "break-glass-unreviewed",
+    "warn",
+  ],
+  ["one person would decide on an emergency in prod", urgentInProd(), "emergency-one-person", "block"],
   ["another run holds a target", { ...good, pendingRuns: ["run_2"] }, "another-change-pending", "block"],
   ["no credential at all", inWorld({ credentials: [] }), "credential-missing", "block"],
   [
@@ -424,7 +458,31 @@ describe("when everything is in order", () => {
       .map((rule) => rule.code)
       .filter((code) => !findings.some((finding) => finding.code === code));
     // The sample is an Entra application without limits: rules about roles and limits have nothing to say.
-    expect(unmentioned).toEqual(["role-in-use-unknown", "credential-slots", "lifetime-over-tenant-policy"]);
+    expect(unmentioned).toEqual([
+      "supersedes",
+      "credential-unknown",
+      "role-in-use-unknown",
+      "credential-slots",
+      "lifetime-over-tenant-policy",
+      "emergency-one-person",
+    ]);
+  });
+
+  it("an emergency waits for no window and no overlap, and what would stop a rotation is only said", () => {
+    const input = urgent({
+      world: worldOf(row, {
+        record: { identity: {}, version: "v1", readable: false },
+        recordSignsIn: false,
+        consumers: seenConsumers({ matchesRecord: false }),
+      }),
+    });
+    const findings = validate(input);
+    expect(isBlocked(findings)).toBe(false);
+    const codes = findings.map((finding) => finding.code);
+    expect(codes).not.toContain("window-none-before-expiry");
+    expect(codes).not.toContain("overlap-too-short");
+    for (const code of ["record-unreadable", "record-value-refused", "consumer-mismatch"])
+      expect(resultOf(input, code)).toBe("warn");
   });
 
   it("database roles are judged by their own rules", () => {

@@ -29,13 +29,17 @@ export async function bundleOf(
   const rows = (await store.entriesOfRun(run)).filter((row) => row.idx < checkpoint.size);
   if (rows.length === 0) return null;
 
-  const stored = await store.approvals(run);
+  const stored = [...(await store.approvals(run)), ...(await wordsOnUse(store, run))];
   const approvals = stored.flatMap(({ statement, envelope }) =>
     statement === null || envelope === null ? [] : [{ statement, envelope }],
+  );
+  const reviews = (await store.entriesOfNoRun(["breakglass.reviewed"], contextRowsMax)).filter(
+    (row) => row.idx < checkpoint.size && isReviewOf(row, run),
   );
   const needs = bundleNeeds(
     rows.map((row) => row.entry),
     approvals.map((approval) => approval.statement),
+    reviews.map((row) => row.entry),
   );
   const bytesOf = async (digest: string) => (await store.attachment(digest))?.bytes ?? null;
   const noteOf = async (size: number) => (await store.checkpoint(size))?.note ?? null;
@@ -49,7 +53,7 @@ export async function bundleOf(
     checkpoint: Buffer.from(checkpoint.note),
     tree,
     entries: rows.map(logged),
-    context: await contextOf(store, checkpoint.size, needs.policy, erased),
+    context: [...(await contextOf(store, checkpoint.size, needs.policy, erased)), ...reviews.map(logged)],
     plan: needs.plan === undefined ? null : await store.plan(needs.plan),
     policy: needs.policy === undefined ? null : await bytesOf(needs.policy),
     approvals: approvals.filter(({ statement }) => needs.statements.includes(digestOf(statement))),
@@ -59,6 +63,19 @@ export async function bundleOf(
     build,
   });
   return writeZip(files);
+}
+
+/** What people signed about a break-glass use: the grant, the confirmation, reviews. */
+async function wordsOnUse(store: Store, run: string) {
+  const use = await store.breakGlass(run);
+  if (use === null) return [];
+  const confirmed = { statement: use.confirmedStatementBytes, envelope: use.confirmedEnvelopeBytes };
+  return [use, confirmed, ...(await store.breakGlassReviews(run))];
+}
+
+function isReviewOf(row: LogEntryRow, run: string): boolean {
+  const entry = parseEntry(row.entry);
+  return entry.type === "breakglass.reviewed" && entry.data.of === run;
 }
 
 /** Entries of no run that a verifier needs: the genesis entry, the activation of the run's policy, erasures. */

@@ -4,6 +4,7 @@ import {
   type ErrorCode,
   type Facts,
   type PlanStep,
+  type Reconciled,
   sameFacts,
   type Verb,
   type VerbContext,
@@ -11,6 +12,7 @@ import {
 } from "@countersign/core";
 import { newNonce } from "./context.ts";
 import { type Attempt, doneOf, type RunWork } from "./run-work.ts";
+import { stalledHolders } from "./stalled.ts";
 
 /** What came of a step, as the phases decide on it. */
 export type StepResult =
@@ -66,6 +68,23 @@ export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Att
   });
 }
 
+/**
+ * Takes back what an attempt made whose value is lost. A stalled holder may still publish that value; removing it now could
+ * break every consumer of `latest`, so it is left behind then and removed later.
+ */
+export async function takeBack(work: RunWork, step: PlanStep, attempt: Attempt): Promise<void> {
+  const stalled = await stalledHolders(work);
+  if (stalled.length === 0 && (await discardAttempt(work, step, attempt)).kind === "done") return;
+  await work.keep({ abandoned: [...work.data.abandoned, { step: step.id, attempt: attempt.attempt }] });
+}
+
+/** Takes back what a look has found of earlier attempts, before another one is made. */
+async function takeBackFound(work: RunWork, step: PlanStep, verb: Verb<unknown>): Promise<void> {
+  if (verb.discard === undefined) return;
+  for (const row of work.attempts(step.id, "do"))
+    if (row.facts.reconciled === "left" && !work.isVoid(row)) await takeBack(work, step, row);
+}
+
 async function drive(
   work: RunWork,
   step: PlanStep,
@@ -81,6 +100,7 @@ async function drive(
       (last.outcome === "done" || last.outcome === "failed" || last.facts.reconciled !== undefined);
     if (last?.outcome === "done" && !(direction === "do" && work.isVoid(last)))
       return { kind: "done", done: doneOf(last), verified: last.verified };
+    if (direction === "do") await takeBackFound(work, step, verb);
 
     if (last !== undefined && !settled) {
       const reconciled = await reconcile(work, step, verb, last, direction);
@@ -213,19 +233,34 @@ async function reconcile(
     const answer = await verb.reconcile(ctx, step.params);
     if (answer.kind === "done") return verifyAndConclude(work, step, verb, open, ctx, answer.done);
     if (answer.kind === "not-done") {
-      // "Absent" in a listing is not absence (I3): such an attempt stays unknown, and the sweep looks for its late twin.
-      const absent = answer.facts.absent === "not-proven";
-      const error = { code: "OUTSIDE_CONFLICT" };
-      await work.conclude(open, step, {
-        outcome: absent ? "unknown" : "failed",
-        error,
-        facts: { ...answer.facts, reconciled: "not-done" },
-      });
+      await concludeNotDone(work, step, open, answer);
       return null;
     }
     await work.pause(answer.lookAgainMs);
   }
   return { kind: "unknown", facts: { looks: looksMax } };
+}
+
+/** An attempt that did not come to be, and what this and earlier ones were found to have left behind. */
+async function concludeNotDone(
+  work: RunWork,
+  step: PlanStep,
+  open: Attempt,
+  answer: Extract<Reconciled, { kind: "not-done" }>,
+): Promise<void> {
+  const error = { code: "OUTSIDE_CONFLICT" };
+  const left = new Map((answer.left ?? []).map(({ attempt, objectIds }) => [attempt, objectIds]));
+  const unclear = work.attempts(step.id, "do").filter((row) => row.seq === open.seq || row.outcome === "unknown");
+  for (const row of unclear) {
+    const objectIds = left.get(row.attempt);
+    const facts = { ...answer.facts, reconciled: "left" };
+    if (objectIds !== undefined) await work.conclude(row, step, { outcome: "failed", error, objectIds, facts });
+  }
+  if (left.has(open.attempt)) return;
+  // "Absent" in a listing is not absence (I3): such an attempt stays unknown, and the sweep looks for its late twin.
+  const absent = answer.facts.absent === "not-proven";
+  const facts = { ...answer.facts, reconciled: "not-done" };
+  await work.conclude(open, step, { outcome: absent ? "unknown" : "failed", error, facts });
 }
 
 async function concludeError(

@@ -56,7 +56,8 @@ export function createSweep(options: {
         other.step === row.step &&
         other.direction === "do" &&
         other.outcome !== "unknown" &&
-        other.outcome !== "failed",
+        // Found and not yet taken back: the run does that itself, or a stalled holder may still publish it.
+        (other.outcome !== "failed" || other.outcomeData?.facts.reconciled === "left"),
     );
     const discarded = new Set(
       journal

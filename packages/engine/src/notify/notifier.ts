@@ -1,90 +1,211 @@
 import { setTimeout as delay } from "node:timers/promises";
+import {
+  CountersignError,
+  type NoticesConfig,
+  type NotifyConfig,
+  type TicketsConfig,
+  thawPlan,
+} from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
-import type { Store } from "../store/index.ts";
-import { deliver, type WebhookSink } from "./webhook.ts";
+import type { NoticeRow, TakenDelivery } from "../store/index.ts";
+import { nextTryMs, restMs } from "./backoff.ts";
+import { type Channel, failure, type Sent } from "./channels/channel.ts";
+import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
+import { factsOf, type RunContext } from "./facts.ts";
+import { messageOf } from "./message.ts";
+import { audienceOf, deliveriesOf, isMoot, laterOf, type PeopleOf } from "./routing.ts";
 
 const pollMs = 1_000;
-const batchMax = 20;
-/** A notice taken by a notifier that dies is due again after this (domain time). */
-const againMs = 60_000;
-const attemptsMax = 8;
+const batchMax = 50;
+/** So many failures in a row, and the other channels are told. */
+const reportAfter = 3;
+/** A delivery taken by a notifier that dies is due again so long after it could have ended (domain time). */
+const graceMs = 30_000;
 
 export interface Notifier {
-  start(): void;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/**
- * Delivers what the outbox holds. It has no right on any provider or store; a channel that is dead delays nobody: the
- * notice waits with backoff, is given up after some attempts, and stays visible as undelivered.
- */
-export function createNotifier(options: {
-  readonly store: Store;
+export interface NotifierOptions extends ChannelParts {
   readonly clock: EngineClock;
-  readonly sinks: readonly WebhookSink[];
-  /** Address of the page, for deep links. */
+  readonly notify: readonly NotifyConfig[];
+  readonly tickets: readonly TicketsConfig[];
+  readonly notices: NoticesConfig;
+  readonly peopleOf: PeopleOf;
+  /** Address of the page, for links. */
   readonly pageUrl: string;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
-}): Notifier {
-  const { store, clock, sinks } = options;
+}
+
+/**
+ * Tells people. It has no right on any provider or store. What is due to be told, reminders and digests included, stands
+ * in rows with a time; each channel is driven by a loop of its own, so that one that hangs delays nobody.
+ */
+export function createNotifier(options: NotifierOptions): Notifier {
+  const { store, clock, log } = options;
+  const configured = [...options.notify, ...options.tickets];
+  const takers = configured.map(takerOf);
+  const channels = configured.map((config) => createChannel(config, options));
   const stopped = new AbortController();
-  let loop: Promise<void> = Promise.resolve();
-  let wake: () => void = () => {};
+  const wakers = new Set<() => void>();
+  const wakeAll = () => {
+    for (const wake of wakers) wake();
+  };
+  let loops: Promise<unknown> = Promise.resolve();
+  let stopListening: () => Promise<void> = async () => {};
 
-  async function deliverDue(): Promise<void> {
+  async function routeDue(): Promise<void> {
     const now = clock.now();
-    for (const notice of await store.noticesTake(now, now + againMs, batchMax)) {
-      const payload = {
-        type: notice.kind,
-        timestamp: new Date(notice.createdAt).toISOString(),
-        data: { ...notice.payload, run: notice.runId, link: linkOf(notice.runId) },
-      };
-      options.log("notice", { kind: notice.kind, run: notice.runId });
-      const results = await Promise.all(sinks.map((sink) => deliver(sink, `notice_${notice.id}`, now, payload)));
-      const failed = results.find((result) => !result.delivered);
-      const givenUp = failed !== undefined && notice.attempts >= attemptsMax;
-      await store.noticeSettle({
-        id: notice.id,
-        attempt: notice.attempts,
-        outcome: failed === undefined ? "done" : failed.status === null ? "unknown" : "failed",
-        status: (failed ?? results[0])?.status ?? null,
-        state: failed === undefined ? "sent" : givenUp ? "failed" : "due",
-        notBefore: failed === undefined || givenUp ? null : now + 30_000 * 2 ** notice.attempts,
-        at: clock.now(),
-      });
+    for (const { channel, recipient } of await store.digestsDue(now))
+      await store.digestCut(channel, recipient, options.notices.digest?.itemsMax ?? batchMax, now);
+    for (const notice of await store.noticesDue(now, batchMax)) {
+      const context = notice.runId === null ? null : await contextOf(notice.runId);
+      const moot = isMoot(notice, context);
+      const deliveries = moot ? [] : deliveriesOf(notice, context, takers, options.notices, now);
+      const escalateTo = options.notices.escalate?.role ?? null;
+      const audience = audienceOf(notice, context, escalateTo, options.peopleOf);
+      const routed = await store.noticeRoute(
+        notice.id,
+        {
+          deliveries,
+          facts: { ...factsOf(notice, context, linkOf(notice)), audience },
+          later: laterOf(notice, context, options.notices),
+          void: moot,
+        },
+        now,
+      );
+      if (routed && !moot) log("notice", { kind: notice.kind, run: notice.runId, channels: deliveries.length });
     }
   }
 
-  function linkOf(run: string | null): string | null {
-    return run === null ? null : new URL(`/runs/${run}`, options.pageUrl).href;
+  async function contextOf(id: string): Promise<RunContext | null> {
+    const run = await store.run(id);
+    if (run === null) return null;
+    const bytes = run.planDigest === null ? null : await store.plan(run.planDigest);
+    return {
+      run,
+      plan: bytes === null || run.planDigest === null ? null : thawPlan(bytes, run.planDigest).plan,
+      findings: await store.findings({ run: id }),
+      decisions: run.planDigest === null ? [] : await store.decisionsOf(id, run.planDigest),
+    };
   }
 
-  async function run(): Promise<void> {
-    const stopListening = await store.listen("cs_notice", () => wake());
+  function linkOf({ kind, runId }: NoticeRow): string {
+    const path =
+      runId === null
+        ? "/"
+        : kind === "run.awaiting-approval" || kind.startsWith("approval.")
+          ? `/runs/${runId}/approve`
+          : `/runs/${runId}`;
+    return new URL(path, options.pageUrl).href;
+  }
+
+  async function sendDue(channel: Channel): Promise<void> {
+    for (;;) {
+      if (stopped.signal.aborted) return;
+      const now = clock.now();
+      const [taken] = await store.deliveriesTake(channel.name, now, now + channel.busyMsMax + graceMs, 1);
+      if (taken === undefined) return;
+      const sent = await attempt(channel, taken);
+      await settle(taken, stopped.signal.aborted && sent.outcome !== "done" ? cutOff : sent);
+    }
+  }
+
+  async function attempt(channel: Channel, taken: TakenDelivery): Promise<Sent> {
+    const { notice } = taken;
+    const facts = { ...notice.facts, kind: notice.kind, link: notice.facts?.link ?? linkOf(notice) };
+    try {
+      const names = await namesOf();
+      const message = messageOf(facts, (person) => names.get(person) ?? person);
+      return await channel.send({ taken, facts, message, now: clock.now(), signal: stopped.signal });
+    } catch (error) {
+      // A reference that cannot be read, an address that is not allowed: the configuration's, until somebody mends it.
+      return failure(error instanceof CountersignError ? error.code : "unexpected");
+    }
+  }
+
+  async function namesOf(): Promise<ReadonlyMap<string, string>> {
+    return new Map((await store.people()).flatMap(({ id, name }) => (name === null ? [] : [[id, name] as const])));
+  }
+
+  async function settle({ delivery, notice }: TakenDelivery, sent: Sent): Promise<void> {
+    const at = clock.now();
+    const tryMs =
+      sent.outcome === "done" || sent.final
+        ? null
+        : sent === cutOff
+          ? 0
+          : nextTryMs(delivery.attempts, sent.retryAfterMs);
+    await store.deliverySettle({
+      id: delivery.id,
+      attempt: delivery.attempts,
+      outcome: sent.outcome,
+      code: sent.code,
+      status: sent.status,
+      notBefore: tryMs === null ? null : at + tryMs,
+      ofChannel: sent.ofChannel,
+      pauseUntil: sent.outcome === "done" || !sent.ofChannel ? null : at + restMs(delivery.attempts, sent.retryAfterMs),
+      reportAfter,
+      at,
+    });
+    if (sent.outcome !== "done")
+      log("notice.undelivered", {
+        kind: notice.kind,
+        run: notice.runId,
+        channel: delivery.channel,
+        code: sent.code,
+        attempt: delivery.attempts,
+      });
+  }
+
+  /** Works whenever something may be due, until it is stopped. */
+  async function loop(name: string, work: () => Promise<void>): Promise<void> {
     while (!stopped.signal.aborted) {
+      const woken = wakeUp();
       await clock
-        .work(deliverDue)
+        .work(work)
         .catch((error: unknown) =>
-          options.log("notifier.failed", { error: error instanceof Error ? error.name : "unknown" }),
+          log("notifier.failed", { loop: name, error: error instanceof CountersignError ? error.code : "unknown" }),
         );
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        delay(pollMs, undefined, { signal: stopped.signal }).then(resolve, resolve);
-      });
+      await woken;
     }
-    await stopListening();
+  }
+
+  /** Resolves when somebody wakes us from now on, or after a while: what is told meanwhile is not missed. */
+  function wakeUp(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const end = () => {
+        wakers.delete(end);
+        resolve();
+      };
+      wakers.add(end);
+      delay(pollMs, undefined, { signal: stopped.signal }).then(end, end);
+    });
   }
 
   return {
-    start() {
-      loop = run().catch((error: unknown) =>
-        options.log("notifier.stopped", { error: error instanceof Error ? error.name : "unknown" }),
+    async start() {
+      await store.channelsSet(
+        channels.map(({ name, kind }) => ({ name, kind })),
+        clock.now(),
       );
+      clock.onTick(async () => wakeAll());
+      clock.nextDue(() => store.noticesNextDue());
+      stopListening = await store.listen("cs_notice", wakeAll);
+      loops = Promise.all([
+        loop("routing", routeDue),
+        ...channels.map((channel) => loop(channel.name, () => sendDue(channel))),
+      ]);
     },
     async stop() {
       stopped.abort();
-      wake();
-      await loop;
+      wakeAll();
+      await loops;
+      await stopListening();
     },
   };
 }
+
+/** The notifier stops in the middle of an attempt: what became of it is not known, and the next one looks at once. */
+const cutOff: Sent = failure("stopped", { outcome: "unknown", ofChannel: false });

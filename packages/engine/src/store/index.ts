@@ -2,7 +2,8 @@ export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
 export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { Intent, Outcome } from "./journal-store.ts";
 export type { Channel } from "./listen.ts";
-export type { CredentialFilter, CredentialInput, NoticeInput } from "./record-store.ts";
+export type { ListedDelivery, NoticeInput, Route, TakenDelivery } from "./notice-store.ts";
+export type { CredentialFilter, CredentialInput } from "./record-store.ts";
 export type * from "./rows.ts";
 export type {
   Decision,

@@ -1,7 +1,7 @@
 import type { Facts, ScannedCredential } from "@countersign/core";
 import type { EntryData } from "@countersign/evidence";
 import { z } from "zod";
-import { AttachmentRow, ControlRow, CredentialRow, NoticeRow, PersonRow, ScanRow, SessionRow } from "./rows.ts";
+import { AttachmentRow, ControlRow, CredentialRow, PersonRow, ScanRow, SessionRow } from "./rows.ts";
 import { entryText, type FindingInput } from "./run-store.ts";
 import { nothing, type Sql } from "./sql.ts";
 
@@ -21,17 +21,6 @@ export interface CredentialInput {
   readonly gone?: boolean;
 }
 
-/** A message for the outbox; sent once per key. */
-export interface NoticeInput {
-  readonly run: string | null;
-  readonly kind: string;
-  readonly channel: string;
-  readonly key: string;
-  readonly payload: Facts;
-  readonly notBefore: number;
-  readonly at: number;
-}
-
 /** What to list of the ledger; keyset paging by expiry, soonest first, those without expiry last. */
 export interface CredentialFilter {
   readonly tenant?: string;
@@ -48,7 +37,7 @@ export interface CredentialFilter {
 
 const forever = Number.MAX_SAFE_INTEGER;
 
-/** Ledger, notices, scans, people, attachments, sessions, freeze. */
+/** Ledger, scans, people, attachments, sessions, freeze. */
 export function recordStore(sql: Sql) {
   return {
     /** Records listed credentials of a tenant; a known one keeps its state. Returns how many. */
@@ -104,34 +93,6 @@ export function recordStore(sql: Sql) {
         (await sql.rows(row, text, [tenant ?? null])).map(({ state, count }) => [state, count]),
       );
     },
-
-    /** True when the notice is new; false when its key is known. */
-    noticePut: (notice: NoticeInput): Promise<boolean> =>
-      sql.call(z.boolean(), "cs.notice_put", { ...notice, payload: JSON.stringify(notice.payload) }),
-
-    /** Takes due notices; each is due again at `again` unless settled before. */
-    async noticesTake(now: number, again: number, limit: number): Promise<NoticeRow[]> {
-      const rows = await sql.callRows(z.object({ notice_take: NoticeRow }), "cs.notice_take", { now, again, limit });
-      return rows.map((found) => found.notice_take);
-    },
-
-    /** Says what became of an attempt to send, with `notice.sent`. Errors: STATE_CONFLICT (not this attempt's turn any more). */
-    noticeSettle: (settled: {
-      readonly id: number;
-      readonly attempt: number;
-      readonly outcome: "done" | "failed" | "unknown";
-      readonly status: number | null;
-      readonly state: NoticeRow["state"];
-      /** Next try, for state `due`. */
-      readonly notBefore: number | null;
-      readonly at: number;
-    }): Promise<void> => sql.call(nothing, "cs.notice_settle", { ...settled }),
-
-    notices: (of: { readonly run?: string; readonly limit: number }): Promise<NoticeRow[]> =>
-      sql.rows(NoticeRow, "select * from cs.notice where $1::text is null or run_id = $1 order by id desc limit $2", [
-        of.run ?? null,
-        of.limit,
-      ]),
 
     /** True for the one worker that does the scan of `tenant` due at `dueAt`. */
     scanBegin: (scan: {

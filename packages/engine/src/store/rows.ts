@@ -110,6 +110,43 @@ export const ConfirmationRow = row({
 });
 export type ConfirmationRow = z.output<typeof ConfirmationRow>;
 
+/** A run that one person started alone, with the bytes that prove it (null once erased). */
+export const BreakGlassRow = row({
+  runId: z.string(),
+  targetKey: z.string(),
+  planDigest: digest,
+  person: z.string(),
+  role: z.string(),
+  level: z.enum(["session", "idp", "passkey"]),
+  statementDigest: digest,
+  evidenceDigest: digest,
+  at: time,
+  confirmUntil: time,
+  reviewUntil: time,
+  confirmedBy: z.string().nullable(),
+  confirmedRole: z.string().nullable(),
+  confirmedStatement: digest.nullable(),
+  confirmedAt: time.nullable(),
+  statement: bytes.nullable(),
+  envelope: bytes.nullable(),
+  confirmedStatementBytes: bytes.nullable(),
+  confirmedEnvelopeBytes: bytes.nullable(),
+});
+export type BreakGlassRow = z.output<typeof BreakGlassRow>;
+
+/** What somebody else said of a break-glass use. */
+export const ReviewRow = row({
+  runId: z.string(),
+  person: z.string(),
+  role: z.string(),
+  result: z.enum(["accepted", "objected"]),
+  statementDigest: digest,
+  at: time,
+  statement: bytes.nullable(),
+  envelope: bytes.nullable(),
+});
+export type ReviewRow = z.output<typeof ReviewRow>;
+
 export const FindingRow = row({
   id: z.int(),
   runId: z.string().nullable(),
@@ -172,6 +209,7 @@ export const WorkerRow = row({
 });
 export type WorkerRow = z.output<typeof WorkerRow>;
 
+/** What happened and people are to hear of; see {@link DeliveryRow} for how. */
 export const NoticeRow = row({
   id: z.int(),
   runId: z.string().nullable(),
@@ -179,13 +217,70 @@ export const NoticeRow = row({
   channel: z.string(),
   key: z.string(),
   payload: facts,
-  state: z.enum(["due", "sent", "failed"]),
-  attempts: z.int(),
+  /** What is told, fixed when the notice was routed. */
+  facts: facts.nullable().default(null),
+  state: z.enum(["due", "routed", "sent", "failed", "void"]),
   notBefore: time,
   createdAt: time,
   updatedAt: time,
 });
 export type NoticeRow = z.output<typeof NoticeRow>;
+
+/** A notice on its way over one channel to one recipient. */
+export const DeliveryRow = row({
+  id: z.int(),
+  noticeId: z.int(),
+  channel: z.string(),
+  /** Opaque id of a person, `to-<n>` for an address of the configuration, or empty. */
+  recipient: z.string(),
+  ticketId: z.int().nullable(),
+  state: z.enum(["due", "bundled", "digested", "sent", "failed"]),
+  digestId: z.int().nullable(),
+  attempts: z.int(),
+  notBefore: time,
+  code: z.string().nullable(),
+  status: z.int().nullable(),
+  createdAt: time,
+  updatedAt: time,
+});
+export type DeliveryRow = z.output<typeof DeliveryRow>;
+
+/** One matter in one ticket system; the row is there before the ticket is. */
+export const TicketRow = row({
+  id: z.int(),
+  channel: z.string(),
+  targetKey: z.string(),
+  /** Correlation key: what the ticket is found by. */
+  key: z.string(),
+  runId: z.string(),
+  noticeId: z.int(),
+  state: z.enum(["wanted", "open", "closed"]),
+  intents: z.int(),
+  intentAt: time.nullable(),
+  externalId: z.string().nullable(),
+  externalKey: z.string().nullable(),
+  url: z.string().nullable(),
+  createdAt: time,
+  updatedAt: time,
+});
+export type TicketRow = z.output<typeof TicketRow>;
+
+/** A channel of the configuration and how it fares. */
+export const ChannelRow = row({
+  name: z.string(),
+  kind: z.string(),
+  configured: z.boolean(),
+  failures: z.int(),
+  failingSince: time.nullable(),
+  /** When the other channels were told that it is dead. */
+  reportedAt: time.nullable(),
+  pausedUntil: time.nullable(),
+  lastSentAt: time.nullable(),
+  lastFailedAt: time.nullable(),
+  lastCode: z.string().nullable(),
+  lastStatus: z.int().nullable(),
+});
+export type ChannelRow = z.output<typeof ChannelRow>;
 
 export const ScanRow = row({
   id: z.string(),

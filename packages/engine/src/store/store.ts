@@ -1,6 +1,8 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
+import { breakGlassStore } from "./break-glass-store.ts";
 import { journalStore } from "./journal-store.ts";
 import { type Channel, listen } from "./listen.ts";
+import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
 import { runStore } from "./run-store.ts";
 import { sqlOver } from "./sql.ts";
@@ -34,7 +36,9 @@ export function openStore(options: {
     ...runStore(sql),
     ...workerStore(sql, sqlOver(beatPool)),
     ...journalStore(sql),
+    ...noticeStore(sql),
     ...recordStore(sql),
+    ...breakGlassStore(sql),
     /** See {@link listen}. */
     listen: (channel: Channel, onMessage: (payload: string) => void) => listen(connection, channel, onMessage),
     /** Ends all connections after their statements. */

@@ -9,7 +9,7 @@ export interface BundleNeeds {
   readonly plan: string | undefined;
   /** Digest of policy.yaml, and of the policy.activated in the context; undefined: the bundle has neither. */
   readonly policy: string | undefined;
-  /** Digests of the statements named by approval.given, in the order of the log. */
+  /** Digests of the statements named by approval.given and by the words on a break-glass use. */
   readonly statements: readonly string[];
   /** Digests of the reasons of the request and of the statements at hand. */
   readonly attachments: ReadonlySet<string>;
@@ -17,19 +17,39 @@ export interface BundleNeeds {
   readonly anchors: ReadonlySet<number>;
 }
 
-/** What a run needs, given its entries as bytes in order and the statements that are not erased. For exporters. */
-export function bundleNeeds(entries: readonly Uint8Array[], statements: readonly Uint8Array[]): BundleNeeds {
+/**
+ * What a run needs, given its entries as bytes in order, the statements that are not erased and the entries of no run
+ * that review it. For exporters.
+ */
+export function bundleNeeds(
+  entries: readonly Uint8Array[],
+  statements: readonly Uint8Array[],
+  context: readonly Uint8Array[] = [],
+): BundleNeeds {
   const parsed: Entry[] = entries.map(parseEntry);
   const run: RunView = {
     id: String(parsed[0]?.run),
     entries: parsed.map((entry, index) => ({ entry, index, leaf: "" })),
   };
-  return needsOf(run, new Map(statements.map((bytes) => [digestOf(bytes), parseStatement(bytes)])));
+  const known = new Map(statements.map((bytes) => [digestOf(bytes), parseStatement(bytes)]));
+  return needsOf(run, known, context.map(parseEntry));
 }
 
-/** The same for a run already read, with the statements at hand by digest. */
-export function needsOf(run: RunView, statements: ReadonlyMap<string, ApprovalStatement>): BundleNeeds {
-  const named = ofType(run, "approval.given").map(({ entry }) => entry.data.statementDigest);
+/** The same for a run already read, with the statements at hand by digest and the entries of no run. */
+export function needsOf(
+  run: RunView,
+  statements: ReadonlyMap<string, ApprovalStatement>,
+  context: readonly Entry[],
+): BundleNeeds {
+  const words = [
+    ...ofType(run, "approval.given"),
+    ...ofType(run, "breakglass.granted"),
+    ...ofType(run, "breakglass.confirmed"),
+  ].map(({ entry }) => entry.data.statementDigest);
+  const reviews = context.flatMap((entry) =>
+    entry.type === "breakglass.reviewed" && entry.data.of === run.id ? [entry.data.statementDigest] : [],
+  );
+  const named = [...words, ...reviews];
   const atHand = named.map((d) => statements.get(d)).filter((s) => s !== undefined);
   const reasons = [requestOf(run).data.reasonDigest, ...atHand.map((s) => s.reasonDigest)];
   return {

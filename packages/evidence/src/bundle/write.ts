@@ -46,7 +46,8 @@ export interface BundleInput {
   readonly entries: readonly LoggedEntry[];
   /**
    * Entries of no run, in any order: log.genesis (index 0); the policy.activated of the run's policy, if it was judged by
-   * one; one attachment.erased for each attachment or statement that the run names and that is gone.
+   * one; one attachment.erased for each attachment or statement that the run names and that is gone; each
+   * breakglass.reviewed of the run.
    */
   readonly context: readonly LoggedEntry[];
   /** Present if and only if the run has plan.frozen. */
@@ -127,9 +128,10 @@ function putEntries(files: Map<string, Uint8Array>, input: BundleInput, size: nu
 }
 
 function putAnchors(files: Map<string, Uint8Array>, input: BundleInput, run: RunView, log: CheckpointRef): void {
+  const context = input.context.map(({ bytes }) => parseEntry(bytes));
   const notes = new Map(input.anchors.map((note) => [readCheckpointUnverified(note).size, note]));
   const statements = new Map(input.approvals.map(({ statement }) => [digestOf(statement), parseStatement(statement)]));
-  for (const m of needsOf(run, statements).anchors) {
+  for (const m of needsOf(run, statements, context).anchors) {
     if (m === log.size) continue;
     const note = notes.get(m);
     assertThat(note !== undefined, "bad-bundle", `expected the signed checkpoint of size ${m} among the anchors`);

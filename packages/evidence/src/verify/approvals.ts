@@ -1,10 +1,10 @@
 import { type BundleFiles, envelopeFile, fileOf, statementFile } from "../bundle/layout.ts";
-import { digestHex, digestOf } from "../digest.ts";
+import { type Digest, digestHex, digestOf } from "../digest.ts";
 import { show } from "../errors.ts";
 import { CLOCK_SKEW_MS_MAX } from "../limits.ts";
 import type { PlanFacts } from "../plan.ts";
 import { firstOf, ofType, type PlacedEntry, type RunView } from "../run-view.ts";
-import { type VerifiedApproval, verifyApproval } from "../statement.ts";
+import { type ApprovalStatement, type VerifiedApproval, verifyApproval } from "../statement.ts";
 import type { Trust, TrustedPerson } from "../trust.ts";
 import { prove } from "./report.ts";
 
@@ -14,7 +14,17 @@ export interface ProvenApproval extends VerifiedApproval {
   readonly person: TrustedPerson;
 }
 
-const LEVEL_RANK = { session: 0, idp: 1, passkey: 2 } as const;
+/** How sure a level makes us of who signed. */
+export const LEVEL_RANK = { session: 0, idp: 1, passkey: 2 } as const;
+
+/** What an entry says of a word that a person signed. */
+export interface SignedWord {
+  readonly evidenceDigest: string;
+  readonly level: keyof typeof LEVEL_RANK;
+  readonly person: string;
+  readonly role: string;
+  readonly statementDigest: string;
+}
 
 /**
  * Every decision in the log is what its person signed, about this plan. Statements that were erased are left out: they
@@ -36,22 +46,32 @@ export function checkApprovals(
   for (const entry of given) {
     const digest = entry.entry.data.statementDigest;
     if (!files.has(statementFile(digestHex(digest))) && erased.has(digest)) continue;
-    proven.push(checkOne(files, run, plan as PlanFacts, entry, trust));
+    const { data, at } = entry.entry;
+    const { expiresAfterSeconds } = (plan as PlanFacts).approvals;
+    const said = { data, at, index: entry.index, decision: data.decision, expiresAfterSeconds };
+    proven.push({ ...proveWord(files, run, plan as PlanFacts, said, trust), given: entry });
   }
   const nonces = proven.map((a) => a.statement.nonce);
   prove(new Set(nonces).size === nonces.length, "expected each approval to have a nonce of its own");
   return proven;
 }
 
-function checkOne(
+/** Proves that the person an entry names signed exactly this word about exactly this plan. */
+export function proveWord(
   files: BundleFiles,
   run: RunView,
   plan: PlanFacts,
-  given: PlacedEntry<"approval.given">,
+  said: {
+    readonly data: SignedWord;
+    readonly at: string;
+    readonly index: number;
+    readonly decision: ApprovalStatement["decision"];
+    readonly expiresAfterSeconds: number;
+  },
   trust: Trust,
-): ProvenApproval {
-  const { data, at } = given.entry;
-  const hex = digestHex(data.statementDigest);
+): VerifiedApproval & { readonly person: TrustedPerson } {
+  const { data, at, index } = said;
+  const hex = digestHex(data.statementDigest as Digest);
   const who = `the approval of ${data.person}`;
   const bytes = fileOf(files, statementFile(hex));
   const envelope = fileOf(files, envelopeFile(hex));
@@ -75,23 +95,40 @@ function checkOne(
   );
 
   prove(statement.runId === run.id, `expected ${who} to be for ${run.id}, got ${statement.runId}`);
-  prove(statement.decision === data.decision, `expected ${who} to say ${data.decision}, got ${statement.decision}`);
+  prove(statement.decision === said.decision, `expected ${who} to say ${said.decision}, got ${statement.decision}`);
   prove(statement.role === data.role, `expected ${who} in role ${data.role}, got ${show(statement.role)}`);
   prove(statement.policyDigest === plan.policyDigest, `expected ${who} to be under the plan's policy`);
   const frozen = firstOf(run, "plan.frozen") as PlacedEntry<"plan.frozen">;
   const bound = statement.subjects.length === 1 && statement.subjects[0]?.digest === frozen.entry.data.planDigest;
   prove(bound, `expected ${who} to be of exactly this plan`);
-  prove(frozen.index < given.index, `expected ${who} after the plan was frozen`);
-  prove(statement.checkpoint.size <= given.index, `expected ${who} to name a checkpoint from before it`);
+  prove(frozen.index < index, `expected ${who} after the plan was frozen`);
+  prove(statement.checkpoint.size <= index, `expected ${who} to name a checkpoint from before it`);
 
   const issued = Date.parse(statement.issuedAt);
   const lives = (Date.parse(statement.expiresAt) - issued) / 1000;
   prove(
-    lives <= plan.approvals.expiresAfterSeconds,
-    `expected ${who} to expire within ${plan.approvals.expiresAfterSeconds} s, got ${lives} s`,
+    lives <= said.expiresAfterSeconds,
+    `expected ${who} to expire within ${said.expiresAfterSeconds} s, got ${lives} s`,
   );
   prove(issued <= Date.parse(at) + CLOCK_SKEW_MS_MAX, `expected ${who} to be issued before it was logged`);
-  return { ...approval, given, person };
+  return { ...approval, person };
+}
+
+/** A person who may break the glass did so, and what was signed. */
+export interface ProvenGrant extends VerifiedApproval {
+  readonly given: PlacedEntry<"breakglass.granted">;
+  readonly person: TrustedPerson;
+}
+
+/** The authorisation counts exactly the one grant, which stood in the log and had not expired. */
+function checkGrantCounts(authorised: PlacedEntry<"run.authorised">, granted: ProvenGrant | undefined): void {
+  const { data, at } = authorised.entry;
+  prove(granted !== undefined, "expected a break-glass grant behind the authorisation, got none that can be proven");
+  const { statementDigest } = granted.given.entry.data;
+  const only = data.statements.length === 1 && data.statements[0] === statementDigest;
+  prove(only, "expected the authorisation to count exactly the break-glass grant");
+  prove(granted.given.index < data.checkpoint.size, "expected the grant inside the checkpoint the authorisation names");
+  prove(Date.parse(granted.statement.expiresAt) > Date.parse(at), `expected the grant to be unexpired at ${at}`);
 }
 
 /** How a run was allowed to begin. */
@@ -108,6 +145,7 @@ export function checkAuthorisation(
   run: RunView,
   plan: PlanFacts | undefined,
   approvals: readonly ProvenApproval[],
+  granted: ProvenGrant | undefined,
   erased: ReadonlyMap<string, string>,
 ): ProvenAuthorisation | undefined {
   const all = ofType(run, "run.authorised");
@@ -135,6 +173,10 @@ export function checkAuthorisation(
   prove(stops.length === 0, "expected no rejection before the authorisation");
   const voided = ofType(run, "approval.voided").some((v) => v.index < authorised.index);
   prove(!voided, "expected no voided approvals before the authorisation");
+  if (data.kind === "break-glass") {
+    checkGrantCounts(authorised, granted);
+    return { authorised, counted: [] };
+  }
   const counted = data.statements.map((digest) => {
     const approval = approvals.find((a) => a.given.entry.data.statementDigest === digest);
     prove(
@@ -153,8 +195,10 @@ export function checkAuthorisation(
 }
 
 /** The decisions counted are enough for the plan: eligible people, each once, not the requester, at the level asked. */
-export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation, trust: Trust): true {
-  const { counted } = authorisation;
+export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation, trust: Trust): true | undefined {
+  const { counted, authorised } = authorisation;
+  prove(!(trust.solo && plan.prod), "expected no effects in prod from a one-person installation");
+  if (authorised.entry.data.kind === "break-glass") return undefined;
   const people = counted.map((a) => a.person.person);
   prove(new Set(people).size === people.length, "expected each person once among those counted");
   for (const { person, given } of counted) {
@@ -173,7 +217,8 @@ export function checkQuorum(plan: PlanFacts, authorisation: ProvenAuthorisation,
     const got = counted.filter((a) => a.given.entry.data.role === role).length;
     prove(got >= count, `expected ${count} approval(s) as ${role}, got ${got}`);
   }
-  prove(!(trust.solo && plan.prod), "expected no effects in prod from a one-person installation");
+  const alone = plan.emergency !== null && plan.prod && counted.length < 2;
+  prove(!alone, "expected two people behind an emergency in prod, got one");
   const attested = trust.profile === "production" && plan.prod && counted.some((a) => a.level === "session");
   prove(!attested, "expected approvals signed by the approver for prod, got ones attested by the server");
   return true;

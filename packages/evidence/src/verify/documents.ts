@@ -23,7 +23,7 @@ import { type PlanFacts, parsePlan } from "../plan.ts";
 import { firstOf, governingValidation, ofType, policyDigestOf, type RunView, requestOf } from "../run-view.ts";
 import { type VerifiedApproval } from "../statement.ts";
 import type { Trust } from "../trust.ts";
-import type { ReadEntries } from "./log.ts";
+import type { ReadEntries, ReadEntry } from "./log.ts";
 import { prove } from "./report.ts";
 
 /** The policy the run was judged by is the file in the bundle, and the trust file knows it. */
@@ -77,6 +77,11 @@ export function checkPlan(files: BundleFiles, run: RunView): PlanFacts | undefin
   );
   prove(!validation.findings.some((f) => f.result === "block"), "expected no blocking finding under a plan");
   prove(frozen.procedure === name && request.procedure === name, `expected procedure ${name} as requested and frozen`);
+  const compromise = request.trigger === "compromise";
+  prove(
+    plan.emergency === null || compromise,
+    `expected an emergency to be asked for because of a compromise, got ${request.trigger}`,
+  );
   prove(frozen.procedureDigest === plan.procedure.digest, "expected the plan's procedure digest to be the one frozen");
   for (const [key, value] of Object.entries(targetIds(plan))) {
     const asked = request.target[key];
@@ -112,7 +117,7 @@ export function checkAttachments(files: BundleFiles, needs: BundleNeeds, erased:
   }
 }
 
-/** The context holds what the check needs and nothing else: genesis, the policy's activation, erasures. */
+/** The context holds what the check needs and nothing else: genesis, the policy's activation, erasures, reviews. */
 export function checkContext(entries: ReadEntries, run: RunView, needs: BundleNeeds, gone: ReadonlySet<string>): void {
   const judged = governingValidation(run) ?? firstOf(run, "plan.frozen");
   let activations = 0;
@@ -131,6 +136,9 @@ export function checkContext(entries: ReadEntries, run: RunView, needs: BundleNe
         judged !== undefined && index < judged.index,
         "expected the policy to be active before the run was judged by it",
       );
+    } else if (entry.type === "breakglass.reviewed") {
+      prove(entry.data.of === run.id, `expected ${at} to review this run`);
+      prove(firstOf(run, "breakglass.granted") !== undefined, `expected ${at} only of a break-glass use`);
     } else {
       prove(entry.type === "attachment.erased", `expected no ${entry.type} in the context`);
       prove(gone.has(entry.data.attachment), `expected ${at} to erase something this run names and lacks`);
@@ -186,8 +194,14 @@ export function checkFileSet(
 }
 
 /** What the bundle must hold, given the statements whose signatures hold. */
-export function needsGiven(run: RunView, approvals: readonly VerifiedApproval[]): BundleNeeds {
-  return needsOf(run, new Map(approvals.map((a) => [digestOf(a.bytes), a.statement])));
+export function needsGiven(
+  run: RunView,
+  approvals: readonly VerifiedApproval[],
+  context: readonly ReadEntry[],
+): BundleNeeds {
+  const statements = new Map(approvals.map((a) => [digestOf(a.bytes), a.statement]));
+  const entries = context.map(({ entry }) => entry);
+  return needsOf(run, statements, entries);
 }
 
 /** The files of a bundle compared with what they must be, byte for byte. */

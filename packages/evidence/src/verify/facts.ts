@@ -4,6 +4,7 @@ import type { PlanFacts } from "../plan.ts";
 import { firstOf, governingValidation, isClosed, ofType, type RunView, requestOf } from "../run-view.ts";
 import type { Trust } from "../trust.ts";
 import type { ProvenApproval, ProvenAuthorisation } from "./approvals.ts";
+import { type ProvenUse, useFacts } from "./break-glass.ts";
 import type { ReportFact } from "./report.ts";
 import type { ProvenCall } from "./steps.ts";
 
@@ -15,6 +16,7 @@ export interface ProvenRun {
   readonly trust: Trust;
   readonly plan: PlanFacts | undefined;
   readonly approvals: readonly ProvenApproval[];
+  readonly use: ProvenUse | undefined;
   readonly authorisation: ProvenAuthorisation | undefined;
   readonly calls: readonly ProvenCall[];
   readonly overlapMs: number | undefined;
@@ -23,7 +25,7 @@ export interface ProvenRun {
 
 /** What an auditor asks first, and what this bundle cannot show. */
 export function factsOf(proven: ProvenRun): ReportFact[] {
-  return [...timeline(proven), ...limits(proven)];
+  return [...useFacts(proven.run, proven.use), ...timeline(proven), ...compromiseClock(proven), ...limits(proven)];
 }
 
 function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): ReportFact[] {
@@ -48,7 +50,9 @@ function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): Re
   for (const { code } of blocks) say("blocked-by", `Blocked by finding ${code}.`);
   if (first === undefined) say("no-effects", "No effect was begun.");
   else say("first-effect", `First effect intended at ${first.at}, after every counted approval.`);
-  if (overlapMs !== undefined)
+  if (plan?.emergency !== null && overlapMs !== undefined)
+    say("forced-retirement", "An emergency: the old credential was removed without overlap, as the plan says.");
+  else if (overlapMs !== undefined)
     say("overlap", `Old and new were both valid for ${overlapMs / 1000} s before retirement.`);
   for (const { step, intent } of leftBehind(calls)) {
     const { attempt } = intent.entry.data;
@@ -64,6 +68,30 @@ function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): Re
       `${open} intent(s) have no outcome: the process stopped in between, later attempts followed.`,
     );
   return facts;
+}
+
+/** In an emergency: how long it took from the report to the cut, and until every consumer was well again (D13). */
+function compromiseClock({ run, plan, calls }: ProvenRun): ReportFact[] {
+  if (plan === undefined || plan.emergency === null) return [];
+  const reported = requestOf(run).at;
+  const seconds = (at: string) => (Date.parse(at) - Date.parse(reported)) / 1_000;
+  const lastOf = (phase: string) => {
+    const steps = plan.steps.filter((step) => step.phase === phase);
+    const done = steps.map((step) => {
+      const outcomes = calls.filter((call) => call.step === step).flatMap((call) => call.outcomes);
+      return outcomes.findLast(({ entry }) => entry.data.outcome === "done")?.entry.at;
+    });
+    if (steps.length === 0 || done.some((at) => at === undefined)) return undefined;
+    return (done as string[]).toSorted().at(-1);
+  };
+  const [contained, restored] = [lastOf("retire"), lastOf("restore")];
+  const { containWithinSeconds, restoreWithinSeconds } = plan.emergency;
+  const told = (what: string, at: string | undefined, within: number) =>
+    at === undefined
+      ? `not ${what} yet (asked: within ${within} s)`
+      : `${what} at ${at} after ${seconds(at)} s (asked: within ${within} s${seconds(at) > within ? "; LATE" : ""})`;
+  const sentence = `Compromise reported at ${reported}; ${told("contained", contained, containWithinSeconds)}; ${told("restored", restored, restoreWithinSeconds)}.`;
+  return [{ code: "compromise-clock", sentence }];
 }
 
 /** Superseded attempts whose effect may stand: a stalled process's credential is removed later, outside the run. */

@@ -21,6 +21,7 @@ export const CHECK_CODES = [
   "authorisation",
   "quorum",
   "steps",
+  "break-glass",
   "step-order",
   "confirmations",
   "overlap",

@@ -43,7 +43,9 @@ export function checkGate(
   run: RunView,
   plan: PlanFacts,
   calls: readonly ProvenCall[],
-): PlacedEntry<"gate.checked"> | undefined {
+): PlacedEntry<"gate.checked"> | "forced" | undefined {
+  // The authorisation of an emergency is the forced retirement as well (I5): no gate is asked.
+  if (plan.emergency !== null) return retireCalls(calls).length === 0 ? undefined : "forced";
   let last: PlacedEntry<"gate.checked"> | undefined;
   for (const { intent } of retireCalls(calls)) {
     const gate = ofType(run, "gate.checked")
@@ -82,24 +84,27 @@ export function checkRemoved(plan: PlanFacts, calls: readonly ProvenCall[]): tru
     // A list that holds the id names it as well.
     return [target, facts, ...objects].flatMap((m) => m[key] ?? []);
   };
+  const removable = plan.emergency?.revoke ?? [plan.old.id];
+  const isRemovable = (value: unknown) => removable.some((id) => id === value);
   const steps = plan.steps.filter((s) => s.phase === "retire");
   for (const step of steps) {
     const planned = step.params[key];
     prove(
-      planned === undefined || planned === plan.old.id,
+      planned === undefined || isRemovable(planned),
       `expected step ${step.id} to be for ${show(plan.old.id)}, got ${show(planned)}`,
     );
   }
   for (const call of retireCalls(calls)) {
+    const planned = call.step.params[key] ?? plan.old.id;
     for (const value of named(call))
-      prove(value === plan.old.id, `expected to retire ${show(plan.old.id)}, got ${show(value)}`);
+      prove(value === planned, `expected to retire ${show(planned)}, got ${show(value)}`);
     for (const [name, value] of Object.entries(targetIds(plan))) {
       const seen = call.intent.entry.data.target[name];
       prove(seen === undefined || seen === value, `expected retirement at ${name} ${show(value)}, got ${show(seen)}`);
     }
   }
   for (const call of calls.filter((c) => c.intent.entry.data.direction === "discard")) {
-    for (const value of named(call)) prove(value !== plan.old.id, "expected never to discard the old credential");
+    for (const value of named(call)) prove(!isRemovable(value), "expected never to discard the old credential");
   }
   const gone = retireCalls(calls).filter((c) => c.outcomes.at(-1)?.entry.data.outcome === "done");
   if (gone.length > 0)

@@ -21,7 +21,7 @@ const nameOf = (d: CallName): string => JSON.stringify([d.step, d.direction, d.a
 
 /** In which states an intent may be committed. A discard takes back what was never published, whenever it is found. */
 const STATES_FOR = {
-  do: { execute: ["executing"], overlap: ["overlapping"], retire: ["retiring"] },
+  do: { execute: ["executing"], overlap: ["overlapping"], retire: ["retiring"], restore: ["retiring"] },
   undo: ["rolling_back"],
   discard: ["executing", "overlapping", "retiring", "rolling_back", "held"],
 } as const;
@@ -111,12 +111,16 @@ export function checkOrder(plan: PlanFacts, calls: readonly ProvenCall[]): true 
   const own = byStep(calls);
   for (const { step, intent, state } of calls) {
     const { direction, step: id } = intent.entry.data;
-    const allowed: readonly RunState[] = direction === "do" ? STATES_FOR.do[step.phase] : STATES_FOR[direction];
+    const left = isLeftBehind(plan, step);
+    const forward: readonly RunState[] = left ? ["executing", "retiring"] : STATES_FOR.do[step.phase];
+    const allowed: readonly RunState[] = direction === "do" ? forward : STATES_FOR[direction];
     prove(allowed.includes(state), `expected ${direction} of ${id} in state ${allowed.join(" or ")}, got ${state}`);
     if (direction !== "do") continue;
     for (const earlier of stepsBefore(plan, step)) {
       const { done, takenBack } = stepStateAt(own.get(earlier), intent.index);
-      const ready = done === "done" && !takenBack;
+      // In an emergency a consumer that cannot be written does not keep the compromised credential alive.
+      const tried = isLeftBehind(plan, earlier) && done !== undefined && done !== "started";
+      const ready = (done === "done" && !takenBack) || tried;
       prove(
         ready,
         `expected step ${earlier.id} to be done before ${id}, got ${takenBack ? "taken back" : (done ?? "not begun")}`,
@@ -126,13 +130,18 @@ export function checkOrder(plan: PlanFacts, calls: readonly ProvenCall[]): true 
   return true;
 }
 
+/** Whether the plan of an emergency says that this consumer may be left behind until after the cut. */
+function isLeftBehind(plan: PlanFacts, step: PlanStepFacts): boolean {
+  return plan.emergency?.leaveBehind.includes(step.id) === true;
+}
+
 /** Which steps a step waits for: within execute and retire, all before it; between phases, whole phases. */
 function stepsBefore(plan: PlanFacts, step: PlanStepFacts): PlanStepFacts[] {
-  const rank = { execute: 0, overlap: 1, retire: 2 } as const;
+  const rank = { execute: 0, overlap: 1, retire: 2, restore: 3 } as const;
   const position = plan.steps.indexOf(step);
   return plan.steps.filter((other, i) => {
     if (other.phase !== step.phase) return rank[other.phase] < rank[step.phase];
     // Consumers are confirmed as they pick the credential up, in any order.
-    return step.phase !== "overlap" && i < position;
+    return step.phase !== "overlap" && step.phase !== "restore" && i < position;
   });
 }

@@ -9,7 +9,8 @@ import { LIMITS } from "../limits.ts";
 import { isClosed, ofType, type RunView } from "../run-view.ts";
 import { isRecord } from "../shape.ts";
 import type { Trust } from "../trust.ts";
-import { checkApprovals, checkAuthorisation, checkQuorum, type ProvenApproval } from "./approvals.ts";
+import { checkApprovals, checkAuthorisation, checkQuorum } from "./approvals.ts";
+import { checkConfirmed, checkUse, wordsOf } from "./break-glass.ts";
 import { checkConfirmations } from "./confirmations.ts";
 import {
   checkAnchors,
@@ -106,8 +107,16 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
     checkPlan(files, run),
   );
   const erased = erasedIn(entries);
-  const approvals = list.make("approvals", decisionsSentence, () => checkApprovals(files, run, plan, erased, trust));
-  const needs = needsGiven(run, approvals);
+  const { approvals, use } = list.make(
+    "approvals",
+    (said) => decisionsSentence(said.approvals.length + (said.use === undefined ? 0 : 1)),
+    () => ({
+      approvals: checkApprovals(files, run, plan, erased, trust),
+      use: checkUse(files, run, plan, entries.context, erased, trust),
+    }),
+  );
+  const words = [...approvals, ...(use === undefined ? [] : wordsOf(use))];
+  const needs = needsGiven(run, words, entries.context);
   const named = new Set<string>([...needs.attachments, ...needs.statements]);
   const gone = new Set([...erased.keys()].filter((digest) => named.has(digest)));
   list.make("attachments", "Every text named by digest is here or was erased by an entry in the log.", () =>
@@ -118,7 +127,7 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   );
   list.make("anchors", `The log still holds all that ${needs.anchors.size} signed checkpoint(s) saw of it.`, () => {
     const authorised = ofType(run, "run.authorised").map(({ entry }) => entry.data.checkpoint);
-    checkAnchors(files, [...approvals.map((a) => a.statement.checkpoint), ...authorised], log, trust);
+    checkAnchors(files, [...words.map((a) => a.statement.checkpoint), ...authorised], log, trust);
   });
   list.make("file-set", "The bundle has exactly the files its entries ask for.", () =>
     checkFileSet(files, entries, needs, gone, log.size),
@@ -130,7 +139,7 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
       "The run began on decisions that stood in the log, unexpired, none against.",
       nothing("The run was never authorised."),
     ),
-    () => checkAuthorisation(run, plan, approvals, erased),
+    () => checkAuthorisation(run, plan, approvals, use?.granted, erased),
   );
   list.make(
     "quorum",
@@ -141,6 +150,11 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
     () => (plan === undefined || authorisation === undefined ? undefined : checkQuorum(plan, authorisation, trust)),
   );
   const calls = list.make("steps", stepsSentence, () => checkCalls(run, plan));
+  list.make(
+    "break-glass",
+    or("What one person started alone was confirmed by another.", nothing("Nobody broke the glass.")),
+    () => checkConfirmed(plan, run, use, authorisation, calls, state),
+  );
   list.make("step-order", or("Steps were done in the plan's order.", noPlan), () =>
     plan === undefined ? undefined : checkOrder(plan, calls),
   );
@@ -157,8 +171,13 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
     (ms) => (ms === undefined ? notRetired : `Old and new overlapped for ${ms / 1000} s.`),
     () => (plan === undefined ? undefined : checkOverlap(run, plan, calls)),
   );
-  list.make("retire-gate", or("The gate was open at the plan's grade and every consumer confirmed.", notRetired), () =>
-    plan === undefined ? undefined : checkGate(run, plan, calls),
+  list.make(
+    "retire-gate",
+    (gate) =>
+      gate === "forced"
+        ? "An emergency: its authorisation was the forced retirement, so no gate was asked."
+        : or("The gate was open at the plan's grade and every consumer confirmed.", notRetired)(gate),
+    () => (plan === undefined ? undefined : checkGate(run, plan, calls)),
   );
   list.make("removed-credential", or("What was retired is the one credential the plan names.", notRetired), () =>
     plan === undefined ? undefined : checkRemoved(plan, calls),
@@ -170,7 +189,7 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   list.make("readme", "README.txt says what the entries say.", () =>
     checkExact(files, FILES.readme, formatReadme(run, checkpointRef(log))),
   );
-  return { run, genesis, log, trust, plan, approvals, authorisation, calls, overlapMs, erased };
+  return { run, genesis, log, trust, plan, approvals, use, authorisation, calls, overlapMs, erased };
 }
 
 function chainSentence(run: RunView): string {
@@ -178,9 +197,9 @@ function chainSentence(run: RunView): string {
   return `The run's ${run.entries.length} entries are complete from its request ${end}.`;
 }
 
-function decisionsSentence(approvals: readonly ProvenApproval[]): string | Nothing {
-  if (approvals.length === 0) return nothing("There is no decision of a person to check.");
-  return `${approvals.length} decision(s) are what enrolled people signed, about exactly this plan.`;
+function decisionsSentence(count: number): string | Nothing {
+  if (count === 0) return nothing("There is no decision of a person to check.");
+  return `${count} decision(s) are what enrolled people signed, about exactly this plan.`;
 }
 
 function stepsSentence(calls: readonly ProvenCall[]): string | Nothing {

@@ -3,6 +3,7 @@ import { CountersignError, closedStates, type InventoryRow, type RunState, runSt
 import { type RunRow, requestRun, type Store } from "@countersign/engine";
 import { checkpointRef, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
+import { channelView, deliveryView } from "./views/notices.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
 const credentialsPage = 1_000;
@@ -99,8 +100,9 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
       return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
     },
-    undeliveredNotices: async () =>
-      (await store.notices({ limit: 1_000 })).filter((notice) => notice.state !== "sent").length,
+    undeliveredNotices: () => store.undelivered(),
+    deliveries: async (of) => (await store.deliveries(of)).map(deliveryView),
+    channels: async () => (await store.channels()).map(channelView),
     nextDue: () => store.nextDue(),
     lastScanAt: async () =>
       (await store.scans(20)).reduce<number | null>(
@@ -145,6 +147,11 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       ),
     // Whoever is signed in with a session says so with that; a passkey would say more.
     confirm: (confirmation) => store.confirmStep({ ...confirmation, level: "session" }),
+    async testChannel({ channel, person, at }) {
+      const key = `test:${channel}:${at}`;
+      const payload = { channel, only: channel, askedBy: person };
+      await store.noticePut({ run: null, kind: "channel.test", channel: "operators", key, payload, notBefore: at, at });
+    },
     setFreeze: ({ person, at }) => store.freeze("all", true, person, at),
     liftFreeze: ({ person, at }) => store.freeze("all", false, person, at),
   };

@@ -4,7 +4,7 @@
  * Times are milliseconds of domain time unless a name says otherwise.
  */
 
-import type { Credential, Status } from "@countersign/contract";
+import type { ChannelView, Credential, Delivery, Status } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
 
 /** A run as its row has it. */
@@ -126,6 +126,14 @@ export interface ApiStore {
   credentials(options?: { readonly withRetired: boolean }): Promise<readonly Credential[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
+  /** Notices on their way, the newest first. */
+  deliveries(of: {
+    readonly run?: string;
+    readonly channel?: string;
+    readonly undelivered?: boolean;
+    readonly limit: number;
+  }): Promise<readonly Delivery[]>;
+  channels(): Promise<readonly ChannelView[]>;
   /** The next domain instant at which a row is due. */
   nextDue(): Promise<number | null>;
   lastScanAt(): Promise<number | null>;
@@ -143,6 +151,8 @@ export interface ApiStore {
   ask(ask: Ask): Promise<void>;
   /** STATE_CONFLICT when nothing waits for it; FORBIDDEN for somebody whom the plan does not name as an owner. */
   confirm(confirmation: StepConfirmation): Promise<void>;
+  /** Puts a test message for one channel into the outbox. */
+  testChannel(input: { readonly channel: string; readonly person: string; readonly at: number }): Promise<void>;
   setFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
   liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
 }

@@ -100,6 +100,13 @@ export class MemoryStore implements ApiStore {
   async undeliveredNotices() {
     return 0;
   }
+  async deliveries() {
+    return [];
+  }
+  async channels() {
+    return [];
+  }
+  async testChannel() {}
   async nextDue() {
     const due = [...this.records.values()].flatMap((run) =>
       run.notBefore === null || closedStates.has(run.state) ? [] : [run.notBefore],

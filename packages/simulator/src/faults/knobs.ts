@@ -36,6 +36,8 @@ export interface Knobs {
   activityLagSeconds: Range;
   /** A deleted vault secret stands in the list of deleted ones after so long. */
   deletedSecretLagSeconds: Range;
+  /** A new issue is found by a Jira search after so long; reading it by its key works at once. */
+  ticketSearchLagSeconds: Range;
   /** Requests to audit and sign-in reports per 10 virtual seconds and caller; 0 = no limit. */
   reportsPer10Seconds: number;
   /** A statement loses its connection, half of the time before it is forwarded and half after the server did it. */
@@ -64,6 +66,7 @@ export const defaultKnobs: Knobs = {
   auditLagSeconds: [30, 300],
   activityLagSeconds: [3600, 14_400],
   deletedSecretLagSeconds: [1, 5],
+  ticketSearchLagSeconds: [5, 60],
   reportsPer10Seconds: 5,
   postgresReset: 0.01,
   pageSize: 0,
@@ -86,6 +89,7 @@ export const quietKnobs: Knobs = {
   auditLagSeconds: [0, 0],
   activityLagSeconds: [0, 0],
   deletedSecretLagSeconds: [0, 0],
+  ticketSearchLagSeconds: [0, 0],
   reportsPer10Seconds: 0,
   postgresReset: 0,
 };

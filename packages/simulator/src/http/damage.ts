@@ -28,7 +28,11 @@ function sized(bytes: Buffer): { bytes: Buffer; announced: number } {
 }
 
 function parse(body: string): unknown {
-  return body === "" ? {} : JSON.parse(body);
+  try {
+    return body === "" ? {} : JSON.parse(body);
+  } catch {
+    return body;
+  }
 }
 
 /** Strings become numbers, numbers strings, lists objects: the shape stays, each type is wrong. */

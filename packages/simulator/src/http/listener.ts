@@ -135,7 +135,8 @@ function send(disposition: Disposition, incoming: Incoming, response: ServerResp
     return;
   }
   const { reply, damage, afterSent } = disposition;
-  const text = reply.body === undefined ? "" : JSON.stringify(reply.body);
+  const plain = typeof reply.body === "string" && reply.headers?.["content-type"]?.startsWith("text/plain") === true;
+  const text = reply.body === undefined ? "" : plain ? String(reply.body) : JSON.stringify(reply.body);
   const { bytes, announced } =
     damage === null ? { bytes: Buffer.from(text), announced: Buffer.byteLength(text) } : damageBody(text, damage);
   response.writeHead(reply.status, {

@@ -67,6 +67,13 @@ export function directory(world: World): Record<string, unknown> {
       url: addresses.devops[organization.name],
       groups: organization.groups.map((group) => ({ ...group, variables: Object.keys(group.variables) })),
     })),
+    chat: tenant.chat.map(({ name, kind, messages }) => ({
+      name,
+      kind,
+      url: addresses.chat[name],
+      messages: messages.length,
+    })),
+    desks: tenant.desks.map(({ tickets: _, ...desk }) => ({ ...desk, url: addresses.desks[desk.name] })),
     subscription: tenant.subscription,
     sites: tenant.sites.map(({ grants: _, settings, references, ...site }) => ({
       ...site,

@@ -3,6 +3,7 @@ import { answerClock, type ClockParts, type ManagementAnswer, openStream, stream
 import type { EffectFilter } from "../effects/log.ts";
 import { applyKnobs, type KnobChange } from "../faults/knobs.ts";
 import { type Handler, readBody } from "../http/listener.ts";
+import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { directory } from "./directory.ts";
 import { readFault, readHold, ruleView } from "./rules-body.ts";
@@ -57,6 +58,8 @@ async function answer(parts: ManagementParts, request: IncomingMessage, url: URL
       return ok({ simulator: "countersign", seed: world.seed, urls: world.addresses });
     case "GET /directory":
       return ok(directory(world));
+    case "GET /told":
+      return ok(told(world));
     case "POST /seed":
       return ok(await parts.seed(body));
     case "GET /effects":
@@ -89,6 +92,37 @@ async function answer(parts: ManagementParts, request: IncomingMessage, url: URL
   }
 }
 
+/** What people were told: messages of each room, tickets of each desk. */
+function told(world: World): unknown {
+  const { chat, desks } = world.tenant;
+  return {
+    chat: Object.fromEntries(
+      chat.map(({ name, messages }) => [name, messages.map(({ atMs, payload }) => ({ at: isoTime(atMs), payload }))]),
+    ),
+    desks: Object.fromEntries(
+      desks.map(({ name, tickets }) => [
+        name,
+        tickets.map(({ createdMs, foundMs: _, comments, ...ticket }) => ({
+          ...ticket,
+          created: isoTime(createdMs),
+          comments: comments.map(({ text, atMs }) => ({ at: isoTime(atMs), text })),
+        })),
+      ]),
+    ),
+  };
+}
+
+/** A person acts on a ticket by hand: closes it, or opens it again. */
+function changeTicket(world: World, desk: string, key: string, verb: string, path: string): ManagementAnswer {
+  const ticket = world.tenant.desks.find(({ name }) => name === desk)?.tickets.find((item) => item.key === key);
+  if (ticket === undefined) return missing(path);
+  ticket.closed = verb === "close";
+  const states = key.startsWith("INC") ? { closed: "7", open: "1" } : { closed: "Done", open: "To Do" };
+  ticket.state = ticket.closed ? states.closed : states.open;
+  world.persist();
+  return { status: 200, body: { key, closed: ticket.closed } };
+}
+
 function byId(world: World, method: string, path: string): ManagementAnswer {
   const hold = /^\/holds\/([^/]+)\/(release|drop)$/.exec(path);
   if (method === "POST" && hold !== null) {
@@ -98,6 +132,9 @@ function byId(world: World, method: string, path: string): ManagementAnswer {
   const workload = /^\/workloads\/([^/]+)\/(stop|start|forget)$/.exec(path);
   if (method === "POST" && workload !== null)
     return changeWorkload(world, String(workload[1]), String(workload[2]), path);
+  const ticket = /^\/desks\/([^/]+)\/([^/]+)\/(close|open)$/.exec(path);
+  if (method === "POST" && ticket !== null)
+    return changeTicket(world, String(ticket[1]), String(ticket[2]), String(ticket[3]), path);
   const rule = /^\/(?:faults|holds)\/([^/]+)$/.exec(path);
   if (method === "DELETE" && rule !== null) {
     return world.rules.disarm(String(rule[1])) ? { status: 200, body: { id: rule[1] } } : missing(path);

@@ -22,6 +22,8 @@ export function createTenant(seed: number): Tenant {
     callers: [],
     workloads: [],
     devops: [],
+    chat: [],
+    desks: [],
     subscription: createRandom(seed, "subscription").uuid(),
     armPort: 0,
     sites: [],

@@ -1,5 +1,7 @@
 import type { ActivityEvent, AppSite } from "../appservice/model.ts";
+import type { ChatRoom } from "../chat/model.ts";
 import type { DevopsOrganization } from "../devops/model.ts";
+import type { TicketDesk } from "../tickets/model.ts";
 
 /** A client secret on an application or a service principal. Times are virtual milliseconds. */
 export interface Credential {
@@ -240,6 +242,8 @@ export interface Tenant {
   callers: Caller[];
   workloads: Workload[];
   devops: DevopsOrganization[];
+  chat: ChatRoom[];
+  desks: TicketDesk[];
   /** Id of the one Azure subscription. */
   subscription: string;
   /** Port of Azure Resource Manager; 0 until it has one. */

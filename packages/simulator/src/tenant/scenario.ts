@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { siteScenario } from "../appservice/seed.ts";
+import { chatScenario } from "../chat/seed.ts";
 import { devopsScenario } from "../devops/seed.ts";
+import { deskScenario } from "../tickets/seed.ts";
 
 const name = z.string().min(1).max(120);
 const days = z.number().finite();
@@ -136,6 +138,8 @@ export const scenarioSchema = z.strictObject({
     )
     .default([]),
   devops: z.array(devopsScenario).default([]),
+  chat: z.array(chatScenario).default([]),
+  desks: z.array(deskScenario).default([]),
   sites: z.array(siteScenario).default([]),
   workloads: z.array(workload).default([]),
   defaultPolicy: policy.optional(),

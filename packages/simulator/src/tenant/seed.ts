@@ -1,6 +1,8 @@
 import { checkSites } from "../appservice/seed.ts";
+import { seedChat } from "../chat/seed.ts";
 import { checkDevops, seedDevops } from "../devops/seed.ts";
 import { createRandom } from "../random.ts";
+import { seedDesks } from "../tickets/seed.ts";
 import { sevenDigitTime } from "../time.ts";
 import { writeSecret } from "../vault/store.ts";
 import type { World } from "../world.ts";
@@ -62,6 +64,8 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
     else Object.assign(known, { host: database.host, port: database.port });
   }
   seedDevops(world, scenario.devops);
+  seedChat(world, scenario.chat);
+  seedDesks(world, scenario.desks);
   for (const workload of scenario.workloads) addWorkload(world, workload);
   return seeded;
 }

@@ -8,6 +8,7 @@ import { cx } from "../../ui/classes.ts";
 import { useNow } from "../../ui/now.tsx";
 import { Time, Until } from "../../ui/time.tsx";
 import { ByHand } from "./by-hand.tsx";
+import { Told } from "./told.tsx";
 
 const waitWords: Readonly<Record<string, string>> = {
   "approval-expires": "Approval ends",
@@ -15,8 +16,6 @@ const waitWords: Readonly<Record<string, string>> = {
   "overlap-ends": "Overlap ends",
   "look-again": "Looks again",
 };
-
-const noticeText: Readonly<Record<string, string>> = { done: "delivered", logged: "in the log, no channel is set" };
 
 /** What has happened: steps with their attempts on one side, the story line by line on the other. */
 export function StoryView({ detail, plan }: { readonly detail: RunDetail; readonly plan: Plan | null }) {
@@ -51,22 +50,7 @@ export function StoryView({ detail, plan }: { readonly detail: RunDetail; readon
           </Card>
         )}
         {detail.gate !== null && <GateCard gate={detail.gate} />}
-        {detail.notices.length > 0 && (
-          <Card title="Told">
-            <ul>
-              {detail.notices.map((notice) => (
-                <li key={`${notice.at}${notice.channel}`} className="flex justify-between gap-3">
-                  <span>
-                    {humanise(notice.kind)} by {notice.channel}
-                  </span>
-                  <Badge tone={notice.outcome === "done" ? "good" : "bad"}>
-                    {noticeText[notice.outcome] ?? notice.outcome}
-                  </Badge>
-                </li>
-              ))}
-            </ul>
-          </Card>
-        )}
+        <Told notices={detail.notices} />
         <Timeline detail={detail} />
       </div>
     </div>

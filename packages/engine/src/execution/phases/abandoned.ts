@@ -1,16 +1,9 @@
 import type { RunWork } from "../run-work.ts";
+import { stalledHolders } from "../stalled.ts";
 import { discardAttempt } from "../step.ts";
 
 /** After so long even a stalled holder that nobody could prove dead has lost its lease and its call (domain time). */
 const stalledMsMax = 24 * 60 * 60_000;
-
-/** Workers that held this run before and are neither proven dead nor know that they have lost it. */
-export async function stalledHolders(work: RunWork): Promise<string[]> {
-  const rows = await Promise.all(work.data.unproven.map((id) => work.store.worker(id)));
-  return rows.flatMap((row) =>
-    row !== null && row.goneAs !== "proven" && row.goneAs !== "stopped" && row.refusedAt === null ? [row.id] : [],
-  );
-}
 
 /** Removes credentials that were left to a stalled holder, once it can no longer publish them. */
 export async function removeAbandoned(work: RunWork): Promise<void> {

@@ -1,8 +1,7 @@
 import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
-import { discardAttempt, doStep } from "../step.ts";
-import { stalledHolders } from "./abandoned.ts";
+import { doStep, takeBack } from "../step.ts";
 import { askOwners } from "./by-hand.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
@@ -44,11 +43,7 @@ async function startOverIfValueLost(work: RunWork, steps: readonly PlanStep[]): 
     if (stored.kind === "done") return;
   }
 
-  const stalled = await stalledHolders(work);
   for (const attempt of work.attempts(create.id, "do")) {
-    if (attempt.outcome !== "done" || work.isVoid(attempt)) continue;
-    // A stalled holder may still publish this value; removing it now could break every consumer of `latest`.
-    if (stalled.length === 0 && (await discardAttempt(work, create, attempt)).kind === "done") continue;
-    await work.keep({ abandoned: [...work.data.abandoned, { step: create.id, attempt: attempt.attempt }] });
+    if (attempt.outcome === "done" && !work.isVoid(attempt)) await takeBack(work, create, attempt);
   }
 }

@@ -4,6 +4,7 @@ import * as applications from "./applications.ts";
 import * as decisions from "./decisions.ts";
 import { events } from "./events.ts";
 import * as log from "./log.ts";
+import * as notices from "./notices.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
 import * as status from "./status.ts";
@@ -34,6 +35,9 @@ export const handlers: Handlers = {
   rollBack: actions.rollBack,
   decideHold: actions.decideHold,
   confirmStep: actions.confirmStep,
+  listNotices: notices.listNotices,
+  listChannels: notices.listChannels,
+  testChannel: notices.testChannel,
   events,
   getCheckpoint: log.getCheckpoint,
   getLogEntries: log.getLogEntries,

@@ -9,19 +9,31 @@ const runsMax = 1_000;
 export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
   const { store } = api;
   const now = api.now();
-  const [readiness, freeze, undelivered, size, checkpoint, nextDue, lastScanAt, waiting, applications, findings] =
-    await Promise.all([
-      api.readiness(),
-      store.freeze(),
-      store.undeliveredNotices(),
-      store.logSize(),
-      store.checkpoint(),
-      store.nextDue(),
-      store.lastScanAt(),
-      store.runs({ state: "awaiting_approval", limit: runsMax }),
-      allApplications(api),
-      allFindings(api),
-    ]);
+  const [
+    readiness,
+    freeze,
+    undelivered,
+    channels,
+    size,
+    checkpoint,
+    nextDue,
+    lastScanAt,
+    waiting,
+    applications,
+    findings,
+  ] = await Promise.all([
+    api.readiness(),
+    store.freeze(),
+    store.undeliveredNotices(),
+    store.channels(),
+    store.logSize(),
+    store.checkpoint(),
+    store.nextDue(),
+    store.lastScanAt(),
+    store.runs({ state: "awaiting_approval", limit: runsMax }),
+    allApplications(api),
+    allFindings(api),
+  ]);
   const yours = await Promise.all(waiting.map((run) => waitsFor(store, run, person, now)));
   const open = await store.countRuns({ open: true });
   const { profile, clock, separation, build, origin } = api.installation;
@@ -32,7 +44,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     clock: { kind: clock, advance: api.advance !== null, nextEventAt: iso(nextDue) },
     readiness: { mode: readiness.mode, reasons: readiness.reasons.map((reason) => ({ ...reason })) },
     freeze: freeze === null ? null : { since: iso(freeze.since), by: freeze.by },
-    notices: { undelivered },
+    notices: { undelivered, channels: [...channels] },
     log: {
       size,
       checkpoint:

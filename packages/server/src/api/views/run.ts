@@ -7,11 +7,13 @@ import { actionsFor, mayDecide } from "./permissions.ts";
 import { reasonText } from "./reason.ts";
 import { sentenceOf } from "./sentences.ts";
 import { stepViews } from "./steps.ts";
-import { gateOf, noticesOf, storyOf } from "./story.ts";
+import { gateOf, storyOf } from "./story.ts";
 import { iso } from "./time.ts";
 
 /** Entries of one run that a page shows; a run with more is read with `/entries`. */
 const entriesMax = 2_000;
+/** Deliveries of one run that a page shows. */
+const noticesMax = 200;
 
 /** Reads a stored plan for display. Its digest is recomputed by whoever shows it; the executor verifies it by itself. */
 export function planOf(text: string | null): Plan | null {
@@ -46,10 +48,11 @@ export async function waitsFor(store: ApiStore, run: RunRecord, person: KnownPer
 
 /** Everything a page about one run shows, folded from the run's own entries. */
 export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPerson, now: number): Promise<RunDetail> {
-  const [stored, text, approvals] = await Promise.all([
+  const [stored, text, approvals, notices] = await Promise.all([
     store.runEntries(run.id, 0, entriesMax),
     run.planDigest === null ? null : store.plan(run.planDigest),
     run.planDigest === null ? [] : store.approvals(run.id, run.planDigest),
+    store.deliveries({ run: run.id, limit: noticesMax }),
   ]);
   const entries = readEntries(stored);
   const plan = planOf(text);
@@ -77,7 +80,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
     gate: gateOf(entries),
     story: storyOf(entries),
     waits: waitsOf(run, plan, entries),
-    notices: noticesOf(entries),
+    notices: [...notices],
     actions: actionsFor(run, person),
     entries: entries.length,
   };

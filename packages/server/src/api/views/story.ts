@@ -31,17 +31,3 @@ export function gateOf(entries: readonly RunEntry[]): RunDetail["gate"] {
   const { grade, open, reasons, evidence } = entry.data;
   return { at: entry.at, grade, open, reasons, evidence };
 }
-
-/** Who was told what, and whether it arrived. */
-export function noticesOf(entries: readonly RunEntry[]): RunDetail["notices"] {
-  return entries
-    .filter((entry) => entry.type === "notice.sent")
-    .map(({ at, data }) => ({
-      at,
-      kind: data.kind,
-      channel: data.channel,
-      // Without a configured channel a notice stands in the process log and here, and that is what is said.
-      outcome: data.outcome === "done" && data.status === null ? "logged" : data.outcome,
-      attempt: data.attempt,
-    }));
-}

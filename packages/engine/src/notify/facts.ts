@@ -1,0 +1,105 @@
+import { checks, errorCodes, evaluateQuorum, type Facts, type Plan } from "@countersign/core";
+import type { FindingRow, NoticeRow, RunRow } from "../store/index.ts";
+import { plainText } from "./plain-text.ts";
+
+/** What the notifier reads of the run that a notice is about. */
+export interface RunContext {
+  readonly run: RunRow;
+  readonly plan: Plan | null;
+  readonly findings: readonly FindingRow[];
+  readonly decisions: readonly {
+    readonly person: string;
+    readonly role: string;
+    readonly decision: "approve" | "reject";
+  }[];
+}
+
+const linesMax = 20;
+const lineCharsMax = 300;
+const sentences: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(errorCodes),
+  ...checks.map((check): [string, string] => [check.code, check.sentence]),
+]);
+
+/** What a code means, in words: the sentence of the rule or error that has it, else the code itself without its dashes. */
+export function sentenceOf(code: string): string {
+  return sentences.get(code) ?? code.replaceAll(/[-_]/g, " ").toLowerCase();
+}
+
+/** Requirements of the plan that nobody has met yet, with the people who may. */
+export function missingApprovals({ plan, decisions }: RunContext) {
+  return plan === null ? [] : evaluateQuorum(plan.approvals, plan.requester, decisions).missing;
+}
+
+/**
+ * Everything a person needs to know, and the address of the page where something can be done about it: there is never a
+ * button here. No secret can stand in it: plans, findings and journals hold none (I7).
+ */
+export function factsOf(notice: NoticeRow, context: RunContext | null, link: string): Facts {
+  const because = notice.payload.because as { readonly code?: unknown } | null | undefined;
+  const code = typeof because?.code === "string" ? because.code : null;
+  return {
+    ...(context === null ? {} : runFacts(context)),
+    ...notice.payload,
+    ...(code === null ? {} : { because: { ...(because as Facts), sentence: sentenceOf(code) } }),
+    kind: notice.kind,
+    run: notice.runId,
+    link,
+  };
+}
+
+function runFacts(context: RunContext): Facts {
+  const { run, plan } = context;
+  const blocking = context.findings.filter((finding) => finding.result === "block");
+  const approveUntil = run.data.approveUntil;
+  return {
+    application: run.targetKey,
+    tenant: run.tenant,
+    environment: run.environment,
+    state: run.state,
+    procedure: run.procedure,
+    trigger: run.trigger,
+    requester: run.requester,
+    ...(blocking.length === 0
+      ? {}
+      : {
+          blockedBy: blocking
+            .slice(0, linesMax)
+            .map(({ code, observed, required }) => ({ code, sentence: sentenceOf(code), observed, required })),
+        }),
+    ...(plan === null ? {} : planFacts(plan)),
+    ...(run.state === "awaiting_approval" && typeof approveUntil === "number"
+      ? {
+          approveUntil: new Date(approveUntil).toISOString(),
+          missing: missingApprovals(context).map(({ role, count, people }) => ({ role, count, people: [...people] })),
+        }
+      : {}),
+  };
+}
+
+function planFacts(plan: Plan): Facts {
+  const { target, timing } = plan;
+  const lines = (texts: readonly string[]) => {
+    const shown = texts.slice(0, linesMax).map((text) => plainText(text, lineCharsMax));
+    return texts.length > linesMax ? [...shown, `and ${texts.length - linesMax} more`] : shown;
+  };
+  return {
+    application: target.name,
+    tenant: plan.tenant.name,
+    tenantId: plan.tenant.id,
+    ...(target.kind === "entra-application" ? { appId: target.appId, objectId: target.objectId } : {}),
+    prod: plan.prod,
+    owners: [...plan.baseline.owners],
+    credential: { id: plan.old.id, expiresAt: plan.old.expiresAt },
+    proposed: {
+      notBefore: timing.notBefore,
+      lifetimeSeconds: timing.lifetimeSeconds,
+      overlapSeconds: timing.overlapSeconds,
+    },
+    steps: lines(plan.steps.map((step) => step.describe)),
+    rollback: lines(plan.steps.flatMap(({ undo }) => ("describe" in undo ? [undo.describe] : []))),
+    irreversible: lines(plan.irreversible),
+    risks: lines(plan.risks.map((risk) => risk.sentence)),
+    approvals: plan.approvals.require.map(({ role, count }) => ({ role, count })),
+  };
+}

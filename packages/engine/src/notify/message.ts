@@ -1,0 +1,191 @@
+import type { Facts } from "@countersign/core";
+import { z } from "zod";
+import { plainText } from "./plain-text.ts";
+
+/** A notice in words, for people. Every text is one line without control characters; nothing in it is markup. */
+export interface Message {
+  readonly title: string;
+  readonly facts: readonly { readonly label: string; readonly value: string }[];
+  readonly lists: readonly { readonly title: string; readonly items: readonly string[] }[];
+  readonly link: string;
+  readonly linkText: string;
+}
+
+/** Name of a person, where it is known; the opaque id otherwise. */
+export type NameOf = (person: string) => string;
+
+const text = z.string().optional().catch(undefined);
+const texts = z.array(z.string()).catch([]);
+/** The facts that words are made of; everything is optional, since the outbox holds notices of many kinds. */
+const Told = z.object({
+  kind: z.string(),
+  link: z.string(),
+  application: z.string().nullish().catch(null),
+  tenant: text,
+  tenantId: text,
+  appId: text,
+  environment: text,
+  because: z.object({ code: z.string(), step: text, sentence: text }).nullish().catch(null),
+  owners: texts,
+  audience: texts,
+  requester: text,
+  credential: z.object({ id: z.string(), expiresAt: z.string().nullable() }).nullish().catch(null),
+  proposed: z
+    .object({ notBefore: z.string(), lifetimeSeconds: z.number(), overlapSeconds: z.number() })
+    .nullish()
+    .catch(null),
+  approveUntil: text,
+  missing: z.array(z.object({ role: z.string(), people: z.array(z.string()) })).catch([]),
+  steps: texts,
+  rollback: texts,
+  irreversible: texts,
+  risks: texts,
+  blockedBy: z.array(z.object({ sentence: z.string(), observed: z.unknown(), required: z.unknown() })).catch([]),
+  checklist: texts,
+  step: text,
+  channel: text,
+  recipient: text,
+  total: z.number().optional().catch(undefined),
+  items: z
+    .array(
+      z.object({
+        kind: z.string(),
+        application: z.string().nullish().catch(null),
+        because: z.object({ code: z.string(), sentence: text }).nullish().catch(null),
+      }),
+    )
+    .catch([]),
+});
+type Told = z.output<typeof Told>;
+
+const titles: Readonly<Record<string, (told: Told, app: string) => string>> = {
+  "run.awaiting-approval": (_, app) => `Approval needed: rotation of ${app}`,
+  "approval.reminder": (_, app) => `Still waiting for your approval: rotation of ${app}`,
+  "approval.escalated": (_, app) => `Nobody has decided, and the time runs out: rotation of ${app}`,
+  "run.executing": (_, app) => `The rotation of ${app} has begun`,
+  "run.overlapping": (_, app) => `${app}: old and new credential are both valid`,
+  "run.completed": (_, app) => `The credential of ${app} was rotated`,
+  "run.rolling-back": (_, app) => `The rotation of ${app} failed and is rolled back`,
+  "run.rolled-back": (_, app) => `The rotation of ${app} was rolled back; the old credential is still in use`,
+  "run.held": (_, app) => `The rotation of ${app} stopped; both credentials are valid, a person has to decide`,
+  "run.blocked": (_, app) => `${app} cannot be rotated`,
+  "run.expired": (_, app) => `Nobody approved in time: rotation of ${app}`,
+  "run.superseded": (_, app) => `The plan for ${app} no longer fits the world; a new one was made`,
+  "run.overdue": (_, app) => `${app}: the old credential cannot be retired yet`,
+  "step.asked": (_, app) => `To be done by hand: ${app}`,
+  "step.reminded": (_, app) => `Still to be done by hand: ${app}`,
+  "step.asked-back": (_, app) => `To be put back by hand: ${app}`,
+  "channel.dead": ({ channel }) => `Nothing arrives over the channel ${channel ?? ""}`,
+  "channel.recovered": ({ channel }) => `The channel ${channel ?? ""} delivers again`,
+  "channel.test": ({ channel }) => `Test of the channel ${channel ?? ""}`,
+  "recipient.refused": ({ channel, recipient }) => `${channel ?? ""} does not reach ${recipient ?? ""}`,
+  digest: ({ total }) => `${total ?? 0} things about your applications`,
+};
+
+/** Words for what is told; `nameOf` puts names for people. */
+export function messageOf(facts: Facts, nameOf: NameOf): Message {
+  const told = Told.parse(facts);
+  const app = plainText(told.application ?? "an application", 120);
+  const title =
+    titles[told.kind]?.({ ...told, recipient: told.recipient && nameOf(told.recipient) }, app) ??
+    `${told.kind}: ${app}`;
+  const list = (name: string, items: readonly string[]) =>
+    items.length === 0 ? [] : [{ title: name, items: items.map((item) => plainText(item, 300)) }];
+  const asked = told.kind === "run.awaiting-approval" || told.kind.startsWith("approval.");
+  return {
+    title: plainText(title, 200),
+    facts: labelled(told, nameOf),
+    lists: [
+      ...list(
+        "Findings",
+        told.blockedBy.map(
+          ({ sentence, observed, required }) =>
+            `${sentence} Observed: ${plainText(observed, 100)}; required: ${plainText(required, 100)}`,
+        ),
+      ),
+      ...list("To do", told.checklist),
+      ...list("Risks", told.risks),
+      ...(asked
+        ? [
+            ...list("What will be done, in this order", told.steps),
+            ...list("If it fails", told.rollback),
+            ...list("What cannot be undone", told.irreversible),
+          ]
+        : []),
+      ...list(
+        "",
+        told.items.map((item) => itemLine(item)),
+      ),
+      ...list(
+        "",
+        (told.total ?? 0) > told.items.length
+          ? [`and ${(told.total ?? 0) - told.items.length} more: see the page`]
+          : [],
+      ),
+    ],
+    link: told.link,
+    linkText: asked ? "Read the plan and decide" : "Open the page",
+  };
+}
+
+function itemLine({ kind, application, because }: Told["items"][number]): string {
+  const title = titles[kind]?.({ kind } as Told, application ?? "an application") ?? `${kind}: ${application ?? ""}`;
+  return because?.sentence === undefined ? title : `${title} (${because.sentence})`;
+}
+
+function labelled(told: Told, nameOf: NameOf): Message["facts"] {
+  const found: { label: string; value: string }[] = [];
+  const add = (label: string, value: string | undefined | null) => {
+    if (value !== undefined && value !== null && value !== "") found.push({ label, value: plainText(value, 500) });
+  };
+  const people = (ids: readonly string[]) => ids.map(nameOf).join(", ");
+  add("Application", told.application);
+  add("App id", told.appId);
+  add("Tenant", told.tenantId === undefined ? told.tenant : `${told.tenant ?? ""} (${told.tenantId})`);
+  add("Environment", told.environment);
+  add(
+    "Why",
+    told.because === null || told.because === undefined
+      ? null
+      : `${told.because.sentence ?? told.because.code}${told.because.step === undefined ? "" : ` Step: ${told.because.step}.`}`,
+  );
+  add("Step", told.step);
+  add("For", people(told.audience));
+  add("Owners", people(told.owners));
+  add("Asked for by", told.requester?.startsWith("p_") === true ? nameOf(told.requester) : told.requester);
+  add(
+    "Credential now",
+    told.credential === null || told.credential === undefined
+      ? null
+      : `${told.credential.id}, expires ${told.credential.expiresAt ?? "never"}`,
+  );
+  if (told.proposed !== null && told.proposed !== undefined) {
+    add("Earliest start", told.proposed.notBefore);
+    add("Both valid for", duration(told.proposed.overlapSeconds));
+    add("New one valid for", duration(told.proposed.lifetimeSeconds));
+  }
+  add("Decide until", told.approveUntil);
+  add("Still missing", told.missing.map(({ role, people: who }) => `${role} (${people(who)})`).join("; "));
+  return found;
+}
+
+function duration(seconds: number): string {
+  const [unit, name] = seconds >= 172_800 ? [86_400, "days"] : seconds >= 7_200 ? [3_600, "hours"] : [60, "minutes"];
+  return `${Math.round(seconds / Number(unit))} ${name}`;
+}
+
+/** The message as plain text: mails, tickets. */
+export function plainMessage(message: Message): string {
+  return [
+    message.title,
+    "",
+    ...message.facts.map(({ label, value }) => `${label}: ${value}`),
+    ...message.lists.flatMap(({ title, items }) => [
+      "",
+      ...(title === "" ? [] : [`${title}:`]),
+      ...items.map((item) => `- ${item}`),
+    ]),
+    "",
+    `${message.linkText}: ${message.link}`,
+  ].join("\n");
+}

@@ -1,0 +1,134 @@
+import { type NoticesConfig, nextCron } from "@countersign/core";
+import type { NoticeRow, Route } from "../store/index.ts";
+import type { Channel } from "./channels/channel.ts";
+import { missingApprovals, type RunContext } from "./facts.ts";
+import { matchesKind, operatorKinds, troubleKinds, waitingKinds } from "./kinds.ts";
+
+/** A channel as routing sees it; what is left out takes everything. */
+export interface Taker {
+  readonly name: string;
+  readonly kind: Channel["kind"];
+  readonly kinds?: readonly string[] | undefined;
+  readonly owners?: readonly string[] | undefined;
+  readonly environments?: readonly string[] | undefined;
+  readonly tenants?: readonly string[] | undefined;
+  /** Kinds of the digest wait for it. */
+  readonly digest: boolean;
+}
+
+/** Who holds a role, as the trust file has it. */
+export type PeopleOf = (role: string) => readonly string[];
+
+/** Not worth a line in a chat unless it is asked for. */
+const quietInChat: ReadonlySet<string> = new Set(["run.executing", "run.overlapping"]);
+
+/** Where a notice goes: which channels take it, and over those that reach single people, whom. */
+export function deliveriesOf(
+  notice: NoticeRow,
+  context: RunContext | null,
+  takers: readonly Taker[],
+  rules: Pick<NoticesConfig, "digest">,
+  now: number,
+): Route["deliveries"] {
+  const candidates = takers.filter((taker) => takes(taker, notice, context));
+  const bundle = bundleAt(notice.kind, rules.digest, now);
+  return forOperators(notice, candidates, takers).flatMap((taker): Route["deliveries"] => {
+    const to = { channel: taker.name, recipient: "", ticket: null, bundle: taker.digest ? bundle : null };
+    if (taker.kind !== "jira" && taker.kind !== "servicenow") return [to];
+    if (notice.runId === null || waitingKinds.has(notice.kind)) return [];
+    return [{ ...to, ticket: troubleKinds.has(notice.kind) ? "open" : "append" }];
+  });
+}
+
+function takes(taker: Taker, notice: NoticeRow, context: RunContext | null): boolean {
+  const { kind, payload } = notice;
+  if (payload.only !== undefined) return payload.only === taker.name;
+  // A channel cannot say that it is dead.
+  if (payload.channel === taker.name && kind !== "channel.test") return false;
+  if (taker.kinds !== undefined && !taker.kinds.some((pattern) => matchesKind(pattern, kind))) return false;
+  if (taker.kinds === undefined && quietInChat.has(kind) && (taker.kind === "slack" || taker.kind === "teams"))
+    return false;
+  if (operatorKinds.has(kind)) return true;
+  const owners = ownersOf(notice, context);
+  return (
+    (taker.owners === undefined || taker.owners.some((owner) => owners.includes(owner))) &&
+    (taker.environments === undefined || taker.environments.includes(context?.run.environment ?? "")) &&
+    (taker.tenants === undefined || taker.tenants.includes(context?.run.tenant ?? ""))
+  );
+}
+
+/** What is about the channels goes over those that are for everything; where there is none, over every other one. */
+function forOperators(notice: NoticeRow, candidates: readonly Taker[], all: readonly Taker[]): readonly Taker[] {
+  if (!operatorKinds.has(notice.kind) || notice.payload.only !== undefined) return candidates;
+  const general = candidates.filter((taker) => !taker.owners && !taker.environments && !taker.tenants);
+  if (general.length > 0) return general;
+  return candidates.length > 0 ? candidates : all.filter((taker) => taker.name !== notice.payload.channel);
+}
+
+function ownersOf(notice: NoticeRow, context: RunContext | null): readonly string[] {
+  const { owners } = notice.payload;
+  return context?.plan?.baseline.owners ?? (Array.isArray(owners) ? owners.map(String) : []);
+}
+
+/** The people who are to hear of it: named where a channel reaches everybody at once. */
+export function audienceOf(
+  notice: NoticeRow,
+  context: RunContext | null,
+  escalateTo: string | null,
+  peopleOf: PeopleOf,
+): string[] {
+  const undecided = context === null ? [] : missingApprovals(context).flatMap(({ people }) => people);
+  const requester = context?.run.requester.startsWith("p_") === true ? [context.run.requester] : [];
+  switch (notice.kind) {
+    case "run.awaiting-approval":
+      return unique([...undecided, ...ownersOf(notice, context)]);
+    case "approval.reminder":
+      return unique(undecided);
+    case "approval.escalated":
+      return unique([...(escalateTo === null ? [] : peopleOf(escalateTo)), ...undecided]);
+    default:
+      return operatorKinds.has(notice.kind)
+        ? unique(peopleOf("platform"))
+        : unique([...ownersOf(notice, context), ...requester]);
+  }
+}
+
+function unique(people: readonly string[]): string[] {
+  return [...new Set(people)].sort();
+}
+
+function bundleAt(kind: string, digest: NoticesConfig["digest"], now: number): number | null {
+  if (digest === null || !digest.kinds.some((pattern) => matchesKind(pattern, kind))) return null;
+  return nextCron(digest.cron, digest.zone, now);
+}
+
+/**
+ * What comes due later about a plan that waits for people: reminders, and the word to a further role before the approvals
+ * expire. Nobody gains a right by it: who may approve stands in the plan, and a privileged approval is never re-routed.
+ */
+export function laterOf(
+  notice: NoticeRow,
+  context: RunContext | null,
+  rules: Pick<NoticesConfig, "remindAfterSeconds" | "escalate">,
+): Route["later"] {
+  const until = context?.run.data.approveUntil;
+  if (notice.kind !== "run.awaiting-approval" || typeof until !== "number" || context?.run.planDigest == null)
+    return [];
+  const payload = { planDigest: context.run.planDigest };
+  const key = (what: string) => `${context.run.id}:${what}`;
+  const reminders = rules.remindAfterSeconds.flatMap((seconds, n) => {
+    const notBefore = notice.createdAt + seconds * 1_000;
+    return notBefore >= until ? [] : [{ kind: "approval.reminder", key: key(`remind:${n + 1}`), payload, notBefore }];
+  });
+  if (rules.escalate === null) return reminders;
+  // Where people have less time than that, it is said at half of it.
+  const beforeMs = Math.min(rules.escalate.beforeExpirySeconds * 1_000, (until - notice.createdAt) / 2);
+  const notBefore = Math.floor(until - beforeMs);
+  return [...reminders, { kind: "approval.escalated", key: key("escalate"), payload, notBefore }];
+}
+
+/** Whether nothing is left to say: the plan that people were to be reminded of waits no more. */
+export function isMoot(notice: NoticeRow, context: RunContext | null): boolean {
+  if (!waitingKinds.has(notice.kind)) return false;
+  return context?.run.state !== "awaiting_approval" || context.run.planDigest !== notice.payload.planDigest;
+}

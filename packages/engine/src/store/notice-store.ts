@@ -1,0 +1,213 @@
+import type { Facts } from "@countersign/core";
+import { z } from "zod";
+import { ChannelRow, DeliveryRow, NoticeRow, TicketRow } from "./rows.ts";
+import { nothing, row, type Sql } from "./sql.ts";
+
+/** A message for the outbox; sent once per key. */
+export interface NoticeInput {
+  readonly run: string | null;
+  readonly kind: string;
+  /** Whom it is for: `owners`, `operators`. */
+  readonly channel: string;
+  readonly key: string;
+  readonly payload: Facts;
+  readonly notBefore: number;
+  readonly at: number;
+}
+
+/** What becomes of a notice when it is due. Times are domain milliseconds. */
+export interface Route {
+  readonly deliveries: readonly {
+    readonly channel: string;
+    readonly recipient: string;
+    /** `open` opens a ticket unless one stands; `append` goes only where one stands. */
+    readonly ticket: "open" | "append" | null;
+    /** When the recipient's digest goes out; null: it goes by itself, now. */
+    readonly bundle: number | null;
+  }[];
+  /** What is told. */
+  readonly facts: Facts;
+  /** Notices about the same run that come due later. */
+  readonly later: readonly {
+    readonly kind: string;
+    readonly key: string;
+    readonly payload: Facts;
+    readonly notBefore: number;
+  }[];
+  /** Nothing is left to say: what it was about has passed. */
+  readonly void: boolean;
+}
+
+const Taken = z.object({ delivery: DeliveryRow, notice: NoticeRow, ticket: TicketRow.nullable() });
+/** A delivery that is this notifier's to send. */
+export type TakenDelivery = z.output<typeof Taken>;
+
+const Listed = row({
+  id: z.int(),
+  kind: z.string(),
+  runId: z.string().nullable(),
+  channel: z.string(),
+  channelKind: z.string(),
+  recipient: z.string(),
+  state: z.enum(["due", "bundled", "digested", "sent", "failed"]),
+  attempts: z.int(),
+  code: z.string().nullable(),
+  status: z.int().nullable(),
+  createdAt: z.int(),
+  updatedAt: z.int(),
+  notBefore: z.int(),
+  ticketKey: z.string().nullable(),
+  ticketUrl: z.string().nullable(),
+  ticketState: z.string().nullable(),
+});
+/** A delivery as it is listed, with its ticket. */
+export type ListedDelivery = z.output<typeof Listed>;
+
+/** Outbox, deliveries, tickets, channels. */
+export function noticeStore(sql: Sql) {
+  return {
+    /** True when the notice is new; false when its key is known. */
+    noticePut: (notice: NoticeInput): Promise<boolean> =>
+      sql.call(z.boolean(), "cs.notice_put", { ...notice, payload: JSON.stringify(notice.payload) }),
+
+    /** Notices that are to be routed now, oldest first. */
+    noticesDue: (now: number, limit: number): Promise<NoticeRow[]> =>
+      sql.rows(
+        NoticeRow,
+        "select * from cs.notice where state = 'due' and not_before <= $1 order by not_before, id limit $2",
+        [now, limit],
+      ),
+
+    /** Turns a due notice into deliveries; false when another notifier did. */
+    noticeRoute: (id: number, route: Route, at: number): Promise<boolean> =>
+      sql.call(z.boolean(), "cs.notice_route", {
+        id,
+        deliveries: JSON.stringify(route.deliveries),
+        facts: JSON.stringify(route.facts),
+        later: JSON.stringify(route.later),
+        void: route.void,
+        at,
+      }),
+
+    notices: (of: { readonly run?: string; readonly limit: number }): Promise<NoticeRow[]> =>
+      sql.rows(NoticeRow, "select * from cs.notice where $1::text is null or run_id = $1 order by id desc limit $2", [
+        of.run ?? null,
+        of.limit,
+      ]),
+
+    /** Says which channels there are; what was on its way over another one fails. */
+    channelsSet: (channels: readonly { readonly name: string; readonly kind: string }[], at: number): Promise<void> =>
+      sql.call(nothing, "cs.channels_set", { channels: JSON.stringify(channels), at }),
+
+    channels: (): Promise<ChannelRow[]> =>
+      sql.rows(ChannelRow, "select * from cs.channel where configured order by name"),
+
+    /** Takes due deliveries of one channel; each is due again at `again` unless settled before. */
+    async deliveriesTake(channel: string, now: number, again: number, limit: number): Promise<TakenDelivery[]> {
+      const rows = await sql.callRows(z.object({ delivery_take: Taken }), "cs.delivery_take", {
+        channel,
+        now,
+        again,
+        limit,
+      });
+      return rows.map((found) => found.delivery_take);
+    },
+
+    /** Says what became of an attempt. Errors: STATE_CONFLICT (not this attempt's turn any more). */
+    deliverySettle: (settled: {
+      readonly id: number;
+      readonly attempt: number;
+      readonly outcome: "done" | "failed" | "unknown";
+      readonly code: string | null;
+      readonly status: number | null;
+      /** Next try; null: this was the last one. */
+      readonly notBefore: number | null;
+      /** Whether a failure says something about the channel, not only about this recipient. */
+      readonly ofChannel: boolean;
+      /** Nothing goes over the channel before; null: it may. */
+      readonly pauseUntil: number | null;
+      /** So many failures in a row, and the other channels are told. */
+      readonly reportAfter: number;
+      readonly at: number;
+    }): Promise<void> => sql.call(nothing, "cs.delivery_settle", { ...settled }),
+
+    /** Recipients whose digest is due. */
+    digestsDue: (now: number): Promise<{ channel: string; recipient: string }[]> =>
+      sql.rows(
+        z.object({ channel: z.string(), recipient: z.string() }),
+        "select distinct channel, recipient from cs.delivery where state = 'bundled' and not_before <= $1 limit 500",
+        [now],
+      ),
+
+    /** Makes one notice of what waits for a recipient's digest; returns how much that is. */
+    digestCut: (channel: string, recipient: string, items: number, now: number): Promise<number> =>
+      sql.call(z.int(), "cs.digest_cut", { channel, recipient, items, now }),
+
+    ticket: (id: number): Promise<TicketRow | null> =>
+      sql.first(TicketRow, "select * from cs.ticket where id = $1", [id]),
+
+    /** Commits that the ticket is about to be created; `at` null: that it was refused for certain. */
+    ticketIntend: (id: number, at: number | null): Promise<void> => sql.call(nothing, "cs.ticket_intend", { id, at }),
+
+    ticketMade: (
+      id: number,
+      made: { readonly id: string; readonly key: string; readonly url: string | null },
+      at: number,
+    ): Promise<void> =>
+      sql.call(nothing, "cs.ticket_made", { id, externalId: made.id, externalKey: made.key, url: made.url, at }),
+
+    ticketClosed: (id: number, at: number): Promise<void> => sql.call(nothing, "cs.ticket_closed", { id, at }),
+
+    /** Opens a new ticket for a delivery whose ticket was closed by hand; returns its id. */
+    ticketAgain: (delivery: number, at: number): Promise<number> =>
+      sql.call(z.int(), "cs.ticket_again", { delivery, at }),
+
+    /** Who has decided over a plan so far; without the proofs, which are not the notifier's affair. */
+    decisionsOf: (
+      run: string,
+      planDigest: string,
+    ): Promise<{ person: string; role: string; decision: "approve" | "reject" }[]> =>
+      sql.rows(
+        z.object({ person: z.string(), role: z.string(), decision: z.enum(["approve", "reject"]) }),
+        "select person, role, decision from cs.approval where run_id = $1 and plan_digest = $2 order by at, person",
+        [run, planDigest],
+      ),
+
+    /** Deliveries, newest first. */
+    deliveries: (of: {
+      readonly run?: string;
+      readonly channel?: string;
+      readonly undelivered?: boolean;
+      readonly limit: number;
+    }): Promise<ListedDelivery[]> =>
+      sql.rows(
+        Listed,
+        `select d.id, n.kind, n.run_id, d.channel, c.kind as channel_kind, d.recipient, d.state, d.attempts, d.code, d.status,
+           d.created_at, d.updated_at, d.not_before, t.external_key as ticket_key, t.url as ticket_url, t.state as ticket_state
+         from cs.delivery d join cs.notice n on n.id = d.notice_id join cs.channel c on c.name = d.channel
+           left join cs.ticket t on t.id = d.ticket_id
+         where ($1::text is null or n.run_id = $1) and ($2::text is null or d.channel = $2)
+           and (not $3 or d.state in ('due', 'failed')) order by d.id desc limit $4`,
+        [of.run ?? null, of.channel ?? null, of.undelivered ?? false, Math.min(of.limit, 1_000)],
+      ),
+
+    /** How much has not arrived: notices that wait to be routed, deliveries that are due or were given up. */
+    async undelivered(): Promise<number> {
+      const text = `select (select count(*) from cs.notice where state = 'due' and not_before <= created_at)
+        + (select count(*) from cs.delivery where state in ('due', 'failed')) as count`;
+      return (await sql.first(z.object({ count: z.int() }), text))?.count ?? 0;
+    },
+
+    /** The earliest domain time at which the notifier has something to do; null when nothing waits. */
+    async noticesNextDue(): Promise<number | null> {
+      // What waits behind another delivery of its ticket, or for a pause to end, is not due before that.
+      const text = `select least(
+          (select min(not_before) from cs.notice where state = 'due'),
+          (select min(not_before) from cs.delivery where state = 'bundled'),
+          (select min(greatest(d.not_before, c.paused_until)) from cs.delivery d join cs.channel c on c.name = d.channel
+            where d.state = 'due' and not exists (
+              select from cs.delivery e where e.ticket_id = d.ticket_id and e.state = 'due' and e.id < d.id))) as due`;
+      return (await sql.first(z.object({ due: z.int().nullable() }), text))?.due ?? null;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { type FaultReport, runFaults } from "./run.ts";
+
+/** Another slice every day, and the same one all day: the seed stands in every failure. */
+const seed = Math.floor(Date.now() / 86_400_000);
+const slice = 24;
+
+let report: FaultReport;
+
+beforeAll(async () => {
+  report = await runFaults({
+    seed,
+    slice,
+    only: null,
+    lanes: 1,
+    say: () => {},
+    signal: new AbortController().signal,
+  });
+}, 180_000);
+
+describe(`a tenant in which one call goes wrong, once or for ever (npm run faults -- --seed ${seed} --slice ${slice})`, () => {
+  it("keeps every promise in each cell of the slice, and tells somebody of each run that did not complete", () => {
+    expect(report.violations).toEqual([]);
+    expect(report.cells).toBe(slice);
+  });
+
+  it("ends every run: completed, rolled back, blocked, or held with a way on", () => {
+    const { completed = 0, rolled_back = 0, blocked = 0, held = 0 } = report.ends;
+    expect(completed + rolled_back + blocked + held).toBe(slice);
+  });
+});
