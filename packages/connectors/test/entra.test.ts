@@ -126,15 +126,16 @@ describe("the wrong target", () => {
   });
 
   it("another writer's version is not taken for ours because the journal says so", async () => {
-    const { clock, connectors, sim, effects, putSecret, latestVersion } = await open();
-    const previous = latestVersion("main", "billing-secret")?.version ?? "";
+    const stage = await open();
+    const { clock, connectors, sim, effects, putSecret } = stage;
+    const previous = stage.latestVersion("main", "billing-secret")?.version ?? "";
     await putSecret("main", "billing-secret", "theirs");
     const before = effects("secret.set");
     const keyId = "11111111-2222-4333-8444-555555555555";
     const outcomes = new Map([["create", { objectIds: { keyId }, facts: {}, requestIds: [] }]]);
     const ctx = contextOf({ clock, tenantId: sim.tenantId, direction: "undo", outcomes });
     const theirs = {
-      objectIds: { version: latestVersion("main", "billing-secret")?.version ?? "" },
+      objectIds: { version: stage.latestVersion("main", "billing-secret")?.version ?? "" },
       facts: {},
       requestIds: [],
     };

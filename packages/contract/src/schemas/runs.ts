@@ -107,7 +107,7 @@ export const Attempt = z.object({
 export const StepView = z.object({
   id: z.string(),
   verb: z.string(),
-  phase: z.enum(["execute", "overlap", "retire"]),
+  phase: z.enum(["execute", "overlap", "retire", "restore"]),
   describe: z.string(),
   state: z.enum(["waiting", "started", "done", "failed", "unknown", "undone"]),
   attempts: z.array(Attempt),

@@ -132,6 +132,8 @@ export function createJudge(options: {
         openRun: elder?.id ?? null,
         pendingRuns: [],
         lastPlan,
+        supersedes: null,
+        unreviewed: null,
       };
       const findings = validate(input);
       return {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
-import { ada, newWorker, startedAt, startServer, storesOf, toApproval, toExecuting } from "./harness.ts";
+import { ada, newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
 let server: Awaited<ReturnType<typeof startServer>>;
 let stores: Record<StoreRole, Store> & { close(): Promise<void> };

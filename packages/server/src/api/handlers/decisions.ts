@@ -105,12 +105,15 @@ export const decide: Handler<"decide"> = async ({ api, params, body, person, req
   }
   const bytes = fromBase64(body.statement, "statement");
   const statement = parseStatement(bytes);
+  const { decision } = statement;
+  if (decision !== "approve" && decision !== "reject")
+    throw new CountersignError("INPUT_INVALID", `expected a statement that approves or rejects, got ${decision}`);
   const reason =
     body.reasonAttachment === null ? null : readReason(fromBase64(body.reasonAttachment, "reasonAttachment"));
   const { plan, digest, approvals } = await openPlan(api, run, person, statement.role);
   await check(api, run, person, plan, digest, statement, reason);
 
-  const given = { person: person.person, role: statement.role, decision: statement.decision };
+  const given = { person: person.person, role: statement.role, decision };
   const quorum = evaluateQuorum(plan.approvals, plan.requester, [...approvals, given]);
   const refused = quorum.refused.find((item) => item.person === person.person);
   if (refused !== undefined)
@@ -140,7 +143,7 @@ export const decide: Handler<"decide"> = async ({ api, params, body, person, req
   });
   const state = (await api.store.run(run.id))?.state ?? run.state;
   const missing = missingOf(plan, await api.store.approvals(run.id, digest));
-  return { run: run.id, state, person: person.person, decision: statement.decision, statementDigest, missing };
+  return { run: run.id, state, person: person.person, decision, statementDigest, missing };
 };
 
 /** A statement says who decides what; every word of it must be true here and now before our key attests it. */
