@@ -127,9 +127,9 @@ describe("the wrong target", () => {
 
   it("another writer's version is not taken for ours because the journal says so", async () => {
     const stage = await open();
-    const { clock, connectors, sim, effects, putSecret } = stage;
+    const { clock, connectors, sim, effects } = stage;
     const previous = stage.latestVersion("main", "billing-secret")?.version ?? "";
-    await putSecret("main", "billing-secret", "theirs");
+    await stage.putSecret("main", "billing-secret", "theirs");
     const before = effects("secret.set");
     const keyId = "11111111-2222-4333-8444-555555555555";
     const outcomes = new Map([["create", { objectIds: { keyId }, facts: {}, requestIds: [] }]]);
