@@ -53,15 +53,9 @@ export function breakGlassOf({ policy, people }: Facts, prod: boolean): NonNulla
       }))
       .filter((item) => item.people.length > 0);
   const [grant, confirm] = [named(breakGlass.roles), named(breakGlass.confirm)];
-  const granters = new Set(grant.flatMap((item) => item.people));
-  const others = new Set(confirm.flatMap((item) => item.people));
   // With one granter who is also the only one to confirm there is no second person.
-  if (
-    granters.size === 0 ||
-    others.size === 0 ||
-    (others.size === 1 && granters.size === 1 && others.isSubsetOf(granters))
-  )
-    return null;
+  const people = new Set([...grant, ...confirm].flatMap((item) => item.people));
+  if (grant.length === 0 || confirm.length === 0 || people.size < 2) return null;
   const { expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed } = breakGlass;
   const { minLevel } = approvals;
   return { grant, confirm, minLevel, expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed };
