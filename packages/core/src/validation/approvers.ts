@@ -54,8 +54,8 @@ export function breakGlassOf({ policy, people }: Facts, prod: boolean): NonNulla
       .filter((item) => item.people.length > 0);
   const [grant, confirm] = [named(breakGlass.roles), named(breakGlass.confirm)];
   // With one granter who is also the only one to confirm there is no second person.
-  const people = new Set([...grant, ...confirm].flatMap((item) => item.people));
-  if (grant.length === 0 || confirm.length === 0 || people.size < 2) return null;
+  const everybody = new Set([...grant, ...confirm].flatMap((item) => item.people));
+  if (grant.length === 0 || confirm.length === 0 || everybody.size < 2) return null;
   const { expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed } = breakGlass;
   const { minLevel } = approvals;
   return { grant, confirm, minLevel, expiresAfterSeconds, confirmWithinSeconds, reviewWithinSeconds, unconfirmed };
