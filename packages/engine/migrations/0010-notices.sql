@@ -177,6 +177,19 @@ begin
   return true;
 end $$;
 
+-- A notice could not be routed: it is due again later, or given up (p_not_before null), which is an entry.
+create function cs.notice_postpone(p_id bigint, p_attempts integer, p_not_before bigint, p_at bigint) returns void
+language plpgsql security definer set search_path = cs, journal, pg_temp as $$
+begin
+  perform cs.must('notice_take');
+  update notice set attempts = attempts + 1, not_before = coalesce(p_not_before, not_before), updated_at = p_at,
+      state = case when p_not_before is null then 'failed' else state end
+    where id = p_id and state = 'due' and attempts = p_attempts;
+  if found and p_not_before is null then
+    perform cs.delivery_entry(p_id, 'log', p_attempts + 1, 'failed', null, p_at);
+  end if;
+end $$;
+
 -- The ticket that stands for an application, or a new one; null where none stands and none is to be opened.
 create function cs.ticket_for(p_channel text, p_target text, p_run text, p_notice bigint, p_open boolean, p_at bigint)
 returns bigint language plpgsql as $$
@@ -347,7 +360,7 @@ begin
   return v_new;
 end $$;
 
-grant execute on function cs.channels_set, cs.notice_route, cs.delivery_take, cs.delivery_settle, cs.digest_cut,
+grant execute on function cs.channels_set, cs.notice_route, cs.notice_postpone, cs.delivery_take, cs.delivery_settle, cs.digest_cut,
   cs.ticket_intend, cs.ticket_made, cs.ticket_closed, cs.ticket_again to cs_notifier;
 grant select on cs.channel, cs.ticket, cs.delivery to cs_api, cs_executor, cs_notifier;
 -- What a message says is composed by the notifier; no secret stands in any of these.

@@ -1,11 +1,13 @@
-import { checks, errorCodes, evaluateQuorum, type Facts, type Plan } from "@countersign/core";
-import type { FindingRow, NoticeRow, RunRow } from "../store/index.ts";
+import { checks, errorCodes, evaluateQuorum, type Facts, isCode, type Plan, thawPlan } from "@countersign/core";
+import type { FindingRow, NoticeRow, RunRow, Store } from "../store/index.ts";
 import { plainText } from "./plain-text.ts";
 
 /** What the notifier reads of the run that a notice is about. */
 export interface RunContext {
   readonly run: RunRow;
   readonly plan: Plan | null;
+  /** There is a plan, but what is stored is not what its digest says; nothing of it is told. */
+  readonly planUnread: boolean;
   readonly findings: readonly FindingRow[];
   readonly decisions: readonly {
     readonly person: string;
@@ -14,6 +16,33 @@ export interface RunContext {
   }[];
 }
 
+/** Everything about a run that a notice may say; null when there is no such run. A plan that cannot be read is told without. */
+export async function contextOf(store: Store, id: string): Promise<RunContext | null> {
+  const run = await store.run(id);
+  if (run === null) return null;
+  const digest = run.planDigest;
+  const bytes = digest === null ? null : await store.plan(digest);
+  const plan = bytes === null || digest === null ? null : planIn(bytes, digest);
+  return {
+    run,
+    plan,
+    planUnread: plan === null && digest !== null,
+    findings: await store.findings({ run: id }),
+    decisions: digest === null ? [] : await store.decisionsOf(id, digest),
+  };
+}
+
+function planIn(bytes: Uint8Array, digest: string): Plan | null {
+  try {
+    return thawPlan(bytes, digest).plan;
+  } catch (error) {
+    if (isCode(error, "AUTHORISATION_INVALID")) return null;
+    throw error;
+  }
+}
+
+/** The database takes 128 KiB with whom it is for. */
+const factsBytesMax = 96 * 1_024;
 const linesMax = 20;
 const lineCharsMax = 300;
 const sentences: ReadonlyMap<string, string> = new Map([
@@ -36,6 +65,26 @@ export function missingApprovals({ plan, decisions }: RunContext) {
  * button here. No secret can stand in it: plans, findings and journals hold none (I7).
  */
 export function factsOf(notice: NoticeRow, context: RunContext | null, link: string): Facts {
+  const all = allFacts(notice, context, link);
+  if (Buffer.byteLength(JSON.stringify(all)) <= factsBytesMax) return all;
+  // Too much for one message: what happened and where to read the rest.
+  const { application, tenant, environment, state, because, owners } = all;
+  return {
+    ...withoutUndefined({ application, tenant, environment, state, because, owners }),
+    kind: notice.kind,
+    run: notice.runId,
+    link,
+    cut: true,
+  };
+}
+
+function withoutUndefined(facts: Readonly<Record<string, Facts[string] | undefined>>): Facts {
+  return Object.fromEntries(
+    Object.entries(facts).filter((entry): entry is [string, Facts[string]] => entry[1] !== undefined),
+  );
+}
+
+function allFacts(notice: NoticeRow, context: RunContext | null, link: string): Facts {
   const because = notice.payload.because as { readonly code?: unknown } | null | undefined;
   const code = typeof because?.code === "string" ? because.code : null;
   return {
@@ -68,6 +117,7 @@ function runFacts(context: RunContext): Facts {
             .map(({ code, observed, required }) => ({ code, sentence: sentenceOf(code), observed, required })),
         }),
     ...(plan === null ? {} : planFacts(plan)),
+    ...(context.planUnread ? { planUnread: true } : {}),
     ...(run.state === "awaiting_approval" && typeof approveUntil === "number"
       ? {
           approveUntil: new Date(approveUntil).toISOString(),

@@ -35,6 +35,7 @@ const Told = z.object({
     .nullish()
     .catch(null),
   approveUntil: text,
+  planUnread: z.boolean().catch(false),
   missing: z.array(z.object({ role: z.string(), people: z.array(z.string()) })).catch([]),
   steps: texts,
   rollback: texts,
@@ -148,6 +149,12 @@ function labelled(told: Told, nameOf: NameOf): Message["facts"] {
     told.because === null || told.because === undefined
       ? null
       : `${told.because.sentence ?? told.because.code}${told.because.step === undefined ? "" : ` Step: ${told.because.step}.`}`,
+  );
+  add(
+    "Plan",
+    told.planUnread
+      ? "it could not be read: what is stored is not what its digest says. Nothing of it is told here."
+      : null,
   );
   add("Step", told.step);
   add("For", people(told.audience));

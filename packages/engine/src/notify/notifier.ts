@@ -1,18 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  CountersignError,
-  type NoticesConfig,
-  type NotifyConfig,
-  type TicketsConfig,
-  thawPlan,
-} from "@countersign/core";
+import { CountersignError, type NoticesConfig, type NotifyConfig, type TicketsConfig } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import type { NoticeRow, TakenDelivery } from "../store/index.ts";
-import { nextTryMs, restMs } from "./backoff.ts";
+import { nextTryMs, restMs, standStillMs } from "./backoff.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
 import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
-import { factsOf, type RunContext } from "./facts.ts";
-import { messageOf } from "./message.ts";
+import { contextOf, factsOf } from "./facts.ts";
+import { type Message, messageOf } from "./message.ts";
 import { audienceOf, deliveriesOf, isMoot, laterOf, type PeopleOf } from "./routing.ts";
 
 const pollMs = 1_000;
@@ -55,40 +49,49 @@ export function createNotifier(options: NotifierOptions): Notifier {
   let loops: Promise<unknown> = Promise.resolve();
   let stopListening: () => Promise<void> = async () => {};
 
-  async function routeDue(): Promise<void> {
+  async function cutDigests(): Promise<void> {
     const now = clock.now();
     for (const { channel, recipient } of await store.digestsDue(now))
       await store.digestCut(channel, recipient, options.notices.digest?.itemsMax ?? batchMax, now);
-    for (const notice of await store.noticesDue(now, batchMax)) {
-      const context = notice.runId === null ? null : await contextOf(notice.runId);
-      const moot = isMoot(notice, context);
-      const deliveries = moot ? [] : deliveriesOf(notice, context, takers, options.notices, now);
-      const escalateTo = options.notices.escalate?.role ?? null;
-      const audience = audienceOf(notice, context, escalateTo, options.peopleOf);
-      const routed = await store.noticeRoute(
-        notice.id,
-        {
-          deliveries,
-          facts: { ...factsOf(notice, context, linkOf(notice)), audience },
-          later: laterOf(notice, context, options.notices),
-          void: moot,
-        },
-        now,
-      );
-      if (routed && !moot) log("notice", { kind: notice.kind, run: notice.runId, channels: deliveries.length });
-    }
   }
 
-  async function contextOf(id: string): Promise<RunContext | null> {
-    const run = await store.run(id);
-    if (run === null) return null;
-    const bytes = run.planDigest === null ? null : await store.plan(run.planDigest);
-    return {
-      run,
-      plan: bytes === null || run.planDigest === null ? null : thawPlan(bytes, run.planDigest).plan,
-      findings: await store.findings({ run: id }),
-      decisions: run.planDigest === null ? [] : await store.decisionsOf(id, run.planDigest),
-    };
+  /** Each notice stands for itself: one that cannot be routed is tried again later and delays no other. */
+  async function routeDue(): Promise<void> {
+    for (const notice of await store.noticesDue(clock.now(), batchMax))
+      await route(notice).catch((error: unknown) => postpone(notice, error));
+  }
+
+  async function route(notice: NoticeRow): Promise<void> {
+    const now = clock.now();
+    const context = notice.runId === null ? null : await contextOf(store, notice.runId);
+    const moot = isMoot(notice, context);
+    const deliveries = moot ? [] : deliveriesOf(notice, context, takers, options.notices, now);
+    const escalateTo = options.notices.escalate?.role ?? null;
+    const audience = audienceOf(notice, context, escalateTo, options.peopleOf);
+    const routed = await store.noticeRoute(
+      notice.id,
+      {
+        deliveries,
+        facts: { ...factsOf(notice, context, linkOf(notice)), audience },
+        later: laterOf(notice, context, options.notices),
+        void: moot,
+      },
+      now,
+    );
+    if (routed && !moot) log("notice", { kind: notice.kind, run: notice.runId, channels: deliveries.length });
+  }
+
+  async function postpone(notice: NoticeRow, error: unknown): Promise<void> {
+    const at = clock.now();
+    const tryMs = nextTryMs(notice.attempts + 1, null);
+    await store.noticePostpone(notice.id, notice.attempts, tryMs === null ? null : at + tryMs, at);
+    log("notice.postponed", {
+      notice: notice.id,
+      kind: notice.kind,
+      run: notice.runId,
+      attempt: notice.attempts + 1,
+      error: codeOf(error),
+    });
   }
 
   function linkOf({ kind, runId }: NoticeRow): string {
@@ -115,9 +118,15 @@ export function createNotifier(options: NotifierOptions): Notifier {
   async function attempt(channel: Channel, taken: TakenDelivery): Promise<Sent> {
     const { notice } = taken;
     const facts = { ...notice.facts, kind: notice.kind, link: notice.facts?.link ?? linkOf(notice) };
+    let message: Message;
     try {
       const names = await namesOf();
-      const message = messageOf(facts, (person) => names.get(person) ?? person);
+      message = messageOf(facts, (person) => names.get(person) ?? person);
+    } catch (error) {
+      // This notice's own trouble: the channel is as good as before.
+      return failure(codeOf(error), { ofChannel: false });
+    }
+    try {
       return await channel.send({ taken, facts, message, now: clock.now(), signal: stopped.signal });
     } catch (error) {
       // A reference that cannot be read, an address that is not allowed: the configuration's, until somebody mends it.
@@ -159,16 +168,20 @@ export function createNotifier(options: NotifierOptions): Notifier {
       });
   }
 
-  /** Works whenever something may be due, until it is stopped. */
+  /** Works whenever something may be due, until it is stopped. After a failure nothing wakes it for a growing while. */
   async function loop(name: string, work: () => Promise<void>): Promise<void> {
+    let failures = 0;
     while (!stopped.signal.aborted) {
       const woken = wakeUp();
-      await clock
-        .work(work)
-        .catch((error: unknown) =>
-          log("notifier.failed", { loop: name, error: error instanceof CountersignError ? error.code : "unknown" }),
-        );
-      await woken;
+      try {
+        await clock.work(work);
+        failures = 0;
+        await woken;
+      } catch (error) {
+        failures += 1;
+        log("notifier.failed", { loop: name, failures, error: codeOf(error) });
+        await delay(standStillMs(failures), undefined, { signal: stopped.signal }).catch(() => {});
+      }
     }
   }
 
@@ -195,6 +208,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
       stopListening = await store.listen("cs_notice", wakeAll);
       loops = Promise.all([
         loop("routing", routeDue),
+        loop("digests", cutDigests),
         ...channels.map((channel) => loop(channel.name, () => sendDue(channel))),
       ]);
     },
@@ -209,3 +223,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
 
 /** The notifier stops in the middle of an attempt: what became of it is not known, and the next one looks at once. */
 const cutOff: Sent = failure("stopped", { outcome: "unknown", ofChannel: false });
+
+function codeOf(error: unknown): string {
+  return error instanceof CountersignError ? error.code : error instanceof Error ? error.name : "unknown";
+}

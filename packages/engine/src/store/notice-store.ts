@@ -89,6 +89,10 @@ export function noticeStore(sql: Sql) {
         at,
       }),
 
+    /** Routing it failed for the `attempts + 1`st time; `notBefore` null: it is given up. Nothing if it is not due any more. */
+    noticePostpone: (id: number, attempts: number, notBefore: number | null, at: number): Promise<void> =>
+      sql.call(nothing, "cs.notice_postpone", { id, attempts, notBefore, at }),
+
     notices: (of: { readonly run?: string; readonly limit: number }): Promise<NoticeRow[]> =>
       sql.rows(NoticeRow, "select * from cs.notice where $1::text is null or run_id = $1 order by id desc limit $2", [
         of.run ?? null,

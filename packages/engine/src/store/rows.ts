@@ -220,6 +220,8 @@ export const NoticeRow = row({
   /** What is told, fixed when the notice was routed. */
   facts: facts.nullable().default(null),
   state: z.enum(["due", "routed", "sent", "failed", "void"]),
+  /** Times that routing it failed. */
+  attempts: z.int(),
   notBefore: time,
   createdAt: time,
   updatedAt: time,
