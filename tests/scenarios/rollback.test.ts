@@ -13,6 +13,7 @@ beforeAll(async () => {
       // Less than the two days that policy wants to be left for a roll back.
       { name: "app-short-back", expiresInDays: 1.5 },
       { name: "app-short-retry", expiresInDays: 1.5 },
+      { name: "app-left" },
     ],
   });
 });
@@ -110,6 +111,42 @@ describe("a consumer that cannot be switched", () => {
         data: { application: "app-failing", link: `${stage.url}/runs/${run}` },
       });
     }
+  });
+});
+
+describe("a roll back that may not remove what the run had made", () => {
+  it("holds with the secret in the ledger as never published, and retry takes it back once that is allowed", async () => {
+    const { applications } = (await stage.manage("GET", "/directory")) as {
+      applications: readonly { readonly name: string; readonly appId: string }[];
+    };
+    const appId = applications.find(({ name }) => name === "app-left")?.appId;
+    const refused = await Promise.all(
+      [
+        { op: "secret.set", match: { vault: "main", secret: "app-left" } },
+        { op: "application.removePassword", match: { appId } },
+      ].map((fault) => stage.manage("POST", "/faults", { ...fault, kind: "403", times: "always" })),
+    );
+    const run = await stage.request("app-left");
+    await stage.approve(run);
+    await stage.advance(600);
+    expect((await stage.run(run)).run).toMatchObject({ state: "held", because: { code: "OUTSIDE_FORBIDDEN" } });
+    const made = (await stage.effects("app-left")).find(({ op }) => op === "application.addPassword")?.target.keyId;
+    const cleo = await stage.as("cleo");
+    const unpublished = async () =>
+      (await cleo.listCredentials({ query: { state: "ours-unpublished" } })).items.map(({ id }) => id);
+    expect(await unpublished()).toContain(made);
+
+    for (const fault of refused) await stage.manage("DELETE", `/faults/${(fault as { id: string }).id}`);
+    await cleo.decideHold({ params: { id: run }, body: { choice: "retry", reason: "the right is back" } });
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
+    await stage.advance(3_600);
+    const { failedSignIns, orphans } = await stage.figures("app-left");
+    expect({ failedSignIns, orphans, unpublished: await unpublished() }).toEqual({
+      failedSignIns: 0,
+      orphans: [],
+      unpublished: [],
+    });
+    expect(await stage.verdict(run)).toBe("proven");
   });
 });
 

@@ -59,6 +59,8 @@ export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Att
   const verb = work.verbOf(step);
   const open = work.attempts(step.id, "discard").find((row) => row.attempt === attempt.attempt);
   if (open?.outcome === "done") return { kind: "done", done: doneOf(open), verified: null };
+  // What is not ours stays where it is, however often somebody asks.
+  if (open?.outcome === "failed") return { kind: "failed", code: open.error?.code ?? "STATE_CONFLICT", facts: {} };
   const row = open ?? (await work.intend(step, "discard", attempt.attempt, { of: attempt.objectIds }));
   const ctx = work.context(step, "discard", attempt.attempt, attempt.nonce);
   return attemptOnce(work, step, verb, row, ctx, () => {
@@ -273,6 +275,12 @@ async function concludeError(
   // The journal stays open on purpose.
   if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
   const status = typeof error.facts.status === "number" ? { status: error.facts.status } : {};
+  if (row.direction === "discard" && error.code.startsWith("OUTSIDE_")) {
+    // One attempt is taken back under one number, so this intent stays open: whatever the outside said, the credential may
+    // still be there, and the same removal is made again once the outside is well. Twice is once.
+    await work.conclude(row, step, { outcome: "unknown", error: { code: error.code, ...status } });
+    return { kind: "failed", code: error.code, facts: {} };
+  }
   const isUnclear = (unclear as readonly string[]).includes(error.code);
   const outcome = isUnclear && verb.effect === "change" ? "unknown" : "failed";
   const code = isUnclear && verb.effect === "look" ? "OUTSIDE_UNAVAILABLE" : error.code;

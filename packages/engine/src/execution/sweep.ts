@@ -44,8 +44,6 @@ export function createSweep(options: {
     if (run?.planDigest === null || run === null || bytes === null) return;
     const { plan } = thawPlan(bytes, run.planDigest);
     const open = await store.steps(row.runId);
-    // While the run itself reconciles this attempt, it is not the sweep's.
-    if (row.outcomeData?.facts.reconciled === undefined) return;
     if (plan.target.kind === "entra-application") await removeTwins(plan, row, open, run.state);
     if (clock.now() - row.intentAt >= absentMs) await store.stepResolve({ run: row.runId, ...row }, clock.now());
   }

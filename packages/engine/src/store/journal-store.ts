@@ -95,11 +95,11 @@ export function journalStore(sql: Sql) {
     steps: (run: string): Promise<StepRow[]> =>
       sql.rows(StepRow, "select * from cs.step where run_id = $1 order by seq", [run]),
 
-    /** Attempts whose outcome is still unknown, over all runs, oldest first. */
+    /** Attempts that were looked for and not found, over all runs, oldest first; what a run still reconciles itself is not among them. */
     unresolvedSteps: (limit: number): Promise<StepRow[]> =>
       sql.rows(
         StepRow,
-        "select * from cs.step where outcome = 'unknown' and resolved_at is null order by outcome_at limit $1",
+        "select * from cs.step where outcome = 'unknown' and resolved_at is null and direction = 'do' and outcome_data->'facts' ? 'reconciled' order by outcome_at limit $1",
         [limit],
       ),
 

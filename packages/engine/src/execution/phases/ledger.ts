@@ -1,35 +1,21 @@
+import type { Facts, PlanStep } from "@countersign/core";
 import type { RunWork } from "../run-work.ts";
 
 /** What became of this run's credentials, as the ledger tells it. Ids only; repeating it changes nothing. */
 export async function recordLedger(work: RunWork, what: "published" | "retired" | "rolled-back"): Promise<void> {
   const { plan } = work;
-  const created = createdId(work);
-  const target =
-    plan.target.kind === "entra-application"
-      ? { objectId: plan.target.objectId, appId: plan.target.appId }
-      : { objectId: plan.target.systemIdentifier, appId: plan.target.database };
-  const kind = plan.target.kind === "entra-application" ? ("client-secret" as const) : ("role" as const);
-  const shared = {
-    tenant: plan.tenant.name,
-    ...target,
-    application: plan.target.name,
-    kind,
-    startsAt: null,
-    at: work.now,
-  };
+  const created = what === "rolled-back" ? everCreated(work) : createdId(work);
+  const shared = sharedOf(work);
+  const { kind } = shared;
   const entries = [
-    ...(created === null
-      ? []
-      : [
-          {
-            ...shared,
-            id: created,
-            run: work.id,
-            expiresAt: null,
-            state: "ours-active" as const,
-            gone: what === "rolled-back" && kind !== "role",
-          },
-        ]),
+    ...created.map((id) => ({
+      ...shared,
+      id,
+      run: work.id,
+      expiresAt: null,
+      state: "ours-active" as const,
+      gone: what === "rolled-back" && kind !== "role",
+    })),
     {
       ...shared,
       id: plan.old.id,
@@ -42,15 +28,56 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
   for (const entry of entries) await work.store.credentialSet(entry);
 }
 
+/**
+ * A run that stops before it has published anything may leave what it created behind: until somebody takes it back it is
+ * accounted for here (I3).
+ */
+export async function recordUnpublished(work: RunWork): Promise<void> {
+  const { steps } = work.plan;
+  if (steps.some((step) => work.verbOf(step).value === "stores" && work.mayHaveEffect(step.id))) return;
+  const left = work.attempts(createStep(work)?.id ?? "", "do").filter((attempt) => !work.isVoid(attempt));
+  const unpublished = {
+    ...sharedOf(work),
+    run: work.id,
+    expiresAt: null,
+    state: "ours-unpublished" as const,
+    gone: false,
+  };
+  for (const id of left.flatMap(({ objectIds }) => idOf(objectIds)))
+    await work.store.credentialSet({ ...unpublished, id });
+}
+
+function sharedOf(work: RunWork) {
+  const { plan } = work;
+  const target =
+    plan.target.kind === "entra-application"
+      ? { objectId: plan.target.objectId, appId: plan.target.appId }
+      : { objectId: plan.target.systemIdentifier, appId: plan.target.database };
+  const kind = plan.target.kind === "entra-application" ? ("client-secret" as const) : ("role" as const);
+  return { tenant: plan.tenant.name, ...target, application: plan.target.name, kind, startsAt: null, at: work.now };
+}
+
 function stateOfOld(what: "published" | "retired" | "rolled-back", binding: string) {
   if (binding !== "ours") return "foreign" as const;
   return what === "rolled-back" ? ("ours-active" as const) : ("ours-retiring" as const);
 }
 
-/** The id of the credential this run has made, if it still counts. */
-function createdId(work: RunWork): string | null {
-  const step = work.plan.steps.find((candidate) => work.verbOf(candidate).value === "yields");
-  const ids = step === undefined ? undefined : work.outcomeOf(step.id)?.objectIds;
-  const id = ids?.keyId ?? ids?.role;
-  return typeof id === "string" ? id : null;
+/** The credential this run has made, if it still counts. */
+function createdId(work: RunWork): string[] {
+  const create = createStep(work);
+  return idOf(create === undefined ? undefined : work.outcomeOf(create.id)?.objectIds);
+}
+
+/** Every credential that an attempt of this run is known to have made, also what was taken back since. */
+function everCreated(work: RunWork): string[] {
+  return work.attempts(createStep(work)?.id ?? "", "do").flatMap(({ objectIds }) => idOf(objectIds));
+}
+
+function createStep(work: RunWork): PlanStep | undefined {
+  return work.plan.steps.find((step) => work.verbOf(step).value === "yields");
+}
+
+function idOf(objectIds: Facts | undefined): string[] {
+  const id = objectIds?.keyId ?? objectIds?.role;
+  return typeof id === "string" ? [id] : [];
 }

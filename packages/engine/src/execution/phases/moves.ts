@@ -2,6 +2,7 @@ import { isCode, type RunState } from "@countersign/core";
 import type { EntryInput, RunNotice } from "../../store/index.ts";
 import { type RunData, runDataFacts } from "../run-data.ts";
 import type { RunWork } from "../run-work.ts";
+import { recordUnpublished } from "./ledger.ts";
 
 /** What the executor does after a phase: goes on with the run in its new state, or lets it go until it is due. */
 export type Next = "again" | "released";
@@ -79,7 +80,8 @@ function noticeOf(work: RunWork, to: RunState, because: Because | undefined): Ru
 }
 
 /** Stops with both credentials valid and asks a person; nothing moves until one decides. */
-export function hold(work: RunWork, because: Because): Promise<Next> {
+export async function hold(work: RunWork, because: Because): Promise<Next> {
+  await recordUnpublished(work);
   return move(work, "held", { because, answered: true, data: { held: { from: work.state, ...because } } });
 }
 
