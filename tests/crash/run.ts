@@ -83,16 +83,17 @@ async function cleanRuns(options: CrashOptions, cache: string) {
   const rows = procedures.flatMap((procedure) => rowsOf(procedure, 2));
   const lane = await startLane({ seed: options.seed * 100, rows, cache });
   try {
-    // Node writes its compile cache when a process ends by itself: all later ones, which are killed, start from it.
     await lane.product.ready;
-    await lane.product.end();
-    lane.start();
     const points: CrashPoint[] = [];
     const violations: Violation[] = [];
     for (const procedure of procedures) {
       const [first, second] = rows.filter((row) => row.procedure === procedure);
       if (first === undefined || second === undefined) continue;
-      if (points.length > 0) await restart(lane);
+      // Node writes what it has compiled when a process ends by itself: all later ones, which are killed, start from it.
+      if (points.length > 0) {
+        await lane.product.end();
+        await lane.start().ready;
+      }
       const cold = await rotate(lane, first, null, "drop");
       const warm = await rotate(lane, second, null, "drop");
       violations.push(...check(cold.seen, false), ...check(warm.seen, false), ...missedFalsifications(cold.seen));

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { init } from "@countersign/server";
+import { bundledProduct } from "./bundle.ts";
 import { type ClockHold, holdClock } from "./clock.ts";
 import { startServer, type WorkServer } from "./database.ts";
 import { type Variation, writeDocuments } from "./documents.ts";
@@ -54,9 +55,10 @@ export async function startLane(options: {
   };
   try {
     mkdirSync(join(folder, "server"), { mode: 0o700 });
-    const [server, simulator] = await Promise.all([
+    const [server, simulator, bundle] = await Promise.all([
       startServer(join(folder, "server"), options.rows),
       startSimulator(options.seed),
+      bundledProduct(options.cache),
     ]);
     ends.push(
       () => server.stop(),
@@ -82,7 +84,7 @@ export async function startLane(options: {
     ends.push(() => product?.kill());
     let planted: PlantedBug | null = null;
     const start = (): Product => {
-      product = startProduct({ folder, pauseUrl: pauses.url, log, cache: options.cache, planted });
+      product = startProduct({ folder, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
       return product;
     };
     start();

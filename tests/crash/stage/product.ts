@@ -42,12 +42,14 @@ export interface ProductOptions {
   readonly log: string;
   /** Folder in which Node keeps compiled code between starts. */
   readonly cache: string;
+  /** The product as one file; with a planted bug its sources are run instead. */
+  readonly bundle: string;
   /** Planted by `planted-hooks.mjs` while Node loads the source; null: the product as it is. */
   readonly planted: PlantedBug | null;
 }
 
 export function startProduct(options: ProductOptions): Product {
-  const main = join(root, "packages/cli/src/main.ts");
+  const main = options.planted === null ? options.bundle : join(root, "packages/cli/src/main.ts");
   const hooks = options.planted === null ? [] : ["--import", join(root, "tests/crash/planted-hooks.mjs")];
   const startedAt = performance.now();
   const child = spawn(

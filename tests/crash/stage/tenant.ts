@@ -57,15 +57,16 @@ export async function seedTenant(
 
 /** Starts the programs that live on one row's secret: they sign in from now on, until {@link stopWorkloads}. */
 export async function startWorkloads(simulator: Simulator, row: Row, folder: string): Promise<void> {
-  const shared = (name: string, address: string, index: number) => ({
+  // All at the same instant: each instant at which something happens is one more at which the whole product looks around.
+  const shared = (name: string, address: string) => ({
     name,
     intervalSeconds: signInEverySeconds,
     cacheSeconds,
-    startAfterSeconds: index + 1,
+    startAfterSeconds: 1,
     ipAddress: address,
   });
-  const workloads = consumersOf(row).map(({ name, kind, address }, index) => {
-    const common = shared(name, address, index);
+  const workloads = consumersOf(row).map(({ name, kind, address }) => {
+    const common = shared(name, address);
     switch (kind) {
       case "latest":
         return { ...common, kind: "entra-latest", application: row.name, vault: vaults.main, secret: row.name };
