@@ -436,7 +436,7 @@ ENTRIES = {
     })),
     "service.stopped": ("L", keys({"role": service_role, "worker": an_id})),
     "scan.completed": ("L", keys({
-        "applications": count, "findings": count, "kind": one_of("listing"), "query": query, "queryDigest": digest,
+        "applications": count, "findings": count, "kind": one_of("listing", "changes"), "query": query, "queryDigest": digest,
         "tenant": an_id,
     })),
     "run.requested": ("R", keys({

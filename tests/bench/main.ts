@@ -1,8 +1,10 @@
-/** `npm run bench -- rotations --count 100 --latency 100 --json`; what the figures mean: docs/benchmarks.md. */
+/** `npm run bench -- rotations --count 100 --latency 100 --json`, `npm run bench -- scan --apps 100000 --json`; what the figures mean: docs/benchmarks.md. */
 import { parseArgs } from "node:util";
 import { benchRotations } from "./rotations.ts";
+import { benchScan } from "./scan.ts";
 
 const ratioMax = 2;
+const scanChanges = 100;
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -10,22 +12,50 @@ async function main(): Promise<number> {
     options: {
       count: { type: "string", default: "100" },
       latency: { type: "string", default: "100" },
+      apps: { type: "string", default: "100000" },
       json: { type: "boolean", default: false },
     },
   });
   const [name] = positionals;
-  const count = Number(values.count);
-  const latencyMs = Number(values.latency);
-  if (name !== "rotations" || positionals.length > 1)
-    return refuse(`expected the bench rotations, got ${positionals.join(" ") || "none"}`);
+  if (positionals.length > 1) return refuse(`expected one bench, got ${positionals.join(" ")}`);
+  const print = (report: unknown, text: string): void =>
+    void process.stdout.write(`${values.json ? JSON.stringify(report) : text}\n`);
+  switch (name) {
+    case "rotations":
+      return rotations(Number(values.count), Number(values.latency), print);
+    case "scan":
+      return scan(Number(values.apps), print);
+    default:
+      return refuse(`expected the bench rotations or scan, got ${name ?? "none"}`);
+  }
+}
+
+type Print = (report: unknown, text: string) => void;
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function rotations(count: number, latencyMs: number, print: Print): Promise<number> {
   if (!Number.isInteger(count) || count < 1 || count > 1_000)
-    return refuse(`expected --count from 1 to 1000, got ${values.count}`);
+    return refuse(`expected --count from 1 to 1000, got ${count}`);
   if (!Number.isInteger(latencyMs) || latencyMs < 0 || latencyMs > 10_000)
-    return refuse(`expected --latency from 0 to 10000 ms, got ${values.latency}`);
-  const report = await benchRotations({ count, latencyMs, say: (line) => process.stderr.write(`${line}\n`) });
-  const text = `${report.n} rotations in ${report.seconds} s; the same calls without journal in ${report.floorSeconds} s; ratio ${report.ratio}; ${report.rssMb} MB; ${report.callsPerRotation} calls each`;
-  process.stdout.write(`${values.json ? JSON.stringify(report) : text}\n`);
+    return refuse(`expected --latency from 0 to 10000 ms, got ${latencyMs}`);
+  const report = await benchRotations({ count, latencyMs, say });
+  print(
+    report,
+    `${report.n} rotations in ${report.seconds} s; the same calls without journal in ${report.floorSeconds} s; ratio ${report.ratio}; ${report.rssMb} MB; ${report.callsPerRotation} calls each`,
+  );
   return report.ratio > ratioMax ? 1 : 0;
+}
+
+/** Exits 1 when a row is wrong; the times are for people to read. */
+async function scan(apps: number, print: Print): Promise<number> {
+  if (!Number.isInteger(apps) || apps < 200 || apps > 200_000)
+    return refuse(`expected --apps from 200 to 200000, got ${apps}`);
+  const report = await benchScan({ count: apps, say });
+  print(
+    report,
+    `${report.n} applications with ${report.credentials} credentials in ${report.seconds} s; plain fetch, parse and COPY in ${report.floorSeconds} s; ratio ${report.ratio}; ${report.rssMb} MB; again in ${report.againSeconds} s; ${report.changes} changes in ${report.changesSeconds} s; ${report.differences.length} differences`,
+  );
+  return report.differences.length > 0 || report.changes !== scanChanges ? 1 : 0;
 }
 
 function refuse(message: string): number {

@@ -201,15 +201,25 @@ it("a scan lists every credential page by page, with whose marker it carries", a
   const credential = application().credentials[1];
   if (credential === undefined) throw new Error("expected a credential");
   credential.displayName = formatMarker({ run, attempt: 3, nonce: "0".repeat(32) });
+  const [scanner] = connectors.scanners;
+  if (scanner === undefined) throw new Error("expected a scanner");
+  const ctx = { clock, signal: new AbortController().signal };
   const found = [];
   let pages = 0;
-  for await (const page of connectors.scanners[0]?.list({ clock, signal: new AbortController().signal }) ?? []) {
-    pages += 1;
-    found.push(...page);
+  for (let link: string | null = null; pages === 0 || link !== null; pages += 1) {
+    const page = await scanner.page(ctx, "applications", link);
+    found.push(...page.objects);
+    link = page.next;
   }
   expect(pages).toBeGreaterThan(1);
-  expect(found.find((one) => one.id === credential.keyId)?.marker).toEqual({ run, attempt: 3, nonce: "0".repeat(32) });
-  expect(found.filter((one) => one.application === "billing")).toHaveLength(2);
+  const billing = found.filter((one) => one.name === "billing");
+  expect(billing).toHaveLength(1);
+  expect(billing[0]?.credentials).toHaveLength(2);
+  expect(billing[0]?.credentials.find((one) => one.id === credential.keyId)?.marker).toEqual({
+    run,
+    attempt: 3,
+    nonce: "0".repeat(32),
+  });
 });
 
 it("a token that was refused is replaced once, and the call goes on", async () => {

@@ -240,11 +240,8 @@ export interface WorldReader {
   versionSignsIn(ctx: ReadContext, row: InventoryRow, version: string): Promise<boolean | null>;
 }
 
-/** One line of a listing scan. */
+/** A credential as a listing shows it. Times in milliseconds. */
 export interface ScannedCredential {
-  readonly objectId: string;
-  readonly appId: string;
-  readonly application: string;
   readonly id: string;
   readonly kind: WorldCredential["kind"];
   readonly startsAt: number | null;
@@ -252,12 +249,51 @@ export interface ScannedCredential {
   readonly marker: WorldCredential["marker"];
 }
 
-/** Lists credentials of one tenant or server, page by page. */
+/** A directory object that may carry credentials, as a listing shows it. */
+export interface ScannedObject {
+  readonly kind: "application" | "service-principal";
+  readonly objectId: string;
+  readonly appId: string;
+  readonly name: string;
+  readonly createdAt: number | null;
+  readonly audience: string | null;
+  readonly disabled: boolean;
+  /** What the directory names as its record in a service catalogue. */
+  readonly serviceRef: string | null;
+  readonly credentials: readonly ScannedCredential[];
+}
+
+/** One page of a listing. */
+export interface ScanPage {
+  readonly objects: readonly ScannedObject[];
+  /** Ids of what was listed in a form that nobody documented: nothing is concluded about it. */
+  readonly unreadable: readonly string[];
+  /** Link to the next page; null: this was the last one. */
+  readonly next: string | null;
+}
+
+/** What has changed since a link was given. */
+export interface ScanChanges {
+  /** As they are now: each was read again, since a change names only what has changed. */
+  readonly objects: readonly ScannedObject[];
+  readonly unreadable: readonly string[];
+  readonly removed: readonly string[];
+  /** Where the next look begins. */
+  readonly link: string;
+}
+
+/** Lists the credentials of one tenant. Reading rights are all it has. */
 export interface Scanner {
   readonly tenant: string;
-  /** The query as sent, for evidence. */
+  /** The queries as sent, for evidence. */
   readonly query: string;
-  list(ctx: ReadContext): AsyncIterable<readonly ScannedCredential[]>;
+  readonly collections: readonly string[];
+  /** A link from which on changes can be asked for; null: this server keeps none. */
+  latest(ctx: ReadContext, collection: string): Promise<string | null>;
+  /** One page; `link` null: the first. Error: OUTSIDE_INVALID when the link is not known any more. */
+  page(ctx: ReadContext, collection: string, link: string | null): Promise<ScanPage>;
+  /** Null: the link is too old, a whole listing is due. */
+  changes(ctx: ReadContext, collection: string, link: string): Promise<ScanChanges | null>;
 }
 
 /** The verbs and readers a build has; composed once, in server/main.ts. */

@@ -63,7 +63,7 @@ export const ENTRY_DATA = {
   "scan.completed": object({
     applications: count,
     findings: count,
-    kind: oneOf("listing"),
+    kind: oneOf("listing", "changes"),
     query,
     queryDigest: digest,
     tenant: id,

@@ -78,8 +78,9 @@ export const ConfigForm = z.strictObject({
         .max(100)
         .refine(isCron, { error: "expected a cron expression of five fields such as 0 6 * * *" }),
       zone: z.string().refine(isZone, { error: "expected an IANA time zone such as Europe/Berlin" }),
+      changesEverySeconds: z.int().min(0).max(86_400).default(3_600),
     })
-    .default({ cron: "0 6 * * *", zone: "UTC" }),
+    .default({ cron: "0 6 * * *", zone: "UTC", changesEverySeconds: 3_600 }),
   liveness: z
     .strictObject({
       leaseMs: milliseconds(500, 120_000).default(10_000),

@@ -1,29 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  CountersignError,
-  type InventoryRow,
-  nextCron,
-  type ScannedCredential,
-  type Scanner as TenantScanner,
-} from "@countersign/core";
+import { CountersignError, type InventoryRow, isCode, type Scanner as TenantScanner } from "@countersign/core";
 import { digestOf } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
-import type { Liveness } from "../execution/lease.ts";
-import { Lease, thisProcess } from "../execution/lease.ts";
-import { newRunId } from "../execution/run-id.ts";
-import type { FindingInput, Store } from "../store/index.ts";
+import { Lease, type Liveness, thisProcess } from "../execution/lease.ts";
+import type { ScanRow, Store } from "../store/index.ts";
+import { type DueSeconds, proposeDue } from "./due.ts";
+import { type Links, stageChanges, stageListing } from "./listing.ts";
+import { Schedule, type Times, type Tried } from "./schedule.ts";
 
 const pollMs = 1_000;
+/** How late a replica of a directory may show a change: what is younger is not called gone for not being listed. */
+const lagMs = 15 * 60_000;
 
 /** When and what to look for. */
-export interface ScanRules {
-  readonly cron: string;
-  readonly zone: string;
+export interface ScanRules extends Times {
   /** Rows of the accepted inventory. */
   readonly rows: () => readonly InventoryRow[];
-  /** How long before expiry a row's credential is due, seconds; null = no policy governs it. */
-  readonly dueSeconds: (row: InventoryRow) => number | null;
+  readonly dueSeconds: DueSeconds;
 }
 
 export interface Scanner {
@@ -32,8 +26,8 @@ export interface Scanner {
 }
 
 /**
- * Lists each tenant once a day by the cron and zone of the configuration (and when somebody asks), writes the ledger and
- * files a request for what is due. It only proposes: reading rights are all it has.
+ * Lists each tenant once a day by the cron and zone of the configuration (and when somebody asks), and what has changed in
+ * between; writes the ledger and files a request for what is due. It only proposes: reading rights are all it has.
  */
 export function createScanner(options: {
   readonly store: Store;
@@ -42,7 +36,7 @@ export function createScanner(options: {
   readonly rules: ScanRules;
   readonly liveness: Liveness;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
-}): Scanner & { readonly worker: string; scanNow(): Promise<void> } {
+}): Scanner & { readonly worker: string; scanNow(): Promise<void>; scanChanges(): Promise<void> } {
   const { store, clock, rules, liveness } = options;
   const worker = randomUUID();
   const stopped = new AbortController();
@@ -56,90 +50,91 @@ export function createScanner(options: {
   // Each connection begins with an empty message ("look"); the first is not somebody's wish.
   let listening = false;
   let stopListening: () => Promise<void> = async () => {};
-  /** Cron time already dealt with; the database lets only one worker do each. */
-  let from = 0;
+  const schedules = new Map(options.tenants.map((tenant) => [tenant.tenant, new Schedule(rules)]));
 
   async function scanDue(): Promise<void> {
-    const now = clock.now();
-    const due = nextCron(rules.cron, rules.zone, from);
-    if (due === null || due > now) return;
-    for (const tenant of options.tenants) await scanTenant(tenant, due);
-    from = now;
-  }
-
-  async function scanTenant(tenant: TenantScanner, dueAt: number): Promise<void> {
-    const id = `scan_${randomUUID()}`;
-    const at = clock.now();
-    if (!(await store.scanBegin({ id, tenant: tenant.tenant, dueAt, worker, leaseMs: liveness.leaseMs, at }))) return;
-    try {
-      const found: FindingInput[] = [];
-      const applications = new Set<string>();
-      const mine = new Map(
-        rules
-          .rows()
-          .flatMap((row) =>
-            row.procedure === "entra-client-secret" && row.tenant === tenant.tenant
-              ? [[row.objectId, row] as const]
-              : [],
-          ),
-      );
-      for await (const page of tenant.list({ clock, signal: stopped.signal })) {
-        await store.credentialsSeen(tenant.tenant, page, at);
-        for (const credential of page) {
-          applications.add(credential.objectId);
-          const row = mine.get(credential.objectId);
-          if (row !== undefined && credential.kind === "client-secret")
-            found.push(...(await judge(row, credential, at)));
-        }
-      }
-      await store.credentialsGone(tenant.tenant, at, clock.now());
-      const query = digestOf(Buffer.from(tenant.query));
-      await store.scanEnd(
-        id,
-        worker,
-        {
-          applications: applications.size,
-          findings: found.length,
-          kind: "listing",
-          query: "applications",
-          queryDigest: query,
-          tenant: tenant.tenant,
-        },
-        found,
-        clock.now(),
-      );
-      options.log("scan.completed", { tenant: tenant.tenant, applications: applications.size, findings: found.length });
-    } catch (error) {
-      options.log("scan.failed", {
-        tenant: tenant.tenant,
-        error: error instanceof CountersignError ? error.code : "unknown",
-      });
-      await store.scanEnd(id, worker, null, [], clock.now()).catch(() => {});
+    for (const tenant of options.tenants) {
+      const schedule = scheduleOf(tenant.tenant);
+      const due = schedule.due(clock.now());
+      if (due === null) continue;
+      const result = await scanTenant(tenant, due.kind, due.at);
+      // Another worker's that has come through is as good as ours; one that has not is looked at again.
+      const elsewhere = result === "elsewhere" && (await lastFullDue(tenant.tenant)) >= due.at;
+      schedule.tried(due, clock.now(), elsewhere ? "done" : result, await changesKnown(tenant.tenant));
     }
   }
 
-  /** Findings about one credential of a managed application; files a request when it is due. */
-  async function judge(row: InventoryRow, credential: ScannedCredential, now: number): Promise<FindingInput[]> {
-    const dueSeconds = rules.dueSeconds(row);
-    if (credential.expiresAt === null || dueSeconds === null) return [];
-    const leftSeconds = Math.floor((credential.expiresAt - now) / 1_000);
-    if (leftSeconds > dueSeconds) return [];
-    const code = leftSeconds <= 0 ? "expired" : "expiring";
-    await requestRun(store, row, { trigger: "due", requester: "system:scanner", reason: null, at: now });
-    return [
-      {
-        code,
-        result: "warn",
-        observed: leftSeconds,
-        required: dueSeconds,
-        target: { row: row.name, credential: credential.id },
-      },
-    ];
+  async function changesKnown(tenant: string): Promise<boolean> {
+    return (await store.scanLinks(tenant)).length > 0;
   }
 
-  function scanNow(): Promise<void> {
+  async function lastFullDue(tenant: string): Promise<number> {
+    return (await store.lastFullScan(tenant))?.dueAt ?? 0;
+  }
+
+  function scheduleOf(tenant: string): Schedule {
+    const schedule = schedules.get(tenant);
+    if (schedule === undefined) throw new CountersignError("INPUT_INVALID", `expected a known tenant, got ${tenant}`);
+    return schedule;
+  }
+
+  /** One scan of a tenant, unless another worker does it. */
+  async function scanTenant(tenant: TenantScanner, kind: ScanRow["kind"], dueAt: number): Promise<Tried> {
+    const at = clock.now();
+    const of = { tenant: tenant.tenant, kind };
+    const links: Links = kind === "full" ? [] : await store.scanLinks(tenant.tenant);
+    if (kind === "delta" && links.length === 0) return "nothing";
+    const open = await store.scanOpen({
+      id: `scan_${randomUUID()}`,
+      ...of,
+      dueAt,
+      worker,
+      leaseMs: liveness.leaseMs,
+      at,
+    });
+    if (open === null) return "elsewhere";
+    const { id } = open;
+    const failed = { id, worker, result: null, summary: null, findings: [], links: [] };
+    try {
+      const work = { store, tenant, worker, ctx: { clock, signal: stopped.signal } };
+      const next = kind === "full" ? await stageListing(work, open) : await stageChanges(work, id, links);
+      if (next === null) {
+        await store.scanEnd({ ...failed, at: clock.now() });
+        options.log("scan.links-too-old", of);
+        return "too-old";
+      }
+      const summary = await store.scanMerge(id, worker, lagMs, clock.now());
+      const findings = await proposeDue(store, tenant.tenant, rules.rows(), rules.dueSeconds, clock.now());
+      await store.scanEnd({
+        id,
+        worker,
+        result: {
+          applications: summary.objects,
+          findings: findings.length,
+          kind: kind === "full" ? "listing" : "changes",
+          query: tenant.collections.join(","),
+          queryDigest: digestOf(Buffer.from(tenant.query)),
+          tenant: tenant.tenant,
+        },
+        summary,
+        findings,
+        links: next,
+        at: clock.now(),
+      });
+      options.log("scan.completed", { ...of, ...summary, findings: findings.length });
+      return "done";
+    } catch (error) {
+      // What was staged is not what was listed (a crash of the server empties it), or another worker has taken it over.
+      if (isCode(error, "STATE_CONFLICT")) await store.scanRestart(id, worker).catch(() => {});
+      options.log("scan.failed", { ...of, error: error instanceof CountersignError ? error.code : "unknown" });
+      await store.scanEnd({ ...failed, at: clock.now() }).catch(() => {});
+      return "failed";
+    }
+  }
+
+  function scanAll(kind: ScanRow["kind"]): Promise<void> {
     return clock.work(async () => {
-      for (const tenant of options.tenants) await scanTenant(tenant, clock.now());
+      for (const tenant of options.tenants) await scanTenant(tenant, kind, clock.now());
     });
   }
 
@@ -160,16 +155,21 @@ export function createScanner(options: {
       const { host, bootId, pid, pidStarted } = thisProcess();
       await store.workerStart({ id: worker, role: "scanner", host, bootId, pid, pidStarted });
       beating = lease.run();
-      from = clock.now();
+      for (const [tenant, schedule] of schedules)
+        schedule.begin(clock.now(), (await store.lastFullScan(tenant))?.dueAt ?? null, await changesKnown(tenant));
       stopListening = await store.listen("cs_scan", () => {
-        if (listening) void scanNow();
+        if (listening) void scanAll("full");
         listening = true;
       });
       clock.onTick(scanDue);
-      clock.nextDue(async () => nextCron(rules.cron, rules.zone, from));
+      clock.nextDue(async () => {
+        const times = [...schedules.values()].map((schedule) => schedule.next()).filter((time) => time !== null);
+        return times.length === 0 ? null : Math.min(...times);
+      });
       loop = run();
     },
-    scanNow,
+    scanNow: () => scanAll("full"),
+    scanChanges: () => scanAll("delta"),
     async stop() {
       stopped.abort();
       lease.stop();
@@ -178,35 +178,4 @@ export function createScanner(options: {
       await store.workerStop(worker).catch(() => {});
     },
   };
-}
-
-/** Files a request for a row, unless a run of the same application is open: then that run is the answer. */
-export function requestRun(
-  store: Store,
-  row: InventoryRow,
-  why: {
-    readonly id?: string;
-    readonly trigger: "due" | "manual";
-    readonly requester: string;
-    readonly reason: Uint8Array | null;
-    readonly at: number;
-  },
-): Promise<string> {
-  const target: Record<string, string> =
-    row.procedure === "entra-client-secret"
-      ? { appId: row.appId, objectId: row.objectId, row: row.name }
-      : { connection: row.connection, row: row.name };
-  return store.submitRun({
-    id: why.id ?? newRunId(why.at),
-    tenant: row.tenant,
-    environment: row.environment,
-    targetKey: row.name,
-    target,
-    procedure: `${row.procedure}@1`,
-    trigger: why.trigger,
-    requester: why.requester,
-    reason: why.reason,
-    at: why.at,
-    unlessOpen: why.trigger === "due",
-  });
 }

@@ -15,5 +15,6 @@ export type {
   RunRequest,
   Transition,
 } from "./run-store.ts";
+export type { OpenScan, ScanSummary } from "./scan-store.ts";
 export { openStore, type Store, type StoreRole } from "./store.ts";
 export type { ClaimInput, Lease, WorkerIdentity } from "./worker-store.ts";

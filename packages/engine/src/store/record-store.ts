@@ -1,8 +1,6 @@
-import type { Facts, ScannedCredential } from "@countersign/core";
-import type { EntryData } from "@countersign/evidence";
+import type { Facts } from "@countersign/core";
 import { z } from "zod";
-import { AttachmentRow, ControlRow, CredentialRow, PersonRow, ScanRow, SessionRow } from "./rows.ts";
-import { entryText, type FindingInput } from "./run-store.ts";
+import { AttachmentRow, ControlRow, CredentialRow, PersonRow, SessionRow } from "./rows.ts";
 import { nothing, type Sql } from "./sql.ts";
 
 /** What the executor says of one credential; times in domain milliseconds. */
@@ -37,17 +35,9 @@ export interface CredentialFilter {
 
 const forever = Number.MAX_SAFE_INTEGER;
 
-/** Ledger, scans, people, attachments, sessions, freeze. */
+/** Ledger, people, attachments, sessions, freeze. */
 export function recordStore(sql: Sql) {
   return {
-    /** Records listed credentials of a tenant; a known one keeps its state. Returns how many. */
-    credentialsSeen: (tenant: string, found: readonly ScannedCredential[], at: number): Promise<number> =>
-      sql.call(z.int(), "cs.credential_seen", { tenant, rows: JSON.stringify(found), at }),
-
-    /** Marks as gone what a complete listing that began at `since` did not show. Returns how many. */
-    credentialsGone: (tenant: string, since: number, at: number): Promise<number> =>
-      sql.call(z.int(), "cs.credential_gone", { tenant, since, at }),
-
     credentialSet: (input: CredentialInput): Promise<void> =>
       sql.call(nothing, "cs.credential_set", { ...input, gone: input.gone ?? false }),
 
@@ -93,35 +83,6 @@ export function recordStore(sql: Sql) {
         (await sql.rows(row, text, [tenant ?? null])).map(({ state, count }) => [state, count]),
       );
     },
-
-    /** True for the one worker that does the scan of `tenant` due at `dueAt`. */
-    scanBegin: (scan: {
-      readonly id: string;
-      readonly tenant: string;
-      readonly dueAt: number;
-      readonly worker: string;
-      readonly leaseMs: number;
-      readonly at: number;
-    }): Promise<boolean> => sql.call(z.boolean(), "cs.scan_begin", { ...scan }),
-
-    /** Ends a scan with `scan.completed`; `result` null = it failed. */
-    scanEnd: async (
-      id: string,
-      worker: string,
-      result: EntryData<"scan.completed"> | null,
-      findings: readonly FindingInput[],
-      at: number,
-    ): Promise<void> =>
-      sql.call(nothing, "cs.scan_end", {
-        id,
-        worker,
-        data: result === null ? null : entryText("scan.completed", result),
-        findings: JSON.stringify(findings),
-        at,
-      }),
-
-    scans: (limit: number): Promise<ScanRow[]> =>
-      sql.rows(ScanRow, "select * from cs.scan order by due_at desc, tenant limit $1", [limit]),
 
     personPut: (person: Omit<PersonRow, "erasedAt">): Promise<void> =>
       sql.call(nothing, "cs.person_put", { ...person }),

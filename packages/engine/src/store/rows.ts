@@ -287,6 +287,8 @@ export type ChannelRow = z.output<typeof ChannelRow>;
 export const ScanRow = row({
   id: z.string(),
   tenant: z.string(),
+  /** `full`: a whole listing; `delta`: what has changed since. */
+  kind: z.enum(["full", "delta"]),
   dueAt: time,
   state: z.enum(["running", "done", "failed"]),
   worker: z.string(),

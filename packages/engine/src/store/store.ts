@@ -5,6 +5,7 @@ import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
 import { runStore } from "./run-store.ts";
+import { scanStore } from "./scan-store.ts";
 import { sqlOver } from "./sql.ts";
 import { workerStore } from "./worker-store.ts";
 
@@ -38,6 +39,7 @@ export function openStore(options: {
     ...journalStore(sql),
     ...noticeStore(sql),
     ...recordStore(sql),
+    ...scanStore(sql),
     ...breakGlassStore(sql),
     /** See {@link listen}. */
     listen: (channel: Channel, onMessage: (payload: string) => void) => listen(connection, channel, onMessage),

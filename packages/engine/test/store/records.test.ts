@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import type { ScannedCredential } from "@countersign/core";
 import { parseEntry } from "@countersign/evidence";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -26,20 +24,6 @@ afterAll(async () => {
 });
 
 const nonce = (n: number) => n.toString(16).padStart(32, "0");
-
-function seen(id: string, change: Partial<ScannedCredential> = {}): ScannedCredential {
-  return {
-    objectId: "o-1",
-    appId: "a-1",
-    application: "Billing",
-    id,
-    kind: "client-secret",
-    startsAt: startedAt,
-    expiresAt: startedAt + 86_400_000,
-    marker: null,
-    ...change,
-  };
-}
 
 async function mint(n: number) {
   const hold = await toExecuting(stores, worker);
@@ -146,164 +130,6 @@ describe("the step journal", () => {
   });
 });
 
-describe("the ledger", () => {
-  it("calls a credential ours only if its marker names a committed intent, and an orphan once that run has ended", async () => {
-    const { hold } = await mint(10);
-    const marker = { run: hold.run, attempt: 1, nonce: nonce(10) };
-    const forged = { ...marker, nonce: nonce(11) };
-    const scanner = stores.cs_scanner;
-    await scanner.credentialsSeen(
-      "t",
-      [seen("plain"), seen("ours", { marker }), seen("forged", { marker: forged })],
-      startedAt,
-    );
-    const states = async () =>
-      Object.fromEntries(
-        (await stores.cs_api.credentials({ tenant: "t", limit: 100 })).map((row) => [row.id, row.state]),
-      );
-    expect(await states()).toEqual({ plain: "foreign", ours: "ours-unpublished", forged: "unknown" });
-    const move = { worker, run: hold.run, at: startedAt, because: null, notBefore: null, release: false };
-    const fence = await stores.cs_executor.transition({
-      ...move,
-      fence: hold.fence,
-      from: "executing",
-      to: "rolling_back",
-    });
-    await stores.cs_executor.transition({ ...move, fence, from: "rolling_back", to: "rolled_back" });
-    await scanner.credentialsSeen("t", [seen("ours", { marker }), seen("late", { marker })], startedAt + 1);
-    expect(await states()).toMatchObject({ ours: "orphan", late: "orphan" });
-  });
-
-  it("keeps what the executor said when a scan sees it again, and marks what a whole listing no longer shows", async () => {
-    const known = {
-      tenant: "keep",
-      objectId: "o-1",
-      appId: "a-1",
-      application: "Billing",
-      kind: "client-secret" as const,
-    };
-    const { hold } = await mint(12);
-    await stores.cs_executor.credentialSet({
-      ...known,
-      id: "k",
-      state: "ours-active",
-      run: hold.run,
-      startsAt: startedAt,
-      expiresAt: null,
-      at: startedAt,
-    });
-    await stores.cs_scanner.credentialsSeen("keep", [seen("k"), seen("other")], startedAt + 10);
-    expect(await stores.cs_api.credentialCounts("keep")).toEqual({ "ours-active": 1, foreign: 1 });
-    await stores.cs_scanner.credentialsSeen("keep", [seen("k")], startedAt + 20);
-    expect(await stores.cs_scanner.credentialsGone("keep", startedAt + 20, startedAt + 21)).toBe(1);
-    expect((await stores.cs_api.credentials({ tenant: "keep", limit: 9 })).map((row) => row.id)).toEqual(["k"]);
-    await stores.cs_scanner.credentialsSeen("keep", [seen("other")], startedAt + 30);
-    expect(await stores.cs_api.credentialCounts("keep")).toEqual({ "ours-active": 1, foreign: 1 });
-  });
-
-  it("pages by expiry without gap or repetition, those without expiry last", async () => {
-    const many = Array.from({ length: 25 }, (_, i) =>
-      seen(`c-${String(i).padStart(2, "0")}`, {
-        objectId: `o-${i % 3}`,
-        expiresAt: i % 5 === 0 ? null : startedAt + (i % 4),
-      }),
-    );
-    await stores.cs_scanner.credentialsSeen("paged", many, startedAt);
-    const listed: (number | null)[] = [];
-    const ids = new Set<string>();
-    for (let after: Awaited<ReturnType<Store["credentials"]>>[number] | undefined; ; ) {
-      const page = await stores.cs_api.credentials({
-        tenant: "paged",
-        limit: 4,
-        ...(after === undefined ? {} : { after }),
-      });
-      if (page.length === 0) break;
-      for (const row of page) {
-        listed.push(row.expiresAt);
-        ids.add(row.id);
-      }
-      after = page.at(-1);
-    }
-    expect(ids.size).toBe(25);
-    expect(listed).toHaveLength(25);
-    expect(listed).toEqual([...listed].sort((a, b) => (a ?? Infinity) - (b ?? Infinity)));
-  });
-});
-
-describe("scans", () => {
-  it("run once per tenant and time over all workers; one left by a dead worker is done by another", async () => {
-    const scanner = stores.cs_scanner;
-    const workers = await Promise.all(Array.from({ length: 6 }, () => newWorker(scanner)));
-    const begin = (id: string, by: string) =>
-      scanner.scanBegin({ id, tenant: "contoso", dueAt: startedAt, worker: by, leaseMs: 10_000, at: startedAt });
-    const won = await Promise.all(workers.map((by, i) => begin(`scan-${i}`, by)));
-    expect(won.filter(Boolean)).toHaveLength(1);
-    const first = won.indexOf(true);
-    await admin.query("update cs.worker set beat_at = beat_at - interval '1 hour' where id = $1", [workers[first]]);
-    const heir = workers[(first + 1) % 6] ?? "";
-    expect(await begin("scan-heir", heir)).toBe(true);
-    const result = {
-      applications: 2,
-      findings: 1,
-      kind: "listing",
-      query: "/applications",
-      queryDigest: `sha256:${"1".repeat(64)}`,
-      tenant: "contoso",
-    } as const;
-    const finding = {
-      code: "expires-soon",
-      result: "warn",
-      observed: "3d",
-      required: "14d",
-      target: { objectId: "o" },
-    } as const;
-    await expect(scanner.scanEnd(`scan-${first}`, workers[first] ?? "", result, [], startedAt)).rejects.toMatchObject({
-      code: "STATE_CONFLICT",
-    });
-    await scanner.scanEnd("scan-heir", heir, result, [finding], startedAt + 5);
-    expect(await begin("scan-again", heir)).toBe(false);
-    expect(await stores.cs_api.findings({ scan: "scan-heir" })).toMatchObject([finding]);
-    expect(await scanner.scans(1)).toMatchObject([{ state: "done", attempts: 2, applications: 2, findings: 1 }]);
-  });
-});
-
-describe("people and what is theirs", () => {
-  it("can be forgotten: the row goes blank, their sessions end, the digest stays and an entry tells", async () => {
-    const api = stores.cs_api;
-    await api.personPut({ id: ada, iss: "https://idp.example", sub: "ada", name: "Ada", email: "ada@example.org" });
-    expect(await api.personOf("https://idp.example", "ada")).toMatchObject({ id: ada, name: "Ada" });
-    const hash = createHash("sha256").update("token").digest();
-    await api.sessionPut(hash, ada, { csrf: "x" }, startedAt, startedAt + 1_000);
-    expect(await api.session(hash, startedAt)).toMatchObject({ person: ada, data: { csrf: "x" } });
-    expect(await api.session(hash, startedAt + 1_000)).toBeNull();
-    const digest = await api.attachmentPut(Buffer.from("because of a leak"), "reason", startedAt);
-    expect(digest).toBe(`sha256:${createHash("sha256").update("because of a leak").digest("hex")}`);
-    await api.attachmentErase(digest, ada, null, startedAt + 2);
-    await api.personErase(ada, startedAt + 2);
-    expect(await api.attachment(digest)).toMatchObject({ bytes: null, erasedAt: startedAt + 2, erasedBy: ada });
-    expect(await api.person(ada)).toMatchObject({ name: null, email: null, sub: null });
-    expect(await api.session(hash, startedAt)).toBeNull();
-    await expect(api.attachmentErase(digest, ada, null, startedAt + 3)).rejects.toMatchObject({ code: "NOT_FOUND" });
-    const [last] = (await api.entries(0, 10_000)).slice(-1);
-    expect(parseEntry(last?.entry ?? new Uint8Array())).toMatchObject({
-      type: "attachment.erased",
-      data: { attachment: digest, by: ada },
-    });
-  });
-
-  it("one session or all of a person can be ended, and another's token cannot be taken over", async () => {
-    const api = stores.cs_api;
-    const [one, two] = ["a", "b"].map((text) => createHash("sha256").update(text).digest());
-    if (one === undefined || two === undefined) throw new Error("unreachable");
-    await api.sessionPut(one, ada, {}, startedAt, startedAt + 9);
-    await api.sessionPut(two, ada, {}, startedAt, startedAt + 9);
-    await api.sessionPut(one, "p_00000000000000cc", {}, startedAt, startedAt + 9);
-    expect((await api.session(one, startedAt))?.person).toBe(ada);
-    expect(await api.sessionDelete({ hash: one })).toBe(1);
-    expect(await api.sessionDelete({ person: ada })).toBe(1);
-  });
-});
-
 describe("a freeze", () => {
   it("is heard by executors within two seconds and stays until lifted", async () => {
     const heard: string[] = [];
@@ -318,13 +144,4 @@ describe("a freeze", () => {
     });
     await stop();
   });
-});
-
-it("records 20,000 listed credentials in pages of a thousand within a few seconds", async () => {
-  const begun = performance.now();
-  for (let page = 0; page < 20; page++) {
-    const rows = Array.from({ length: 1_000 }, (_, i) => seen(`k-${page}-${i}`, { objectId: `o-${page}-${i % 500}` }));
-    expect(await stores.cs_scanner.credentialsSeen("bulk", rows, startedAt)).toBe(1_000);
-  }
-  expect(performance.now() - begun).toBeLessThan(10_000);
 });

@@ -8,7 +8,7 @@ import { refuse } from "./errors.ts";
 import { type Condition, page, QueryError, readFilter, readQuery } from "./odata.ts";
 import { applicationShape, ownerShape, select, servicePrincipalShape } from "./shapes.ts";
 
-const READ = ["Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"];
+export const READ = ["Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"];
 const READ_ONE = [...READ, "Application.ReadWrite.OwnedBy"];
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 999;
@@ -21,7 +21,8 @@ export interface HolderKind {
   noun: "application" | "servicePrincipal";
 }
 
-function all(world: World, kind: HolderKind): (Application | ServicePrincipal)[] {
+/** Everything of one kind. */
+export function all(world: World, kind: HolderKind): (Application | ServicePrincipal)[] {
   return kind.noun === "application" ? world.tenant.applications : world.tenant.servicePrincipals;
 }
 
@@ -132,7 +133,8 @@ export function listOwners(world: World, incoming: Incoming, kind: HolderKind, k
   });
 }
 
-function present(
+/** One object as a replica shows it, with the properties that were asked for. */
+export function present(
   call: GraphCall,
   kind: HolderKind,
   holder: CredentialHolder,

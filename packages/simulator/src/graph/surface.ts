@@ -2,6 +2,7 @@ import type { Incoming, Operation, Surface } from "../http/exchange.ts";
 import type { World } from "../world.ts";
 import { readBearer } from "./access.ts";
 import { listAudits } from "./audits.ts";
+import { listChanges } from "./delta.ts";
 import { graphFailure, refuse } from "./errors.ts";
 import { getHolder, type HolderKind, listHolders, listOwners } from "./holders.ts";
 import { addPassword, patchHolder, removePassword } from "./passwords.ts";
@@ -38,6 +39,7 @@ function route(world: World, incoming: Incoming): Operation | null {
   if (match === null || kind === undefined) return null;
   const key = match[2] ?? match[3];
   const rest = match[4];
+  if (key === "delta") return method === "GET" && rest === undefined ? listChanges(world, incoming, kind) : null;
   if (key === undefined) return method === "GET" && rest === undefined ? listHolders(world, incoming, kind) : null;
   return method === "POST" ? action(world, incoming, kind, key, rest) : member(world, incoming, kind, key, rest);
 }

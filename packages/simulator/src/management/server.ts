@@ -3,6 +3,7 @@ import { answerClock, type ClockParts, type ManagementAnswer, openStream, stream
 import type { EffectFilter } from "../effects/log.ts";
 import { applyKnobs, type KnobChange } from "../faults/knobs.ts";
 import { type Handler, readBody } from "../http/listener.ts";
+import { addFleet, changeFleet } from "../tenant/fleet.ts";
 import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { directory } from "./directory.ts";
@@ -62,6 +63,10 @@ async function answer(parts: ManagementParts, request: IncomingMessage, url: URL
       return ok(told(world));
     case "POST /seed":
       return ok(await parts.seed(body));
+    case "POST /fleet":
+      return ok(addFleet(world, Number(body.applications), Number(body.seed ?? world.seed)));
+    case "POST /fleet/change":
+      return ok({ changed: changeFleet(world, Number(body.applications)) });
     case "GET /effects":
       return ok(world.effects.read(readFilter(url.searchParams)));
     case "GET /figures":

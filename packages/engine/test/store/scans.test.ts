@@ -1,0 +1,328 @@
+import type { ScannedCredential, ScannedObject } from "@countersign/core";
+import type pg from "pg";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openClient } from "../../src/database/connect.ts";
+import { embeddedAdmin } from "../../src/database/users.ts";
+import type { Store, StoreRole } from "../../src/store/store.ts";
+import { newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
+
+let server: Awaited<ReturnType<typeof startServer>>;
+let stores: Record<StoreRole, Store> & { close(): Promise<void> };
+let admin: pg.Client;
+let worker: string;
+let executor: string;
+
+beforeAll(async () => {
+  server = await startServer();
+  stores = storesOf(await server.database());
+  admin = await openClient(await embeddedAdmin(server.embedded, "countersign_1"), "test");
+  worker = await newWorker(stores.cs_scanner);
+  executor = await newWorker(stores.cs_executor);
+});
+afterAll(async () => {
+  await admin.end();
+  await stores.close();
+  await server.end();
+});
+
+const day = 86_400_000;
+const lagMs = 15 * 60_000;
+const nonce = (n: number) => n.toString(16).padStart(32, "0");
+
+function secret(id: string, change: Partial<ScannedCredential> = {}): ScannedCredential {
+  return { id, kind: "client-secret", startsAt: startedAt, expiresAt: startedAt + day, marker: null, ...change };
+}
+
+function application(
+  objectId: string,
+  credentials: readonly ScannedCredential[],
+  change: Partial<ScannedObject> = {},
+): ScannedObject {
+  return {
+    kind: "application",
+    objectId,
+    appId: `app-${objectId}`,
+    name: "Billing",
+    createdAt: startedAt,
+    audience: "AzureADMyOrg",
+    disabled: false,
+    serviceRef: null,
+    credentials,
+    ...change,
+  };
+}
+
+let scans = 0;
+interface Listed {
+  readonly pages: readonly (readonly ScannedObject[])[];
+  readonly kind?: "full" | "delta";
+  readonly unreadable?: readonly string[];
+  readonly removed?: readonly string[];
+}
+
+/** One scan of a tenant that comes through; returns what it changed. */
+async function scan(tenant: string, at: number, listed: Listed) {
+  const { pages, kind = "full", unreadable = [], removed = [] } = listed;
+  const id = `scan-${(scans += 1)}`;
+  const store = stores.cs_scanner;
+  const open = await store.scanOpen({ id, tenant, kind, dueAt: at, worker, leaseMs: 10_000, at });
+  expect(open).toEqual({ id, cursor: null });
+  const named = (ids: readonly string[]) => ids.map((objectId) => ({ objectId, kind: "application" as const }));
+  for (const [page, objects] of pages.entries())
+    await store.scanPage({
+      id,
+      worker,
+      page,
+      objects,
+      unreadable: page === 0 ? named(unreadable) : [],
+      removed: page === 0 ? named(removed) : [],
+      cursor: { page },
+    });
+  const summary = await store.scanMerge(id, worker, lagMs, at);
+  await store.scanEnd({ id, worker, result: resultOf(tenant), summary, findings: [], links: [], at });
+  return summary;
+}
+
+function resultOf(tenant: string) {
+  return {
+    applications: 2,
+    findings: 1,
+    kind: "listing",
+    query: "applications",
+    queryDigest: `sha256:${"1".repeat(64)}`,
+    tenant,
+  } as const;
+}
+
+const statesOf = async (tenant: string) =>
+  Object.fromEntries((await stores.cs_api.credentials({ tenant, limit: 100 })).map((row) => [row.id, row.state]));
+
+describe("the ledger", () => {
+  it("calls a credential ours only if its marker names a committed intent, and an orphan once that run has ended", async () => {
+    const hold = await toExecuting(stores, executor);
+    await stores.cs_executor.intent({
+      ...hold,
+      step: "create",
+      direction: "do",
+      attempt: 1,
+      at: startedAt,
+      verb: "entra.add-password@1",
+      call: "application.addPassword",
+      nonce: nonce(10),
+      target: { objectId: "o-1" },
+      facts: { marker: nonce(10) },
+    });
+    const marker = { run: hold.run, attempt: 1, nonce: nonce(10) };
+    const forged = { ...marker, nonce: nonce(11) };
+    const first = [secret("plain"), secret("ours", { marker }), secret("forged", { marker: forged })];
+    await scan("t", startedAt, { pages: [[application("o-1", first)]] });
+    expect(await statesOf("t")).toEqual({ plain: "foreign", ours: "ours-unpublished", forged: "unknown" });
+
+    const move = { worker: executor, run: hold.run, at: startedAt, because: null, notBefore: null, release: false };
+    const fence = await stores.cs_executor.transition({
+      ...move,
+      fence: hold.fence,
+      from: "executing",
+      to: "rolling_back",
+    });
+    await stores.cs_executor.transition({ ...move, fence, from: "rolling_back", to: "rolled_back" });
+    await scan("t", startedAt + 1, {
+      pages: [[application("o-1", [secret("ours", { marker }), secret("late", { marker })])]],
+    });
+    expect(await statesOf("t")).toMatchObject({ ours: "orphan", late: "orphan" });
+  });
+
+  it("keeps what the executor said when a scan sees it again, and marks what a whole listing no longer shows", async () => {
+    const both = application("o-1", [secret("k"), secret("other")]);
+    const hold = await toExecuting(stores, executor);
+    const { appId, name } = both;
+    await stores.cs_executor.credentialSet({
+      tenant: "keep",
+      objectId: "o-1",
+      appId,
+      application: name,
+      kind: "client-secret",
+      id: "k",
+      state: "ours-active",
+      run: hold.run,
+      startsAt: startedAt,
+      expiresAt: startedAt + day,
+      at: startedAt,
+    });
+    await scan("keep", startedAt + day, { pages: [[both]] });
+    expect(await statesOf("keep")).toEqual({ k: "ours-active", other: "foreign" });
+    const gone = await scan("keep", startedAt + 2 * day, { pages: [[application("o-1", [secret("k")])]] });
+    expect(gone).toMatchObject({ credentialsGone: 1, objectsGone: 0 });
+    expect(await statesOf("keep")).toEqual({ k: "ours-active" });
+    await scan("keep", startedAt + 3 * day, { pages: [[both]] });
+    expect(await statesOf("keep")).toEqual({ k: "ours-active", other: "foreign" });
+    expect(await scan("keep", startedAt + 5 * day, { pages: [[]] })).toMatchObject({
+      objectsGone: 1,
+      credentialsGone: 2,
+    });
+  });
+
+  it("does not call gone what was written so shortly before that a replica may not list it yet", async () => {
+    await scan("lag", startedAt, { pages: [[application("o-1", [secret("a")])]] });
+    expect(await scan("lag", startedAt + lagMs - 1, { pages: [[]] })).toMatchObject({
+      objectsGone: 0,
+      credentialsGone: 0,
+    });
+    expect(await statesOf("lag")).toEqual({ a: "foreign" });
+  });
+
+  it("pages by expiry without gap or repetition, those without expiry last", async () => {
+    const many = Array.from({ length: 25 }, (_, i) =>
+      application(`o-${i}`, [
+        secret(`c-${String(i).padStart(2, "0")}`, { expiresAt: i % 5 === 0 ? null : startedAt + (i % 4) }),
+      ]),
+    );
+    await scan("paged", startedAt, { pages: [many] });
+    const listed: (number | null)[] = [];
+    const ids = new Set<string>();
+    for (let after: Awaited<ReturnType<Store["credentials"]>>[number] | undefined; ; ) {
+      const page = await stores.cs_api.credentials({
+        tenant: "paged",
+        limit: 4,
+        ...(after === undefined ? {} : { after }),
+      });
+      if (page.length === 0) break;
+      for (const row of page) {
+        listed.push(row.expiresAt);
+        ids.add(row.id);
+      }
+      after = page.at(-1);
+    }
+    expect(ids.size).toBe(25);
+    expect(listed).toHaveLength(25);
+    expect(listed).toEqual([...listed].sort((a, b) => (a ?? Infinity) - (b ?? Infinity)));
+  });
+});
+
+describe("a listing", () => {
+  const fleet = Array.from({ length: 40 }, (_, i) => application(`o-${i}`, [secret(`s-${i}`), secret(`t-${i}`)]));
+
+  it("writes only what is different from before: nothing, where nothing has changed", async () => {
+    const unchanged = { objectsChanged: 0, credentialsChanged: 0, objectsGone: 0, credentialsGone: 0 };
+    expect(await scan("calm", startedAt, { pages: [fleet.slice(0, 20), fleet.slice(20)] })).toEqual({
+      ...unchanged,
+      objects: 40,
+      credentials: 80,
+      unreadable: 0,
+      twice: 0,
+      objectsChanged: 40,
+      credentialsChanged: 80,
+    });
+    expect(await scan("calm", startedAt + day, { pages: [fleet] })).toMatchObject(unchanged);
+    const renamed = fleet.map((object, i) => (i === 7 ? { ...object, disabled: true } : object));
+    expect(await scan("calm", startedAt + 2 * day, { pages: [renamed] })).toMatchObject({
+      ...unchanged,
+      objectsChanged: 1,
+    });
+  });
+
+  it("counts an object once that a shifting listing shows on two pages; the later page counts", async () => {
+    const early = application("o-1", [secret("old"), secret("both")]);
+    const late = application("o-1", [secret("both"), secret("new")], { name: "Renamed" });
+    const summary = await scan("shift", startedAt, { pages: [[early, application("o-2", [])], [late]] });
+    expect(summary).toMatchObject({ objects: 2, twice: 1, credentials: 2 });
+    expect(await statesOf("shift")).toEqual({ both: "foreign", new: "foreign" });
+  });
+
+  it("concludes nothing about an object in a form that nobody documented", async () => {
+    await scan("odd", startedAt, { pages: [[application("o-1", [secret("a")]), application("o-2", [secret("b")])]] });
+    const summary = await scan("odd", startedAt + day, { pages: [[application("o-2", [])]], unreadable: ["o-1", ""] });
+    expect(summary).toMatchObject({ unreadable: 2, objectsGone: 0, credentialsGone: 1 });
+    expect(await statesOf("odd")).toEqual({ a: "foreign" });
+  });
+
+  it("of changes touches what is named and nothing else", async () => {
+    await scan("delta", startedAt, { pages: [fleet] });
+    const summary = await scan("delta", startedAt + day, {
+      kind: "delta",
+      pages: [[application("o-3", [secret("s-3")])]],
+      removed: ["o-4"],
+    });
+    expect(summary).toMatchObject({ objects: 1, objectsGone: 1, credentialsGone: 3, credentialsChanged: 0 });
+    const left = await stores.cs_api.credentials({ tenant: "delta", limit: 1_000 });
+    expect(left).toHaveLength(77);
+  });
+});
+
+describe("scans", () => {
+  const begin = (id: string, by: string, dueAt = startedAt) =>
+    stores.cs_scanner.scanOpen({
+      id,
+      tenant: "contoso",
+      kind: "full",
+      dueAt,
+      worker: by,
+      leaseMs: 10_000,
+      at: startedAt,
+    });
+  const die = (id: string) =>
+    admin.query("update cs.worker set beat_at = beat_at - interval '1 hour' where id = $1", [id]);
+
+  it("run once per tenant and time over all workers; one left by a dead worker goes on where it stood", async () => {
+    const scanner = stores.cs_scanner;
+    const workers = await Promise.all(Array.from({ length: 6 }, () => newWorker(scanner)));
+    const won = await Promise.all(workers.map((by, i) => begin(`once-${i}`, by)));
+    expect(won.filter((open) => open !== null)).toHaveLength(1);
+    const first = won.findIndex((open) => open !== null);
+    const [holder, heir] = [workers[first] ?? "", workers[(first + 1) % 6] ?? ""];
+    const id = `once-${first}`;
+    const page = { id, unreadable: [], removed: [] };
+    await scanner.scanPage({ ...page, worker: holder, page: 0, objects: [application("o-1", [])], cursor: { at: 1 } });
+    await die(holder);
+    expect(await begin("once-heir", heir)).toEqual({ id, cursor: { at: 1 } });
+    await expect(
+      scanner.scanPage({ ...page, worker: holder, page: 1, objects: [], cursor: { at: 2 } }),
+    ).rejects.toMatchObject({ code: "STATE_CONFLICT" });
+    await scanner.scanPage({ ...page, worker: heir, page: 1, objects: [application("o-2", [])], cursor: { at: 2 } });
+    const summary = await scanner.scanMerge(id, heir, lagMs, startedAt + 5);
+    expect(summary).toMatchObject({ objects: 2 });
+    const finding = {
+      code: "expires-soon",
+      result: "warn",
+      observed: "3d",
+      required: "14d",
+      target: { objectId: "o" },
+    };
+    const links = [{ collection: "applications", link: "https://graph/delta" }];
+    const end = {
+      id,
+      worker: heir,
+      result: resultOf("contoso"),
+      summary,
+      findings: [finding],
+      links,
+      at: startedAt + 5,
+    };
+    await scanner.scanEnd({ ...end, result: resultOf("contoso"), findings: [{ ...finding, result: "warn" }] });
+    expect(await begin("once-again", heir)).toBeNull();
+    expect(await scanner.lastFullScan("contoso")).toMatchObject({ state: "done", applications: 2, findings: 1 });
+    expect(await scanner.scanLinks("contoso")).toMatchObject(links);
+  });
+
+  it("are given up after three tries without progress", async () => {
+    for (let tries = 0; tries < 3; tries += 1) {
+      const by = await newWorker(stores.cs_scanner);
+      expect(await begin("thrice", by, startedAt + 1)).not.toBeNull();
+      await die(by);
+    }
+    expect(await begin("thrice", await newWorker(stores.cs_scanner), startedAt + 1)).toBeNull();
+  });
+
+  it("do not merge a listing of which a crash of the server has taken a part", async () => {
+    const by = await newWorker(stores.cs_scanner);
+    await begin("torn", by, startedAt + 2);
+    const page = { id: "torn", worker: by, page: 0, unreadable: [], removed: [], cursor: { at: 1 } };
+    await stores.cs_scanner.scanPage({ ...page, objects: [application("o-1", [])] });
+    await admin.query("truncate cs.scan_object, cs.scan_credential");
+    await expect(stores.cs_scanner.scanMerge("torn", by, lagMs, startedAt)).rejects.toMatchObject({
+      code: "STATE_CONFLICT",
+    });
+    await stores.cs_scanner.scanRestart("torn", by);
+    expect(await stores.cs_scanner.scanMerge("torn", by, lagMs, startedAt)).toMatchObject({ objects: 0 });
+  });
+});
