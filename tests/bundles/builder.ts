@@ -26,6 +26,7 @@ import {
   parseTrust,
   signApproval,
   signCheckpoint,
+  signRunRecord,
   signerFromSeed,
   toBase64url,
   toHex,
@@ -650,7 +651,8 @@ export const LIVES = {
 } as const;
 
 /** What a bundle of this run is made from, after the log has grown a little more. */
-export async function inputOf(run: Run, change: Partial<BundleInput> = {}): Promise<BundleInput> {
+export async function inputOf(run: Run, change: Partial<BundleInput> & { readonly runSigner?: Signer } = {}): Promise<BundleInput> {
+  const { runSigner, ...replaced } = change;
   const { log, papers } = run;
   log.add("service.stopped", { role: "executor", worker: "w1" });
   const final = await log.sign();
@@ -673,14 +675,13 @@ export async function inputOf(run: Run, change: Partial<BundleInput> = {}): Prom
     context,
     ...papers,
     anchors: [...log.notes].filter(([size]) => needs.anchors.has(size)).map(([, note]) => note),
-    runSigner: log.keys.run,
-    build: BUILD,
-    ...change,
+    record: await signRunRecord({ entries, log: checkpointRef(final), build: BUILD }, runSigner ?? log.keys.run),
+    ...replaced,
   };
 }
 
 /** The bundle of a run. */
-export async function bundleOf(run: Run, change: Partial<BundleInput> = {}): Promise<BundleFiles> {
+export async function bundleOf(run: Run, change: Parameters<typeof inputOf>[1] = {}): Promise<BundleFiles> {
   return makeBundle(await inputOf(run, change));
 }
 

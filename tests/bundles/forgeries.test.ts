@@ -28,7 +28,7 @@ describe("a trust file that does not fit refuses", () => {
   });
 
   test("a run summary of another run key -> run-record", async () => {
-    const files = await makeBundle(await inputOf(await LIVES.completed(), { runSigner: key("stranger") }));
+    const files = makeBundle(await inputOf(await LIVES.completed(), { runSigner: key("stranger") }));
     expect(verifyBundle(files, trust).checks.at(-1)).toMatchObject({ code: "run-record", result: "fail" });
   });
 

@@ -35,10 +35,11 @@ test("a complete bundle of another installation is refused at the log's signatur
 test("a bundle written to a folder is proven from there, and sha256sum agrees", async () => {
   const dir = mkdtempSync(join(tmpdir(), "bundle-"));
   try {
-    await writeBundle(dir, await inputOf(await LIVES.completed()));
+    writeBundle(dir, await inputOf(await LIVES.completed()));
     expect(verifyBundle(readBundle(dir), trust).verdict).toBe("proven");
     execFileSync("sha256sum", ["--check", "--quiet", "SHA256SUMS"], { cwd: dir });
-    await expect(writeBundle(dir, await inputOf(await LIVES.completed()))).rejects.toThrow("EEXIST");
+    const again = await inputOf(await LIVES.completed());
+    expect(() => writeBundle(dir, again)).toThrow("EEXIST");
   } finally {
     rmSync(dir, { recursive: true });
   }

@@ -30,8 +30,16 @@ export interface StageOptions {
   readonly config?: (yaml: string, directory: Directory) => string;
   /** Roles of the product in this process; all in one otherwise. */
   readonly roles?: readonly StageRole[];
+  /** Another way to install and start the product. */
+  readonly product?: StageProduct;
   /** Another way to start the tenant; it is in this process otherwise. */
   readonly tenant?: () => Promise<StageTenant>;
+}
+
+/** How the product gets installed in a folder that has its documents and secrets, and how it is started there. */
+export interface StageProduct {
+  install(folder: string): Promise<void>;
+  start(folder: string, say: (line: string) => void): Promise<readonly Pick<Running, "stop">[]>;
 }
 
 /** A simulated tenant, here or in a process of its own. */
@@ -91,8 +99,8 @@ export class Stage {
   readonly #ends: (() => Promise<void>)[];
   readonly #clients = new Map<string, Promise<Client>>();
   readonly #tokens = new Map<string, string>();
-  readonly #roles: readonly ("all" | StageRole)[];
-  #product: readonly Running[] = [];
+  readonly #how: StageProduct;
+  #product: readonly Pick<Running, "stop">[] = [];
 
   private constructor(made: {
     folder: string;
@@ -112,7 +120,7 @@ export class Stage {
     this.#database = made.database;
     this.#ends = made.ends;
     this.#applications = made.options.applications;
-    this.#roles = made.options.roles ?? ["all"];
+    this.#how = made.options.product ?? inThisProcess(made.options.roles ?? ["all"]);
   }
 
   /** Sets everything up and starts the product; ends what it has started when that fails. */
@@ -198,7 +206,7 @@ export class Stage {
       documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
     );
     stage.write("policy.yaml", (options.policy ?? ((yaml) => yaml))(documents.policyYaml));
-    await init(stage.path("countersign.yaml"), "stage.countersign.invalid/log");
+    await stage.#how.install(folder);
     if (options.knobs !== undefined) await stage.manage("PUT", "/knobs", options.knobs);
     await stage.start();
     return stage;
@@ -206,17 +214,7 @@ export class Stage {
 
   /** Starts the product, as `countersign serve` does. */
   async start(): Promise<void> {
-    for (const role of this.#roles) {
-      const running = await startProduct({
-        configPath: this.path("countersign.yaml"),
-        role,
-        consoleDir: null,
-        pauseUrl: null,
-        fenced: (because) => this.said.push(`fenced: ${because}`),
-        log: (event, facts) => this.said.push(JSON.stringify({ event, ...facts })),
-      });
-      this.#product = [...this.#product, running];
-    }
+    this.#product = await this.#how.start(this.folder, (line) => this.said.push(line));
   }
 
   async stop(): Promise<void> {
@@ -465,6 +463,33 @@ export class Stage {
     }
   }
 }
+
+/** The product as `countersign init` and `countersign serve` have it, in the process of the test. */
+function inThisProcess(roles: readonly ("all" | StageRole)[]): StageProduct {
+  return {
+    async install(folder) {
+      await init(join(folder, "countersign.yaml"), stageOrigin);
+    },
+    async start(folder, say) {
+      const running: Running[] = [];
+      for (const role of roles)
+        running.push(
+          await startProduct({
+            configPath: join(folder, "countersign.yaml"),
+            role,
+            consoleDir: null,
+            pauseUrl: null,
+            fenced: (because) => say(`fenced: ${because}`),
+            log: (event, facts) => say(JSON.stringify({ event, ...facts })),
+          }),
+        );
+      return running;
+    },
+  };
+}
+
+/** Name of every stage's log. */
+export const stageOrigin = "stage.countersign.invalid/log";
 
 /** Seed, knobs and first instant that every stage begins with. */
 export const tenantStart = "2026-11-22T20:00:00.000Z";

@@ -50,6 +50,7 @@ export const errorCodes = {
   CLOCK_SKEWED: "System clock and database clock differ by more than 30 s. No effects until they agree.",
   LOG_BEHIND: "The log is shorter than this host has seen: a restored database. Read-only until it is reconciled.",
   LOG_INVALID: "The evidence log is not consistent. Nothing is signed and nothing executed.",
+  RECORD_UNSIGNED: "The executor has not signed the run's summary yet. See that it runs, then export the bundle again.",
   DATABASE_UNAVAILABLE: "The database cannot be reached. No outside effect happens while it is away.",
   LIMIT_EXCEEDED: "A limit was exceeded. The message names the limit.",
   READ_ONLY: "The installation is in read-only mode. Look at `countersign status`: it says why, and what ends it.",

@@ -4,16 +4,20 @@ export { virtualClock } from "./clock/virtual.ts";
 export {
   type Connection,
   type Connections,
+  checkMigrated,
   databaseKey,
   type EmbeddedDatabase,
   embeddedAdmin,
+  formatDatabaseUrl,
   migrate,
+  ownLogin,
   parseDatabaseUrl,
   prepareUsers,
   startEmbedded,
 } from "./database/index.ts";
 export { type Dispatch, openDispatch } from "./dispatch/index.ts";
 export { bundleOf } from "./evidence/bundle.ts";
+export { createRecorder } from "./evidence/recorder.ts";
 export { createExecutor, type Executor } from "./execution/executor.ts";
 export type { Ground } from "./execution/ground.ts";
 export { createJudge } from "./execution/judge.ts";

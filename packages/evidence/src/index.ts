@@ -5,7 +5,7 @@ export * from "./bundle/proof-file.ts";
 export * from "./bundle/read.ts";
 export { IN_TOTO_PAYLOAD_TYPE, RUN_PREDICATE_TYPE } from "./bundle/run-record.ts";
 export { formatSums } from "./bundle/sums.ts";
-export { type BundleInput, type LoggedEntry, makeBundle, writeBundle } from "./bundle/write.ts";
+export { type BundleInput, type LoggedEntry, makeBundle, signRunRecord, writeBundle } from "./bundle/write.ts";
 export * from "./bundle/zip.ts";
 export * from "./canonical.ts";
 export * from "./checkpoint.ts";

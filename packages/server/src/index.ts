@@ -1,6 +1,7 @@
 export { build } from "./installation/build.ts";
 export { openClock } from "./installation/clock.ts";
-export { openDatabase } from "./installation/database.ts";
+export { referencesOf, separationOf } from "./installation/custody.ts";
+export { type Database, openDatabase, prepareDatabase } from "./installation/database.ts";
 export { accept, type Initialised, init } from "./installation/init.ts";
 export {
   documentNames,
@@ -11,5 +12,6 @@ export {
   readPolicy,
 } from "./installation/load.ts";
 export { createLog, type Log } from "./installation/log.ts";
+export { type Role, roles } from "./installation/roles.ts";
 export { loadKey, readTrust, stateFiles } from "./installation/state.ts";
-export { type Role, type Running, roles, type StartOptions, startProduct } from "./main.ts";
+export { type Running, type StartOptions, startProduct } from "./main.ts";

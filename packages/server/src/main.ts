@@ -14,6 +14,7 @@ import {
   createJudge,
   createNotifier,
   createPlanner,
+  createRecorder,
   createScanner,
   type EngineClock,
   type Ground,
@@ -27,15 +28,14 @@ import {
 import { createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
 import { build } from "./installation/build.ts";
 import { openClock } from "./installation/clock.ts";
+import { confinedTo, separationOf } from "./installation/custody.ts";
 import { type Database, openDatabase } from "./installation/database.ts";
 import { groundOf, type Installation, loadInstallation } from "./installation/load.ts";
 import { createLog, type Log } from "./installation/log.ts";
 import { readinessOf, shownGround } from "./installation/readiness.ts";
+import { logins, type Role } from "./installation/roles.ts";
 import { loadKey, readTrust } from "./installation/state.ts";
 import { LocalSignIn, Sessions, sessionLimits } from "./signin/index.ts";
-
-export const roles = ["all", "api", "scanner", "executor", "notifier"] as const;
-export type Role = (typeof roles)[number];
 
 export interface StartOptions {
   readonly configPath: string;
@@ -61,6 +61,7 @@ interface Parts {
   readonly installation: Installation;
   readonly ground: Ground;
   readonly database: Database;
+  readonly separation: "none" | "roles";
   readonly clock: EngineClock;
   readonly log: Log;
   readonly stops: (() => Promise<void>)[];
@@ -69,7 +70,8 @@ interface Parts {
 /** Starts one role, or all. Errors are ours and say what to do; nothing is left running when one is thrown. */
 export async function startProduct(options: StartOptions): Promise<Running> {
   const log = options.log ?? createLog(options.role);
-  const installation = loadInstallation(options.configPath);
+  const whole = loadInstallation(options.configPath);
+  const installation = saying(confinedTo(whole, options.role), log);
   const ground = groundOf(installation);
   readTrust(installation.state);
   if (options.pauseUrl !== null && installation.config.profile === "production") {
@@ -80,11 +82,18 @@ export async function startProduct(options: StartOptions): Promise<Running> {
     for (const end of stops.splice(0).reverse()) await end().catch(() => {});
   };
   try {
-    const database = await openDatabase(installation);
+    const database = await openDatabase(whole, options.role);
     stops.push(() => database.stop());
+    const { separation, because } = separationOf(whole, options.role, database.ownLogin);
+    if (options.role !== "all" && separation === "none" && installation.config.profile === "production")
+      throw new CountersignError(
+        "CONFIG_INVALID",
+        `expected a process with the rights of its role only, got more: ${because}`,
+      );
+    log("custody", { separation, because, ownLogin: database.ownLogin });
     const clock = await openClock(installation, (message) => log("clock", { message }));
     stops.push(() => clock.close());
-    const parts: Parts = { options, installation, ground, database, clock, log, stops };
+    const parts: Parts = { options, installation, ground, database, separation, clock, log, stops };
     const runs = (role: Role) => options.role === role || options.role === "all";
     if (runs("executor")) await startExecutor(parts);
     if (runs("scanner")) await startScanner(parts);
@@ -95,7 +104,7 @@ export async function startProduct(options: StartOptions): Promise<Running> {
       build,
       profile: installation.config.profile,
       clock: clock.kind,
-      separation: options.role === "all" ? "none" : "roles",
+      separation,
       url,
     });
     return { url, stop };
@@ -105,20 +114,25 @@ export async function startProduct(options: StartOptions): Promise<Running> {
   }
 }
 
-const logins = {
-  all: "cs_executor",
-  api: "cs_api",
-  scanner: "cs_scanner",
-  executor: "cs_executor",
-  notifier: "cs_notifier",
-} as const;
+/** Says once which reference was resolved, so that it can be seen what a process holds. Never a value. */
+function saying(installation: Installation, log: Log): Installation {
+  const said = new Set<string>();
+  return {
+    ...installation,
+    secret(reference) {
+      const value = installation.secret(reference);
+      if (!said.has(reference)) log("secret.read", { reference });
+      said.add(reference);
+      return value;
+    },
+  };
+}
 
 /** Start and stop of each process stand in the log: a gap in which nobody watched can be seen. */
 async function recordService(parts: Parts): Promise<void> {
-  const { options, clock, stops } = parts;
+  const { options, clock, separation, stops } = parts;
   const store = storeOf(parts, logins[options.role], 1);
   const about = { role: options.role, worker: randomUUID() };
-  const separation = options.role === "all" ? "none" : "roles";
   await store.append({ type: "service.started", data: { build, separation, ...about } }, clock.now());
   stops.push(async () => {
     await store.append({ type: "service.stopped", data: about }, clock.now());
@@ -130,7 +144,7 @@ function storeOf(
   role: "cs_api" | "cs_scanner" | "cs_executor" | "cs_notifier",
   connectionsMax = 8,
 ): Store {
-  const store = openStore({ role, connection: database.connections[role], connectionsMax });
+  const store = openStore({ role, connection: database.connection(role), connectionsMax });
   stops.push(() => store.close());
   return store;
 }
@@ -174,7 +188,7 @@ async function startExecutor(parts: Parts): Promise<void> {
   });
   const judge = createJudge({ store, clock, connectors, ground, log });
   const dispatch = await openDispatch({
-    connection: parts.database.connections.cs_executor,
+    connection: parts.database.connection("cs_executor"),
     onError: (error) => log("queue.failed", { error: error.name }),
   });
   const executor = createExecutor({
@@ -193,10 +207,19 @@ async function startExecutor(parts: Parts): Promise<void> {
     log,
     fenced: options.fenced,
   });
+  const recorder = createRecorder({
+    store,
+    checkpointer,
+    signer: loadKey(state, "run", "run"),
+    build,
+    onError: (error) => log("record.failed", { error: codeOf(error) }),
+  });
   checkpointer.start();
+  await recorder.start();
   await executor.start();
   stops.push(async () => {
     await executor.stop();
+    await recorder.stop();
     await checkpointer.checkpointNow().catch(() => {});
     await checkpointer.stop();
   });
@@ -265,7 +288,7 @@ async function startApi(parts: Parts): Promise<string> {
     installation: {
       profile: config.profile,
       clock: clock.kind,
-      separation: options.role === "all" ? "none" : "roles",
+      separation: parts.separation,
       build,
       origin: trust.origin,
       url: config.api.url,
@@ -288,9 +311,7 @@ async function startApi(parts: Parts): Promise<string> {
     advance: config.clock === null ? null : advanceOver(config.clock.url, clock),
     readiness: () => readinessOf(ground, store, state),
     askScan: () => store.scanAsk(),
-    // In a process of its own the API has no run key: bundles are then exported on the executor's host.
-    bundle:
-      options.role === "all" ? (run) => bundleOf(store, run, loadKey(state, "run", "run"), build) : async () => null,
+    bundle: (run) => bundleOf(store, run),
     log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
     signInsPerMinuteMax: 30,
     consoleDir: options.consoleDir,

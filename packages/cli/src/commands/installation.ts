@@ -2,15 +2,22 @@ import { lintPolicy } from "@countersign/core";
 import { openStore } from "@countersign/engine";
 import {
   accept,
+  type Database,
   groundOf,
+  type Installation,
   init,
   loadInstallation,
   openDatabase,
+  prepareDatabase,
+  type Role,
   readInventory,
   readPolicy,
   readTrust,
+  referencesOf,
+  roles,
+  separationOf,
 } from "@countersign/server";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { exit, printJson, say } from "../output.ts";
 
 interface Common {
@@ -18,7 +25,7 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** `init`, `doctor`, `policy activate`, `inventory accept`: acts on the executor's host. */
+/** `init`, `doctor`, `policy activate`, `inventory accept`, `database prepare`: acts on the host it runs on. */
 export function addInstallation(program: Command): void {
   program
     .command("init")
@@ -39,9 +46,28 @@ export function addInstallation(program: Command): void {
     .command("doctor")
     .description("check configuration, documents, trust, database logins and log")
     .option("--config <file>", "configuration", "countersign.yaml")
+    .addOption(new Option("--role <role>", "the role whose process runs on this host").choices(roles).default("all"))
     .option("--json", "print one JSON object")
-    .action(async (options: Common) => {
+    .action(async (options: Common & { role: Role }) => {
       process.exitCode = await doctor(options);
+    });
+
+  program
+    .command("database")
+    .description("the database of this installation")
+    .command("prepare")
+    .description("make the logins of the roles and bring the schema up to date, as the database's administrator")
+    .option("--config <file>", "configuration", "countersign.yaml")
+    .requiredOption("--admin-url <reference>", "file:PATH or env:NAME of an administrator's database URL")
+    .option("--out <folder>", "give each login a new password and write its URL into a file of this folder")
+    .option("--json", "print one JSON object")
+    .action(async (options: Common & { adminUrl: string; out?: string }) => {
+      const installation = loadInstallation(options.config);
+      const url = installation.secret(options.adminUrl).reveal();
+      const files = await prepareDatabase(installation, url, options.out ?? null);
+      if (options.json === true) printJson({ files });
+      else if (files.length === 0) say("the schema is that of this build");
+      else say(`made ${files.join(", ")}\nEach goes to the host of its role and to no other.`);
     });
 
   const policy = program.command("policy").description("the policy of this installation");
@@ -72,7 +98,7 @@ interface Row {
   readonly says: string;
 }
 
-async function doctor(options: Common): Promise<number> {
+async function doctor(options: Common & { readonly role: Role }): Promise<number> {
   const rows: Row[] = [];
   const look = async (check: string, act: () => string | Promise<string>) => {
     try {
@@ -94,31 +120,44 @@ async function doctor(options: Common): Promise<number> {
   await look("trust", () => `${readTrust(installation.state).people.length} people enrolled`);
   await look("policy is active", () => ground.policy().digest);
   await look("inventory is accepted", () => ground.inventory().digest);
-  await look("secrets", () => `${readSecrets(installation)} references read`);
+  await look("secrets", () => {
+    const references = referencesOf(installation.config, options.role);
+    for (const reference of references) installation.secret(reference);
+    return `${references.length} references read`;
+  });
+  let database: Database | null = null;
   await look("database", async () => {
-    const database = await openDatabase(installation);
+    database = await openDatabase(installation, options.role);
     const said: string[] = [];
-    for (const role of ["cs_api", "cs_scanner", "cs_executor", "cs_notifier"] as const) {
-      const store = openStore({ role, connection: database.connections[role], connectionsMax: 1 });
+    for (const role of database.logins) {
+      const store = openStore({ role, connection: database.connection(role), connectionsMax: 1 });
       try {
         said.push(`${role} as ${await store.sessionUser()}`);
       } finally {
         await store.close();
       }
     }
-    await database.release();
     return said.join(", ");
   });
-  await look("channels", () => channelsOf(installation));
+  await look("separation", () => {
+    const { separation, because } = separationOf(installation, options.role, database?.ownLogin === true);
+    if (options.role !== "all" && because !== null) throw new Error(`none: ${because}`);
+    return because === null ? separation : `${separation}: ${because}`;
+  });
+  await look("channels", () =>
+    database?.logins.includes("cs_api") === true
+      ? channelsOf(installation, database)
+      : "shown where the api runs, which may read them",
+  );
+  await (database as Database | null)?.release();
   if (options.json === true) printJson({ ok: rows.every((row) => row.ok), checks: rows });
   else for (const row of rows) say(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
   return rows.every((row) => row.ok) ? exit.ok : exit.failed;
 }
 
 /** How the channels fare; a dead one is a failure, since people rely on being told. */
-async function channelsOf(installation: ReturnType<typeof loadInstallation>): Promise<string> {
-  const database = await openDatabase(installation);
-  const store = openStore({ role: "cs_api", connection: database.connections.cs_api, connectionsMax: 1 });
+async function channelsOf(installation: Installation, database: Database): Promise<string> {
+  const store = openStore({ role: "cs_api", connection: database.connection("cs_api"), connectionsMax: 1 });
   try {
     const channels = await store.channels();
     const dead = channels.filter(({ reportedAt }) => reportedAt !== null);
@@ -132,17 +171,5 @@ async function channelsOf(installation: ReturnType<typeof loadInstallation>): Pr
       : `${count} configured, none known to be dead`;
   } finally {
     await store.close();
-    await database.release();
   }
-}
-
-function readSecrets({ config, secret }: ReturnType<typeof loadInstallation>): number {
-  const references = [
-    ...config.tenants.flatMap((tenant) => [tenant.reader.secret, tenant.writer.secret]),
-    ...config.notify.map((channel) => (channel.kind === "webhook" ? channel.secret : channel.url)),
-    ...config.tickets.map((system) => (system.kind === "jira" ? system.token : system.password)),
-    ...config.signIn.local.map((person) => person.password),
-  ];
-  for (const reference of references) secret(reference);
-  return references.length;
 }

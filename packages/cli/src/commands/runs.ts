@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { pathOf } from "@countersign/contract";
+import { Problem, ProblemError, pathOf } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
@@ -124,7 +124,7 @@ export function addRuns(program: Command): void {
       const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), {
         headers: { "x-countersign": "1", ...session.headers() },
       });
-      if (!answer.ok) throw new CountersignError("NOT_FOUND", `expected a bundle of ${id}, got ${answer.status}`);
+      if (!answer.ok) throw new ProblemError(Problem.parse(await answer.json()));
       const bytes = Buffer.from(await answer.arrayBuffer());
       writeFileSync(options.out, bytes);
       if (options.json === true) printJson({ run: id, file: options.out, bytes: bytes.length });

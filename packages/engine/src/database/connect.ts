@@ -100,6 +100,18 @@ export async function openClient(
   return client;
 }
 
+/** The URL that {@link parseDatabaseUrl} reads as this connection; its certificate authority stands elsewhere. */
+export function formatDatabaseUrl({ address, user, password }: Connection): string {
+  const socket = address.host.startsWith("/");
+  const url = new URL(`postgres://${socket ? "localhost" : address.host}:${address.port}/`);
+  url.username = encodeURIComponent(user);
+  url.password = encodeURIComponent(password);
+  url.pathname = `/${encodeURIComponent(address.database)}`;
+  if (socket) url.searchParams.set("host", address.host);
+  url.searchParams.set("sslmode", address.tls === null ? "disable" : "verify-full");
+  return url.href;
+}
+
 /**
  * Parses a `postgres://user:password@host:port/database?host=/socket&sslmode=…` URL.
  * `sslmode`: `disable`, or `verify-full` (the default except for sockets and loopback). Errors: CONFIG_INVALID.

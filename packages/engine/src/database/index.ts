@@ -1,5 +1,5 @@
 export * from "./connect.ts";
 export { type EmbeddedDatabase, startEmbedded } from "./embedded.ts";
-export { migrate } from "./migrate.ts";
+export { checkMigrated, migrate } from "./migrate.ts";
 export { databaseKey } from "./passwords.ts";
 export * from "./users.ts";

@@ -29,17 +29,42 @@ export async function migrate(connection: Connection): Promise<number> {
     await client.query(
       "create table if not exists cs.migration (version integer primary key, name text not null, digest text not null, applied_at timestamptz not null)",
     );
-    const wanted = await readMigrations();
-    const { rows } = await client.query<{ version: number; name: string; digest: string }>(
-      "select version, name, digest from cs.migration order by version",
-    );
-    for (const [i, row] of rows.entries()) checkApplied(row, wanted[i]);
-    const missing = wanted.slice(rows.length);
+    const missing = await missingIn(client);
     for (const migration of missing) await apply(client, migration);
     return missing.length;
   } finally {
     await client.end();
   }
+}
+
+/** Refuses a schema that is not this build's, for a process that may not change it. Error: CONFIG_INVALID. */
+export async function checkMigrated(connection: Connection): Promise<void> {
+  const client = await openClient(connection, "countersign schema", 10_000).catch((error: Error) => {
+    throw new CountersignError("DATABASE_UNAVAILABLE", `expected to reach the database: ${error.message}`);
+  });
+  try {
+    const missing = await missingIn(client).catch((error: Error) => {
+      throw error instanceof CountersignError
+        ? error
+        : new CountersignError("CONFIG_INVALID", "expected a prepared database: run `countersign database prepare`");
+    });
+    if (missing.length > 0)
+      throw new CountersignError(
+        "CONFIG_INVALID",
+        `expected the schema of this build, ${missing.length} migrations are missing: run \`countersign database prepare\``,
+      );
+  } finally {
+    await client.end();
+  }
+}
+
+async function missingIn(client: pg.Client): Promise<readonly Migration[]> {
+  const wanted = await readMigrations();
+  const { rows } = await client.query<{ version: number; name: string; digest: string }>(
+    "select version, name, digest from cs.migration order by version",
+  );
+  for (const [i, row] of rows.entries()) checkApplied(row, wanted[i]);
+  return wanted.slice(rows.length);
 }
 
 function checkApplied(row: { version: number; name: string; digest: string }, file: Migration | undefined): void {

@@ -19,10 +19,15 @@ const usersLock = 7_306_001;
 const versionMin = 160_000;
 
 /**
- * Makes or refreshes the logins as an administrator and returns a connection for each. Passwords derive from `key`; the
- * server is only ever sent their SCRAM verifiers. Errors: DATABASE_UNAVAILABLE, CONFIG_INVALID.
+ * Makes the logins as an administrator, sets the password of those in `refresh` and returns a connection for each.
+ * Passwords derive from `key`; the server is only ever sent their SCRAM verifiers. Errors: DATABASE_UNAVAILABLE,
+ * CONFIG_INVALID.
  */
-export async function prepareUsers(admin: Connection, key: string): Promise<Connections> {
+export async function prepareUsers(
+  admin: Connection,
+  key: string,
+  refresh: readonly DatabaseRole[] = roles,
+): Promise<Connections> {
   const client = await openClient(admin, "countersign users", 30_000).catch((error: Error) => {
     throw new CountersignError(
       "DATABASE_UNAVAILABLE",
@@ -38,7 +43,7 @@ export async function prepareUsers(admin: Connection, key: string): Promise<Conn
     if (version < versionMin) {
       throw new CountersignError("CONFIG_INVALID", `expected PostgreSQL 16 or newer, got ${version}`);
     }
-    await makeRoles(client, key, rows[0]?.superuser === true);
+    await makeRoles(client, key, refresh, rows[0]?.superuser === true);
     await grantDatabase(client, admin.address.database);
   } finally {
     await client.end();
@@ -52,16 +57,17 @@ export function derivedConnections(address: DatabaseAddress, key: string): Conne
   return Object.fromEntries(entries) as unknown as Connections;
 }
 
-/** One URL per login, where somebody else administers the database. The user names are fixed: rights hang on them. */
-export function explicitConnections(urls: { readonly [R in DatabaseRole]: string }, ca?: string): Connections {
-  const entries = roles.map((role) => {
-    const connection = parseDatabaseUrl(urls[role], ca);
-    if (connection.user !== role) {
-      throw new CountersignError("CONFIG_INVALID", `expected user ${role} in its database URL, got ${connection.user}`);
-    }
-    return [role, connection] as const;
-  });
-  return Object.fromEntries(entries) as unknown as Connections;
+/**
+ * The one login that a process of one role was given, when `url` names it; null when it names an administrator. Another
+ * role's login is refused: rights hang on the user name. Error: CONFIG_INVALID.
+ */
+export function ownLogin(url: string, role: DatabaseRole, ca?: string): Connection | null {
+  const connection = parseDatabaseUrl(url, ca);
+  if (connection.user === role) return connection;
+  if ((roles as readonly string[]).includes(connection.user)) {
+    throw new CountersignError("CONFIG_INVALID", `expected user ${role} in the database URL, got ${connection.user}`);
+  }
+  return null;
 }
 
 /** Our own database inside the embedded server, with an administrator's connection to it. */
@@ -81,10 +87,15 @@ export async function embeddedAdmin(server: EmbeddedDatabase, database = "counte
   return { address: { ...server.address, database }, user: "postgres", password: server.adminPassword };
 }
 
-async function makeRoles(client: pg.Client, key: string, superuser: boolean): Promise<void> {
+async function makeRoles(
+  client: pg.Client,
+  key: string,
+  refresh: readonly DatabaseRole[],
+  superuser: boolean,
+): Promise<void> {
   const { rows } = await client.query<{ rolname: string }>("select rolname from pg_roles where rolname like 'cs\\_%'");
   const present = new Set(rows.map((row) => row.rolname));
-  for (const role of roles) {
+  for (const role of roles.filter((name) => !present.has(name) || refresh.includes(name))) {
     const verifier = client.escapeLiteral(scramVerifier(key, role));
     await client.query(
       present.has(role)

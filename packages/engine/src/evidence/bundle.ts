@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CountersignError } from "@countersign/core";
 import {
   bundleNeeds,
   digestOf,
@@ -5,29 +7,28 @@ import {
   MerkleTree,
   makeBundle,
   parseEntry,
-  type Signer,
   writeZip,
 } from "@countersign/evidence";
-import type { LogEntryRow, Store } from "../store/index.ts";
+import type { LogEntryRow, RunRecordRow, Store } from "../store/index.ts";
 
 const pageRows = 10_000;
 /** Entries of no run are few, and the ones a bundle needs stand early: genesis and policy activations. */
 const contextRowsMax = 100_000;
 
+/** The executor answers in milliseconds; one that does not run is not waited for longer (real time). */
+const recordMsMax = 10_000;
+const recordPollMs = 50;
+
 /**
  * Makes the evidence bundle of a run as a deterministic zip: its entries with proofs, plan, policy, approvals and the
- * checkpoints they name. Null when there is no such run or no checkpoint covers it yet. An unfinished run is marked open.
+ * checkpoints they name, as of the summary that the executor has signed; an older one is renewed first. An unfinished
+ * run is marked open. Errors: NOT_FOUND, RECORD_UNSIGNED.
  */
-export async function bundleOf(
-  store: Store,
-  run: string,
-  runSigner: Signer,
-  build: string,
-): Promise<Uint8Array | null> {
-  const checkpoint = await store.checkpoint();
-  if (checkpoint === null) return null;
+export async function bundleOf(store: Store, run: string): Promise<Uint8Array> {
+  const record = await recordOf(store, run);
+  const checkpoint = await store.checkpoint(record.size);
+  if (checkpoint?.size !== record.size) throw unsigned(run);
   const rows = (await store.entriesOfRun(run)).filter((row) => row.idx < checkpoint.size);
-  if (rows.length === 0) return null;
 
   const stored = [...(await store.approvals(run)), ...(await wordsOnUse(store, run))];
   const approvals = stored.flatMap(({ statement, envelope }) =>
@@ -49,7 +50,7 @@ export async function bundleOf(
 
   const tree = new MerkleTree();
   for (const leaf of await leavesOf(store, checkpoint.size)) tree.append(leaf);
-  const files = await makeBundle({
+  const files = makeBundle({
     checkpoint: Buffer.from(checkpoint.note),
     tree,
     entries: rows.map(logged),
@@ -59,10 +60,35 @@ export async function bundleOf(
     approvals: approvals.filter(({ statement }) => needs.statements.includes(digestOf(statement))),
     attachments: attachments.filter((bytes) => bytes !== null),
     anchors: anchors.filter((note) => note !== null).map((note) => Buffer.from(note)),
-    runSigner,
-    build,
+    record: record.envelope,
   });
   return writeZip(files);
+}
+
+/** The summary that covers all there is to say about the run now. */
+async function recordOf(store: Store, run: string): Promise<RunRecordRow> {
+  const known = await store.runRecord(run);
+  if (known !== null && (await saysAll(store, run, known.size))) return known;
+  const size = await store.recordAsk(run);
+  const until = performance.now() + recordMsMax;
+  while (performance.now() < until) {
+    const fresh = await store.runRecord(run);
+    if (fresh !== null && fresh.size >= size) return fresh;
+    await delay(recordPollMs);
+  }
+  throw unsigned(run);
+}
+
+/** Whether nothing has come since: entries of the run itself, reviews and erasures. */
+async function saysAll(store: Store, run: string, size: number): Promise<boolean> {
+  const last = (await store.entriesOfRun(run)).at(-1);
+  if (last === undefined || last.idx >= size) return false;
+  const later = await store.entriesOfNoRun(["breakglass.reviewed", "attachment.erased"], contextRowsMax);
+  return later.every((row) => row.idx < size);
+}
+
+function unsigned(run: string): CountersignError {
+  return new CountersignError("RECORD_UNSIGNED", `expected the executor to sign the summary of ${run}, got none`);
 }
 
 /** What people signed about a break-glass use: the grant, the confirmation, reviews. */

@@ -339,3 +339,7 @@ export type LogEntryRow = z.output<typeof LogEntryRow>;
 
 export const CheckpointRow = row({ size: z.int(), note: z.string() });
 export type CheckpointRow = z.output<typeof CheckpointRow>;
+
+/** A signed summary of a run as of a log size. */
+export const RunRecordRow = row({ size: z.int(), envelope: z.instanceof(Uint8Array) });
+export type RunRecordRow = z.output<typeof RunRecordRow>;

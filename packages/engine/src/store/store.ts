@@ -4,6 +4,7 @@ import { journalStore } from "./journal-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
+import { runRecordStore } from "./run-record-store.ts";
 import { runStore } from "./run-store.ts";
 import { scanStore } from "./scan-store.ts";
 import { sqlOver } from "./sql.ts";
@@ -41,6 +42,7 @@ export function openStore(options: {
     ...recordStore(sql),
     ...scanStore(sql),
     ...breakGlassStore(sql),
+    ...runRecordStore(sql),
     /** See {@link listen}. */
     listen: (channel: Channel, onMessage: (payload: string) => void) => listen(connection, channel, onMessage),
     /** Ends all connections after their statements. */

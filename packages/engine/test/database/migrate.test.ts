@@ -2,10 +2,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openClient, parseDatabaseUrl, roles } from "../../src/database/connect.ts";
+import { formatDatabaseUrl, openClient, parseDatabaseUrl, roles } from "../../src/database/connect.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { databaseKey } from "../../src/database/passwords.ts";
-import { derivedConnections, embeddedAdmin, explicitConnections, prepareUsers } from "../../src/database/users.ts";
+import { derivedConnections, embeddedAdmin, ownLogin, prepareUsers } from "../../src/database/users.ts";
 import { startServer } from "../store/harness.ts";
 
 const module = fileURLToPath(new URL("../../src/database/migrate.ts", import.meta.url));
@@ -86,22 +86,34 @@ describe("logins", () => {
     await client.end();
   });
 
-  it("given as URLs must be our users", () => {
-    const urls = Object.fromEntries(roles.map((role) => [role, `postgres://${role}:x@127.0.0.1/cs`])) as Record<
-      (typeof roles)[number],
-      string
-    >;
-    expect(explicitConnections(urls).cs_api).toMatchObject({
+  it("given as a URL must be the role's own", () => {
+    const url = (user: string) => `postgres://${user}:x@127.0.0.1/cs`;
+    expect(ownLogin(url("cs_api"), "cs_api")).toMatchObject({
       user: "cs_api",
       address: { host: "127.0.0.1", tls: null },
     });
-    expect(() => explicitConnections({ ...urls, cs_api: "postgres://root:x@127.0.0.1/cs" })).toThrow(
-      "expected user cs_api",
-    );
+    expect(ownLogin(url("postgres"), "cs_api")).toBeNull();
+    expect(() => ownLogin(url("cs_executor"), "cs_api")).toThrow("expected user cs_api");
+  });
+
+  it("that are refreshed in part leave the others' passwords alone", async () => {
+    const admin = await embeddedAdmin(server.embedded, "users");
+    const old = await prepareUsers(admin, await databaseKey(server.state));
+    const fresh = await prepareUsers(admin, "0".repeat(64), ["cs_migrator"]);
+    for (const connection of [old.cs_api, fresh.cs_migrator]) await (await openClient(connection, "test")).end();
+    await expect(openClient(old.cs_migrator, "test")).rejects.toThrow("password");
+    await prepareUsers(admin, await databaseKey(server.state));
   });
 });
 
 describe("a database URL", () => {
+  it.each([
+    "postgres://cs_api:p%40%2F@db.example:5433/count%20er?sslmode=verify-full",
+    "postgres://cs_api:x@localhost:5432/cs?host=%2Frun%2Fpg&sslmode=disable",
+  ])("%s is written as it is read", (url) => {
+    expect(formatDatabaseUrl(parseDatabaseUrl(url))).toBe(url);
+  });
+
   it("checks certificates by default, and may not go without on a network", () => {
     expect(parseDatabaseUrl("postgres://u:p%40@db.example/cs?sslmode=verify-full")).toMatchObject({
       password: "p@",

@@ -60,14 +60,20 @@ export interface BundleInput {
   readonly attachments: readonly Uint8Array[];
   /** Signed checkpoint notes of exactly the sizes that statements and run.authorised name. */
   readonly anchors: readonly Uint8Array[];
-  /** Signs run.dsse.json. */
-  readonly runSigner: Signer;
-  /** The exporting build. */
-  readonly build: string;
+  /** run.dsse.json: what {@link signRunRecord} made of these entries and this checkpoint. */
+  readonly record: Uint8Array;
+}
+
+/** Signs the summary of a run as of a checkpoint that covers its entries; all of it follows from the entries and `build`. */
+export function signRunRecord(
+  run: { readonly entries: readonly LoggedEntry[]; readonly log: CheckpointRef; readonly build: string },
+  runSigner: Signer,
+): Promise<Uint8Array> {
+  return signEnvelope(IN_TOTO_PAYLOAD_TYPE, runRecord(viewOf(run.entries), run.log, run.build), runSigner);
 }
 
 /** Makes the files of a bundle. Writes what it is given: whether that proves anything is the verifier's word. */
-export async function makeBundle(input: BundleInput): Promise<BundleFiles> {
+export function makeBundle(input: BundleInput): BundleFiles {
   const files = new Map<string, Uint8Array>();
   const log = checkpointRef(readCheckpointUnverified(input.checkpoint));
   const run = viewOf(input.entries);
@@ -82,8 +88,7 @@ export async function makeBundle(input: BundleInput): Promise<BundleFiles> {
   }
   for (const bytes of input.attachments) files.set(attachmentFile(sha256Hex(bytes)), bytes);
   putAnchors(files, input, run, log);
-  const record = runRecord(run, log, input.build);
-  files.set(FILES.runRecord, await signEnvelope(IN_TOTO_PAYLOAD_TYPE, record, input.runSigner));
+  files.set(FILES.runRecord, input.record);
   files.set(FILES.readme, formatReadme(run, log));
   files.set(FILES.sums, formatSums(files));
   for (const [name, bytes] of files) {
@@ -97,8 +102,8 @@ export async function makeBundle(input: BundleInput): Promise<BundleFiles> {
 }
 
 /** Makes a bundle and writes it into a new folder; refuses to write over a file. */
-export async function writeBundle(dir: string, input: BundleInput): Promise<void> {
-  const files = await makeBundle(input);
+export function writeBundle(dir: string, input: BundleInput): void {
+  const files = makeBundle(input);
   for (const [name, bytes] of files) {
     const path = join(dir, name);
     mkdirSync(dirname(path), { recursive: true });

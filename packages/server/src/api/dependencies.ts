@@ -30,8 +30,8 @@ export interface ApiDependencies {
   readonly readiness: () => Promise<Readiness>;
   /** Makes the scanner scan now; it may be another process. */
   readonly askScan: (person: string) => Promise<void>;
-  /** Deterministic zip of a run's bundle; null when there is no such run. */
-  readonly bundle: (run: string) => Promise<Uint8Array | null>;
+  /** Deterministic zip of a run's bundle. Error: RECORD_UNSIGNED. */
+  readonly bundle: (run: string) => Promise<Uint8Array>;
   readonly log: (event: {
     readonly level: "info" | "warn" | "error";
     readonly message: string;

@@ -54,9 +54,9 @@ export async function init(configPath: string, origin: string): Promise<Initiali
   };
   saveTrustFile(state, file);
 
-  const database = await openDatabase(installation);
+  const database = await openDatabase(installation, "executor");
   const clock = await openClock(installation, () => {});
-  const store = openStore({ role: "cs_executor", connection: database.connections.cs_executor });
+  const store = openStore({ role: "cs_executor", connection: database.connection("cs_executor") });
   try {
     const at = clock.now();
     const trustDigest = digestOf(readFileSync(join(state, stateFiles.trust)));
@@ -70,7 +70,8 @@ export async function init(configPath: string, origin: string): Promise<Initiali
           founders,
           origin,
           profile: config.profile,
-          separation: "none",
+          // Keys of all roles are made here; with a login of its own for each they are handed out.
+          separation: database.ownLogin ? "roles" : "none",
           trustDigest: digest(trustDigest),
         },
       },
@@ -102,9 +103,9 @@ export async function accept(
   const list = what === "policy" ? file.policies : file.inventories;
   const previous = list.at(-1)?.digest ?? null;
   if (list.some((item) => item.digest === found.digest)) return { digest: found.digest, previous };
-  const database = await openDatabase(installation);
+  const database = await openDatabase(installation, "executor");
   const clock = await openClock(installation, () => {});
-  const store = openStore({ role: "cs_executor", connection: database.connections.cs_executor });
+  const store = openStore({ role: "cs_executor", connection: database.connection("cs_executor") });
   try {
     const next = [...list, { digest: found.digest }];
     saveTrustFile(installation.state, what === "policy" ? { ...file, policies: next } : { ...file, inventories: next });

@@ -78,11 +78,6 @@ export const getRunEntries: Handler<"getRunEntries"> = async ({ api, params, que
 export const getBundle: Handler<"getBundle"> = async ({ api, params, reply }) => {
   await runOf(api, params.id);
   const bytes = await api.bundle(params.id);
-  if (bytes === null)
-    throw new CountersignError(
-      "NOT_FOUND",
-      "expected a process that holds the run key; export the bundle on the executor's host with `countersign bundle`",
-    );
   reply
     .header("content-type", "application/zip")
     .header("content-disposition", `attachment; filename="${params.id}.zip"`);
