@@ -84,7 +84,7 @@ function laneOf(seed: number, rows: readonly Row[], cache: string, sink: Sink): 
       writeFileSync(join(folder, "hook.secret"), sink.secret, { mode: 0o600 });
       return {
         liveness: { callDeadlineMs, settleMs: callDeadlineMs },
-        more: `notify: [ { kind: webhook, url: "${sink.url}", secret: "file:hook.secret" } ]\n`,
+        notify: [`{ kind: webhook, url: "${sink.url}", secret: "file:hook.secret" }`],
       };
     },
   });

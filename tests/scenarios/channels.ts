@@ -1,17 +1,4 @@
-import type { Directory, Stage } from "./stage.ts";
-
-/** Receivers of the tenant that the tests of notices need; a stage gets them as `scenario`. */
-export const receivers = {
-  chat: [
-    { name: "ops", kind: "slack" },
-    { name: "daily", kind: "slack" },
-    { name: "team", kind: "teams" },
-  ],
-  desks: [
-    { name: "jira", kind: "jira" },
-    { name: "snow", kind: "servicenow" },
-  ],
-};
+import type { Stage } from "./stage.ts";
 
 /** A ticket as the desk shows it. */
 interface Ticket {
@@ -27,39 +14,6 @@ interface Ticket {
 interface Told {
   readonly chat: Readonly<Record<string, readonly { readonly at: string; readonly payload: unknown }[]>>;
   readonly desks: Readonly<Record<string, readonly Ticket[]>>;
-}
-
-/** The configuration of the stage with every kind of channel beside its webhook. `notices` is YAML of that part. */
-export function withChannels(notices: string, only: RegExp = /./): (yaml: string, directory: Directory) => string {
-  return (yaml, { desks }) => {
-    const desk = (name: string) => desks.find((one) => one.name === name);
-    const channel = (name: string, line: string) => (only.test(name) ? [`  - { name: ${name}, ${line} }`] : []);
-    const notify = [
-      ...channel("ops", `kind: slack, url: "file:ops.secret"`),
-      ...channel("daily", `kind: slack, url: "file:daily.secret", digest: true, kinds: [run.blocked]`),
-      ...channel("team", `kind: teams, url: "file:team.secret"`),
-    ];
-    const tickets = [
-      ...channel(
-        "jira",
-        `kind: jira, url: "${desk("jira")?.url}", user: ${desk("jira")?.user}, token: "file:jira.secret", project: OPS, searchLagSeconds: 300`,
-      ),
-      ...channel(
-        "snow",
-        `kind: servicenow, url: "${desk("snow")?.url}", user: ${desk("snow")?.user}, password: "file:snow.secret"`,
-      ),
-    ];
-    return yaml.replace(/^notify: \[(.*)\]$/m, (_, hook: string) =>
-      [
-        "notify:",
-        `  - ${hook}`,
-        ...notify,
-        "tickets:",
-        ...(tickets.length === 0 ? ["  []"] : tickets),
-        `notices: ${notices}`,
-      ].join("\n"),
-    );
-  };
 }
 
 export async function told(stage: Stage): Promise<Told> {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { isMore, type MoreKindName, moreConnections, moreKinds, moreScenario } from "./more-consumers.ts";
+import { type ChannelName, channelEntries, type Receivers } from "./telling.ts";
 
 /** A person of the stage: signs in by name, password `stage`. */
 export interface StagePerson {
@@ -131,7 +132,12 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
   };
 }
 
-export function configYaml(places: Places, liveness: Liveness): string {
+/** `channels`: over which people are told beside the webhook; `notices`: YAML of the rules about them. */
+export function configYaml(
+  places: Places,
+  liveness: Liveness,
+  telling: { readonly channels: readonly ChannelName[]; readonly receivers: Receivers; readonly notices: string },
+): string {
   const { vaults, callers } = places;
   const local = people.map(
     ({ login, roles }) =>
@@ -141,6 +147,7 @@ export function configYaml(places: Places, liveness: Liveness): string {
     ([name, url]) =>
       `  - { name: ${name}, kind: key-vault, environment: dev, prod: false, tenant: stage, url: "${url}", audience: "https://vault.azure.net", client: { clientId: ${callers.vault}, secret: "file:vault.secret" }, names: ["app-*"] }`,
   );
+  const { notify, tickets } = channelEntries(telling.channels, telling.receivers);
   return `version: 1
 profile: test
 state: ./state
@@ -161,7 +168,9 @@ ${[...stores, ...moreConnections({ ...places, writer: callers.writer })].join("\
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref"] }
 scan: { cron: "0 6 * * *", zone: Europe/Berlin, changesEverySeconds: 0 }
 liveness: { leaseMs: ${liveness.leaseMs}, beatMs: ${liveness.beatMs}, freshMs: ${liveness.freshMs}, callDeadlineMs: ${liveness.callDeadlineMs}, settleMs: ${liveness.settleMs} }
-notify: [{ kind: webhook, url: "${places.hook}", secret: "file:hook.secret" }]
+notify: [${[`{ kind: webhook, url: "${places.hook}", secret: "file:hook.secret" }`, ...notify].join(", ")}]
+tickets: [${tickets.join(", ")}]
+notices: ${telling.notices}
 signIn:
   local:
 ${local.join("\n")}

@@ -6,7 +6,7 @@ let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({
     applications: ["app-unread", "app-stuck", "app-fine"].map((name) => ({ name })),
-    config: (yaml) => `${yaml}notices: { remindAfterSeconds: [14400], escalate: null }\n`,
+    notices: "{ remindAfterSeconds: [14400], escalate: null }",
   });
 });
 afterAll(() => stage?.close());

@@ -1,16 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  channelOf,
-  deliveriesOf,
-  failPartner,
-  receivers,
-  roomText,
-  ticketsOf,
-  told,
-  withChannels,
-} from "./channels.ts";
+import { channelOf, deliveriesOf, failPartner, roomText, ticketsOf, told } from "./channels.ts";
+import { personId } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
+import { allChannels } from "./telling.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -24,11 +17,10 @@ beforeAll(async () => {
       "app-lag",
       "app-closed",
       "app-lost",
+      "app-ends",
     ].map((name) => ({ name })),
-    scenario: receivers,
-    config: withChannels(
-      `{ remindAfterSeconds: [14400, 43200], escalate: { beforeExpirySeconds: 14400, role: security }, digest: { cron: "0 7 * * *", zone: UTC, itemsMax: 3, kinds: [run.blocked] } }`,
-    ),
+    channels: allChannels,
+    notices: `{ remindAfterSeconds: [14400, 43200], escalate: { beforeExpirySeconds: 14400, role: security }, digest: { cron: "0 7 * * *", zone: UTC, itemsMax: 3, kinds: [run.blocked] } }`,
   });
 });
 afterAll(() => stage?.close());
@@ -163,8 +155,8 @@ describe("a plan that nobody decides", () => {
     await stage.advance(9 * 3_600);
     const texts = await reminders();
     expect(texts).toHaveLength(2);
-    expect(texts[0]).toContain("For\\nada");
-    expect(texts[1]).not.toContain("For\\nada");
+    expect(texts[0]).toMatch(/For\\n[^"]*\bada\b/);
+    expect(texts[1]).not.toMatch(/For\\n[^"]*\bada\b/);
     await stage.advance(8 * 3_600);
     const escalated = (await roomText(stage, "ops")).filter((text) =>
       text.includes("Nobody has decided, and the time runs out: rotation of app-asked"),
@@ -234,7 +226,36 @@ describe("a ticket that somebody closed by hand", () => {
     const tickets = await ticketsOf(stage, "jira", "app-closed");
     expect(tickets.map(({ closed }) => closed)).toEqual([true, false]);
     expect(tickets[0]?.comments).toHaveLength(first?.comments.length ?? 0);
+    expect(tickets[1]?.text).toContain(`Follows ${first?.key}, which was closed while the trouble went on.`);
     await mend();
+  });
+});
+
+describe("every end of a run", () => {
+  it("is told, whoever brought it about: refused, taken back, blocked with the owners that the inventory knows", async () => {
+    const refused = await stage.request("app-ends");
+    await stage.decide("ada", refused, "app-owner", "reject");
+    const withdrawn = await stage.request("app-ends");
+    await (await stage.as("cleo")).withdraw({ params: { id: withdrawn }, body: {} });
+    await stage.editRow("app-ends", (row) => row.replace("connection: main, name", "connection: other, name"));
+    const blocked = await stage.request("app-ends");
+    await stage.settle();
+    const ends = [
+      [refused, "run.rejected"],
+      [withdrawn, "run.withdrawn"],
+      [blocked, "run.blocked"],
+    ] as const;
+    for (const [run, kind] of ends) {
+      const notice = await stage.sink.until(({ type, data }) => type === kind && data.run === run);
+      expect(notice.data).toMatchObject({ application: "app-ends", owners: [personId("ada"), personId("dora")] });
+      expect((await deliveriesOf(stage, run, "ops")).at(-1)).toMatchObject({ kind, state: "sent" });
+      expect(await stage.verdict(run)).toBe("proven");
+    }
+    // Only the last of them is trouble.
+    const [ticket, ...more] = await ticketsOf(stage, "jira", "app-ends");
+    expect(more).toEqual([]);
+    expect(ticket?.title).toBe("app-ends cannot be rotated");
+    expect(ticket?.text).toContain("Owners: ada, dora");
   });
 });
 
@@ -248,10 +269,10 @@ describe("what a channel bundles", () => {
     await stage.advance(24 * 3_600);
     const texts = await roomText(stage, "daily");
     expect(texts).toHaveLength(1);
-    expect(texts[0]).toContain("5 things about your applications");
+    expect(texts[0]).toContain("6 things about your applications");
     expect(texts[0]?.match(/cannot be rotated/g)).toHaveLength(3);
-    expect(texts[0]).toContain("and 2 more");
-    // One ticket for all five: the matter is the application.
+    expect(texts[0]).toContain("and 3 more");
+    // That of another application came before. One ticket for all five: the matter is the application.
     expect(await ticketsOf(stage, "jira", "app-decided")).toHaveLength(1);
   });
 });

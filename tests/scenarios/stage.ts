@@ -17,6 +17,7 @@ import pg from "pg";
 import * as documents from "./documents.ts";
 import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
 import { openSink, type Sink } from "./sink.ts";
+import { type ChannelName, channelSecrets, type Receivers, receiversOf } from "./telling.ts";
 
 export interface StageOptions {
   readonly applications: readonly documents.StageApplication[];
@@ -24,6 +25,10 @@ export interface StageOptions {
   readonly knobs?: KnobChange;
   /** Changes the documents before the installation is made. */
   readonly policy?: (yaml: string) => string;
+  /** Channels over which people are told, beside the webhook of the sink; none otherwise. */
+  readonly channels?: readonly ChannelName[];
+  /** `notices` of the configuration, in YAML. */
+  readonly notices?: string;
   /** More that the tenant has, as for `POST /seed`. */
   readonly scenario?: object;
   /** Changes the configuration before the installation is made. */
@@ -54,21 +59,13 @@ export type Role = "app-owner" | "platform" | "security";
 type StageRole = "api" | "scanner" | "executor" | "notifier";
 
 /** What the simulator answers about itself. */
-export interface Directory {
+export interface Directory extends Receivers {
   readonly tenant: { readonly id: string };
   readonly subscription: string;
   readonly callers: Readonly<
     Record<"reader" | "writer" | "vault", { readonly clientId: string; readonly clientSecret: string }>
   >;
   readonly applications: readonly { readonly name: string; readonly objectId: string; readonly appId: string }[];
-  readonly chat: readonly { readonly name: string; readonly kind: string; readonly url: string }[];
-  readonly desks: readonly {
-    readonly name: string;
-    readonly kind: string;
-    readonly url: string;
-    readonly user: string;
-    readonly password: string;
-  }[];
 }
 
 const openStates: readonly string[] = [
@@ -149,6 +146,7 @@ export class Stage {
     ends.push(() => sink.close());
     await answerOf(tenant.urls.management, "POST", "/seed", {
       ...documents.scenarioOf(options.applications, join(folder, "files")),
+      ...receiversOf(options.channels ?? []),
       ...options.scenario,
     });
     const { management: managed } = tenant.urls;
@@ -173,8 +171,7 @@ export class Stage {
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
     for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
     secret("person.secret", documents.password);
-    for (const room of directory.chat) secret(`${room.name}.secret`, room.url);
-    for (const desk of directory.desks) secret(`${desk.name}.secret`, desk.password);
+    for (const [name, value] of channelSecrets(directory)) secret(name, value);
     secret("hook.secret", sink.secret);
     secret(
       "database.secret",
@@ -199,7 +196,8 @@ export class Stage {
       api,
       hook: sink.url,
     };
-    const config = documents.configYaml(places, options.liveness ?? documents.stageLiveness);
+    const { channels = [], notices = "{}", liveness = documents.stageLiveness } = options;
+    const config = documents.configYaml(places, liveness, { channels, receivers: directory, notices });
     stage.write("countersign.yaml", options.config?.(config, directory) ?? config);
     stage.write(
       "inventory.yaml",

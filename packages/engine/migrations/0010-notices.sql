@@ -11,6 +11,51 @@ alter table cs.notice add constraint notice_state_check check (state in ('due', 
 alter table cs.notice add column facts jsonb check (octet_length(facts::text) <= 131072);
 create index notice_run on cs.notice (run_id, id) where run_id is not null;
 
+-- Every move that people are to hear of is told in the transaction that makes it, whoever makes it: cs.move of 0003 with
+-- its last lines.
+create or replace function cs.move(
+  p_run text, p_fence bigint, p_worker uuid, p_from text, p_to text, p_not_before bigint, p_at bigint, p_because text,
+  p_entries jsonb, p_release boolean, p_data jsonb, p_take jsonb, p_answered boolean
+) returns bigint language plpgsql as $$
+declare
+  v_final boolean := cs.is_final(p_to);
+  v_fence bigint;
+begin
+  if not exists (select from cs.may_move where role = session_user and from_state = p_from and to_state = p_to) then
+    raise exception 'expected a login that may move % to %, got %', p_from, p_to, session_user using errcode = '42501';
+  end if;
+  update cs.run set state = p_to, fence = fence + 1, attempts = 0, updated_at = p_at, data = coalesce(p_data, data),
+      asked = case when not v_final and p_to <> 'rolling_back' and not p_answered then asked end,
+      not_before = case when not v_final then p_not_before end,
+      worker = case when not v_final and not p_release then worker end
+    where id = p_run and fence = p_fence and state = p_from and worker is not distinct from p_worker
+    returning fence into v_fence;
+  if not found then perform cs.refuse(p_run, p_fence, p_from); end if;
+  if v_final then
+    delete from cs.run_lock where run_id = p_run;
+  elsif p_to not in ('executing', 'rolling_back') then
+    delete from cs.run_lock where run_id = p_run and held = 'effects';
+  end if;
+  if v_final or p_to = 'rolling_back' or p_answered then
+    update cs.directive set taken_at = p_at where run_id = p_run and taken_at is null;
+  end if;
+  if p_take is not null and not v_final then perform cs.take_locks(p_run, p_take); end if;
+  perform cs.changed(p_run, not v_final and p_release and p_not_before is not null);
+
+  perform cs.append_all(p_run, p_entries, p_at);
+  perform journal.append(p_run, 'run.moved', '{"because":' || coalesce(p_because, 'null') || ',"fence":' || v_fence
+    || ',"from":' || cs.quote(p_from) || ',"to":' || cs.quote(p_to) || '}', p_at);
+  if v_final then
+    perform journal.append(p_run, 'run.closed', '{"entries":' || journal.run_length(p_run) + 1
+      || ',"state":' || cs.quote(p_to) || '}', p_at);
+  end if;
+  if v_final or p_to in ('awaiting_approval', 'executing', 'overlapping', 'held', 'rolling_back') then
+    perform cs.notices(p_run, jsonb_build_array(jsonb_build_object('kind', 'run.' || replace(p_to, '_', '-'),
+      'channel', 'owners', 'key', p_run || ':' || v_fence, 'payload', jsonb_build_object('because', p_because::jsonb))), p_at);
+  end if;
+  return v_fence;
+end $$;
+
 -- Channels of the configuration and how they fare.
 create table cs.channel (
   name text primary key check (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
@@ -36,9 +81,12 @@ create table cs.ticket (
   target_key text not null,
   key text not null check (key ~ '^cs-[a-z0-9_-]{1,60}$'),
   run_id text not null references cs.run,
+  -- What people call the one before it, which somebody closed by hand while the trouble went on.
+  follows text,
   -- The notice whose text the ticket opens with.
   notice_id bigint not null references cs.notice,
-  state text not null check (state in ('wanted', 'open', 'closed')),
+  -- `closed`: the matter is settled; `left`: somebody closed it by hand.
+  state text not null check (state in ('wanted', 'open', 'closed', 'left')),
   intents integer not null default 0,
   intent_at bigint,
   external_id text,
@@ -48,7 +96,7 @@ create table cs.ticket (
   updated_at bigint not null,
   unique (channel, key)
 );
-create unique index ticket_open on cs.ticket (channel, target_key) where state <> 'closed';
+create unique index ticket_open on cs.ticket (channel, target_key) where state in ('wanted', 'open');
 
 create table cs.delivery (
   id bigint generated always as identity primary key,
@@ -197,11 +245,12 @@ declare
   v_id bigint;
 begin
   perform pg_advisory_xact_lock(hashtextextended('cs.ticket:' || p_channel || ':' || p_target, 0));
-  select id into v_id from cs.ticket where channel = p_channel and target_key = p_target and state <> 'closed';
+  select id into v_id from cs.ticket where channel = p_channel and target_key = p_target and state in ('wanted', 'open');
   if found or not p_open then return v_id; end if;
-  insert into cs.ticket (channel, target_key, key, run_id, notice_id, state, created_at, updated_at)
-    select p_channel, p_target, 'cs-' || p_run || case when count(*) = 0 then '' else '-' || count(*) + 1 end, p_run, p_notice,
-      'wanted', p_at, p_at
+  insert into cs.ticket (channel, target_key, key, run_id, follows, notice_id, state, created_at, updated_at)
+    select p_channel, p_target, 'cs-' || p_run || case when count(*) = 0 then '' else '-' || count(*) + 1 end, p_run,
+      (select case state when 'left' then external_key end from cs.ticket
+        where channel = p_channel and target_key = p_target order by id desc limit 1), p_notice, 'wanted', p_at, p_at
     from cs.ticket where channel = p_channel and run_id = p_run
     returning id into v_id;
   return v_id;
@@ -334,12 +383,13 @@ begin
     where id = p_id and state = 'wanted';
 end $$;
 
--- The matter is settled, or somebody closed the ticket by hand.
-create function cs.ticket_closed(p_id bigint, p_at bigint) returns void
+-- The matter is settled, or somebody has closed the ticket by hand.
+create function cs.ticket_closed(p_id bigint, p_by_hand boolean, p_at bigint) returns void
 language plpgsql security definer set search_path = cs, pg_temp as $$
 begin
   perform cs.must('notice_take');
-  update ticket set state = 'closed', updated_at = p_at where id = p_id and state <> 'closed';
+  update ticket set state = case when p_by_hand then 'left' else 'closed' end, updated_at = p_at
+    where id = p_id and state in ('wanted', 'open');
 end $$;
 
 -- Its ticket was closed by hand and the trouble goes on: this delivery, and what is due after it, goes into a new one.
@@ -353,7 +403,7 @@ begin
   perform cs.must('notice_take');
   select * into strict v_delivery from delivery where id = p_delivery;
   select * into strict v_old from ticket where id = v_delivery.ticket_id for update;
-  update ticket set state = 'closed', updated_at = p_at where id = v_old.id;
+  update ticket set state = 'left', updated_at = p_at where id = v_old.id and state in ('wanted', 'open');
   v_new := cs.ticket_for(v_old.channel, v_old.target_key, (select run_id from notice where id = v_delivery.notice_id),
     v_delivery.notice_id, true, p_at);
   update delivery set ticket_id = v_new where ticket_id = v_old.id and state = 'due' and id >= p_delivery;

@@ -244,7 +244,7 @@ async function startScanner(parts: Parts): Promise<void> {
 }
 
 async function startNotifier(parts: Parts): Promise<void> {
-  const { installation, clock, log, stops } = parts;
+  const { installation, ground, clock, log, stops } = parts;
   const { config, ca, secret, state } = installation;
   const { callDeadlineMs } = config.liveness;
   const outside = openOutside({ ...config.network, ca, callDeadlineMs, version: build });
@@ -260,6 +260,7 @@ async function startNotifier(parts: Parts): Promise<void> {
     notices: config.notices,
     peopleOf: (role) =>
       readTrust(state).people.flatMap(({ person, roles: held }) => (held.includes(role) ? [person] : [])),
+    ownersOf: (application) => shownGround(ground).rows.find(({ name }) => name === application)?.owners ?? [],
     pageUrl: config.api.url,
     log,
   });

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type ChannelName, channelEntries, channelSecrets } from "../../scenarios/telling.ts";
 import type { WorkServer } from "./database.ts";
 import { consumersOf, people, personId, type Row, rolesOf, workDatabase } from "./names.ts";
 import type { Directory } from "./simulator.ts";
@@ -16,8 +17,10 @@ export const liveness = {
 /** What another suite wants otherwise in the configuration. */
 export interface Variation {
   readonly liveness?: Partial<Record<keyof typeof liveness, number>>;
-  /** Further lines of countersign.yaml; secret files they name are the caller's. */
-  readonly more?: string;
+  /** Entries of `notify`; secret files they name are the caller's. */
+  readonly notify?: readonly string[];
+  /** Channels that the tenant has receivers for; a ticket system among them gets a ticket per matter. */
+  readonly channels?: readonly ChannelName[];
 }
 
 interface Places extends Variation {
@@ -31,6 +34,7 @@ export function writeDocuments(places: Places, directory: Directory, server: Wor
   const { folder } = places;
   const secret = (name: string, value: string) => writeFileSync(join(folder, `${name}.secret`), value, { mode: 0o600 });
   for (const caller of ["reader", "writer", "vault"] as const) secret(caller, directory.callers[caller].clientSecret);
+  for (const [name, value] of channelSecrets(directory)) writeFileSync(join(folder, name), value, { mode: 0o600 });
   secret("rotator", server.rotator.password);
   secret("database", server.productUrl);
   for (const { login } of people) secret(login, passwordOf(login));
@@ -45,10 +49,12 @@ export function passwordOf(login: string): string {
 }
 
 function configuration(
-  { api, clock, more, liveness: other }: Places,
-  { callers, tenant, urls }: Directory,
+  { api, clock, notify = [], channels = [], liveness: other }: Places,
+  directory: Directory,
   { rotator }: WorkServer,
 ): string {
+  const { callers, tenant, urls } = directory;
+  const told = channelEntries(channels, directory);
   const proxy = new URL(urls.postgres[workDatabase] ?? "postgres://127.0.0.1:0");
   const vault = (name: string) =>
     `  - { name: ${name}, kind: key-vault, environment: dev, prod: false, tenant: crash, url: "${urls.vaults[name]}", audience: "https://vault.azure.net", client: { clientId: ${callers.vault.clientId}, secret: "file:vault.secret" }, names: ["e*", "p*"] }`;
@@ -76,7 +82,9 @@ ${vault("partner")}
   - { name: orders, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }
 scan: { cron: "0 6 1 1 *", zone: UTC }
 liveness: ${JSON.stringify({ ...liveness, ...other })}
-${more ?? ""}signIn:
+notify: [${[...notify, ...told.notify].join(", ")}]
+tickets: [${told.tickets.join(", ")}]
+signIn:
   local:
 ${people.map(person).join("\n")}
 `;

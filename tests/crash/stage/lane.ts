@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { init } from "@countersign/server";
+import { receiversOf } from "../../scenarios/telling.ts";
 import { bundledProduct } from "./bundle.ts";
 import { type ClockHold, holdClock } from "./clock.ts";
 import { startServer, type WorkServer } from "./database.ts";
@@ -64,14 +65,11 @@ export async function startLane(options: {
       () => server.stop(),
       () => simulator.stop(),
     );
+    const variation = options.vary?.(folder) ?? {};
+    await simulator.post("/seed", receiversOf(variation.channels ?? []));
     const directory = await seedTenant(simulator, server, options.rows, folder);
     const api = await freePort();
-    writeDocuments(
-      { folder, api, clock: simulator.management, ...options.vary?.(folder) },
-      directory,
-      server,
-      options.rows,
-    );
+    writeDocuments({ folder, api, clock: simulator.management, ...variation }, directory, server, options.rows);
     await init(join(folder, "countersign.yaml"), "crash.countersign.local/log");
     const clock = await holdClock(simulator);
     ends.push(() => clock.close());

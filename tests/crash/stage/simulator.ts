@@ -15,6 +15,8 @@ const Ready = z.object({ urls: Urls });
 const Caller = z.object({ clientId: z.string(), clientSecret: z.string() });
 const Version = z.object({ version: z.string(), enabled: z.boolean(), tags: z.record(z.string(), z.string()) });
 const Directory = z.object({
+  chat: z.array(z.object({ name: z.string(), url: z.string() })),
+  desks: z.array(z.object({ name: z.string(), url: z.string(), user: z.string(), password: z.string() })),
   tenant: z.object({ id: z.string() }),
   urls: Urls,
   callers: z.object({ reader: Caller, writer: Caller, vault: Caller }),

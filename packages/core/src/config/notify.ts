@@ -14,15 +14,16 @@ const kindPattern = z
   .string()
   .regex(/^(?:\*|[a-z]+\.(?:\*|[a-z-]+)|digest)$/, "expected a kind of notice such as run.held, run.* or *");
 
-/** What every channel may say: its name, and which notices it takes. Left out: all. */
-const taking = {
+/** What every channel may say: its name, and about which applications it takes notices. Left out: all. */
+const about = {
   name: nameField.optional(),
-  kinds: z.array(kindPattern).min(1).max(50).optional(),
   /** Only about applications of which one of these people is an owner. */
   owners: z.array(personField).min(1).max(500).optional(),
   environments: z.array(nameField).min(1).max(50).optional(),
   tenants: z.array(nameField).min(1).max(100).optional(),
 };
+/** Where people are told they may say which kinds they want; what goes into a ticket is not theirs to say. */
+const taking = { ...about, kinds: z.array(kindPattern).min(1).max(50).optional() };
 
 /** Kinds that the digest bundles wait for it here. */
 const bundling = { digest: z.boolean().default(false) };
@@ -48,7 +49,7 @@ export const NotifyForm = z.discriminatedUnion("kind", [Webhook, Slack, Teams]);
 
 const Jira = z.strictObject({
   kind: z.literal("jira"),
-  ...taking,
+  ...about,
   url: urlField,
   user: z.email().max(320),
   token: secretField,
@@ -61,7 +62,7 @@ const Jira = z.strictObject({
 });
 const ServiceNow = z.strictObject({
   kind: z.literal("servicenow"),
-  ...taking,
+  ...about,
   url: urlField,
   user: z.string().min(1).max(200),
   password: secretField,

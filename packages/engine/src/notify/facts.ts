@@ -6,6 +6,8 @@ import { plainText } from "./plain-text.ts";
 export interface RunContext {
   readonly run: RunRow;
   readonly plan: Plan | null;
+  /** As the plan has them; else, where the inventory knows the application, as it has them now. */
+  readonly owners: readonly string[];
   /** There is a plan, but what is stored is not what its digest says; nothing of it is told. */
   readonly planUnread: boolean;
   readonly findings: readonly FindingRow[];
@@ -16,8 +18,11 @@ export interface RunContext {
   }[];
 }
 
+/** Owners of an application, as the inventory has them now; none where it does not know it. */
+export type OwnersOf = (application: string) => readonly string[];
+
 /** Everything about a run that a notice may say; null when there is no such run. A plan that cannot be read is told without. */
-export async function contextOf(store: Store, id: string): Promise<RunContext | null> {
+export async function contextOf(store: Store, id: string, ownersOf: OwnersOf): Promise<RunContext | null> {
   const run = await store.run(id);
   if (run === null) return null;
   const digest = run.planDigest;
@@ -26,6 +31,7 @@ export async function contextOf(store: Store, id: string): Promise<RunContext | 
   return {
     run,
     plan,
+    owners: plan?.baseline.owners ?? ownersOf(run.targetKey),
     planUnread: plan === null && digest !== null,
     findings: await store.findings({ run: id }),
     decisions: digest === null ? [] : await store.decisionsOf(id, digest),
@@ -109,6 +115,7 @@ function runFacts(context: RunContext): Facts {
     procedure: run.procedure,
     trigger: run.trigger,
     requester: run.requester,
+    ...(context.owners.length === 0 ? {} : { owners: [...context.owners] }),
     ...(blocking.length === 0
       ? {}
       : {
@@ -139,7 +146,6 @@ function planFacts(plan: Plan): Facts {
     tenantId: plan.tenant.id,
     ...(target.kind === "entra-application" ? { appId: target.appId, objectId: target.objectId } : {}),
     prod: plan.prod,
-    owners: [...plan.baseline.owners],
     credential: { id: plan.old.id, expiresAt: plan.old.expiresAt },
     proposed: {
       notBefore: timing.notBefore,

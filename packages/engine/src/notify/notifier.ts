@@ -5,7 +5,7 @@ import type { NoticeRow, TakenDelivery } from "../store/index.ts";
 import { nextTryMs, restMs, standStillMs } from "./backoff.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
 import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
-import { contextOf, factsOf } from "./facts.ts";
+import { contextOf, factsOf, type OwnersOf } from "./facts.ts";
 import { type Message, messageOf } from "./message.ts";
 import { audienceOf, deliveriesOf, isMoot, laterOf, type PeopleOf } from "./routing.ts";
 
@@ -27,6 +27,7 @@ export interface NotifierOptions extends ChannelParts {
   readonly tickets: readonly TicketsConfig[];
   readonly notices: NoticesConfig;
   readonly peopleOf: PeopleOf;
+  readonly ownersOf: OwnersOf;
   /** Address of the page, for links. */
   readonly pageUrl: string;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -63,7 +64,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
 
   async function route(notice: NoticeRow): Promise<void> {
     const now = clock.now();
-    const context = notice.runId === null ? null : await contextOf(store, notice.runId);
+    const context = notice.runId === null ? null : await contextOf(store, notice.runId, options.ownersOf);
     const moot = isMoot(notice, context);
     const deliveries = moot ? [] : deliveriesOf(notice, context, takers, options.notices, now);
     const escalateTo = options.notices.escalate?.role ?? null;

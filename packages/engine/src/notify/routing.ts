@@ -32,9 +32,10 @@ export function deliveriesOf(
 ): Route["deliveries"] {
   const candidates = takers.filter((taker) => takes(taker, notice, context));
   const bundle = bundleAt(notice.kind, rules.digest, now);
-  return forOperators(notice, candidates, takers).flatMap((taker): Route["deliveries"] => {
+  const general = forOperators(notice, candidates, takers);
+  return [...general, ...deskInAnyCase(notice, general, takers)].flatMap((taker): Route["deliveries"] => {
     const to = { channel: taker.name, recipient: "", ticket: null, bundle: taker.digest ? bundle : null };
-    if (taker.kind !== "jira" && taker.kind !== "servicenow") return [to];
+    if (!isDesk(taker)) return [to];
     if (notice.runId === null || waitingKinds.has(notice.kind)) return [];
     return [{ ...to, ticket: troubleKinds.has(notice.kind) ? "open" : "append" }];
   });
@@ -49,7 +50,7 @@ function takes(taker: Taker, notice: NoticeRow, context: RunContext | null): boo
   if (taker.kinds === undefined && quietInChat.has(kind) && (taker.kind === "slack" || taker.kind === "teams"))
     return false;
   if (operatorKinds.has(kind)) return true;
-  const owners = ownersOf(notice, context);
+  const owners = ownersOf(context);
   return (
     (taker.owners === undefined || taker.owners.some((owner) => owners.includes(owner))) &&
     (taker.environments === undefined || taker.environments.includes(context?.run.environment ?? "")) &&
@@ -65,9 +66,18 @@ function forOperators(notice: NoticeRow, candidates: readonly Taker[], all: read
   return candidates.length > 0 ? candidates : all.filter((taker) => taker.name !== notice.payload.channel);
 }
 
-function ownersOf(notice: NoticeRow, context: RunContext | null): readonly string[] {
-  const { owners } = notice.payload;
-  return context?.plan?.baseline.owners ?? (Array.isArray(owners) ? owners.map(String) : []);
+/** Trouble always has a ticket: where every desk's filter leaves it out, the first one gets it. */
+function deskInAnyCase(notice: NoticeRow, found: readonly Taker[], all: readonly Taker[]): readonly Taker[] {
+  if (!troubleKinds.has(notice.kind) || found.some(isDesk)) return [];
+  return all.filter(isDesk).slice(0, 1);
+}
+
+function isDesk({ kind }: Taker): boolean {
+  return kind === "jira" || kind === "servicenow";
+}
+
+function ownersOf(context: RunContext | null): readonly string[] {
+  return context?.owners ?? [];
 }
 
 /** The people who are to hear of it: named where a channel reaches everybody at once. */
@@ -81,7 +91,7 @@ export function audienceOf(
   const requester = context?.run.requester.startsWith("p_") === true ? [context.run.requester] : [];
   switch (notice.kind) {
     case "run.awaiting-approval":
-      return unique([...undecided, ...ownersOf(notice, context)]);
+      return unique([...undecided, ...ownersOf(context)]);
     case "approval.reminder":
       return unique(undecided);
     case "approval.escalated":
@@ -89,7 +99,7 @@ export function audienceOf(
     default:
       return operatorKinds.has(notice.kind)
         ? unique(peopleOf("platform"))
-        : unique([...ownersOf(notice, context), ...requester]);
+        : unique([...ownersOf(context), ...requester]);
   }
 }
 

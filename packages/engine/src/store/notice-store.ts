@@ -160,7 +160,8 @@ export function noticeStore(sql: Sql) {
     ): Promise<void> =>
       sql.call(nothing, "cs.ticket_made", { id, externalId: made.id, externalKey: made.key, url: made.url, at }),
 
-    ticketClosed: (id: number, at: number): Promise<void> => sql.call(nothing, "cs.ticket_closed", { id, at }),
+    ticketClosed: (id: number, byHand: boolean, at: number): Promise<void> =>
+      sql.call(nothing, "cs.ticket_closed", { id, byHand, at }),
 
     /** Opens a new ticket for a delivery whose ticket was closed by hand; returns its id. */
     ticketAgain: (delivery: number, at: number): Promise<number> =>

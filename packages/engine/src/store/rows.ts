@@ -255,8 +255,11 @@ export const TicketRow = row({
   /** Correlation key: what the ticket is found by. */
   key: z.string(),
   runId: z.string(),
+  /** What people call the ticket before it, which was closed by hand. */
+  follows: z.string().nullable(),
   noticeId: z.int(),
-  state: z.enum(["wanted", "open", "closed"]),
+  /** `left`: somebody closed it by hand. */
+  state: z.enum(["wanted", "open", "closed", "left"]),
   intents: z.int(),
   intentAt: time.nullable(),
   externalId: z.string().nullable(),

@@ -118,15 +118,15 @@ describe("the step journal", () => {
       notices: [{ kind: "run.overdue", channel: "owners", key: `overdue:${hold.run}` }],
     };
     await expect(stores.cs_executor.note({ ...hold, fence: 0 }, note)).rejects.toMatchObject({ code: "STALE_FENCE" });
-    expect(await stores.cs_api.notices({ run: hold.run, limit: 9 })).toEqual([]);
+    const kinds = async () => (await stores.cs_api.notices({ run: hold.run, limit: 9 })).map(({ kind }) => kind);
+    const moves = await kinds();
+    expect(moves).toEqual(["run.executing", "run.awaiting-approval"]);
     await stores.cs_executor.note(hold, note);
     expect((await stores.cs_api.run(hold.run))?.data).toEqual({ gate: "shut" });
     await stores.cs_api.direct(hold.run, "look-again", ada, startedAt);
     await stores.cs_executor.note(hold, { at: startedAt, entries: [], answered: true });
     expect((await stores.cs_api.run(hold.run))?.asked).toBeNull();
-    expect(await stores.cs_api.notices({ run: hold.run, limit: 9 })).toMatchObject([
-      { kind: "run.overdue", state: "due" },
-    ]);
+    expect(await kinds()).toEqual(["run.overdue", ...moves]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { isCode, type RunState } from "@countersign/core";
-import type { EntryInput, RunNotice } from "../../store/index.ts";
+import type { EntryInput } from "../../store/index.ts";
 import { type RunData, runDataFacts } from "../run-data.ts";
 import type { RunWork } from "../run-work.ts";
 import { recordUnpublished } from "./ledger.ts";
@@ -41,42 +41,10 @@ export async function move(
     entries: options.entries ?? [],
     data: runDataFacts(data),
     answered: options.answered ?? false,
-    notices: told.has(to) ? [noticeOf(work, to, options.because)] : [],
     ...(options.locks === true ? { take: work.plan.lockKeys } : {}),
   });
   work.moved(to, fence, data);
   return "again";
-}
-
-/** States that owners and approvers hear of; the notice is committed with the move. */
-const told: ReadonlySet<RunState> = new Set([
-  "awaiting_approval",
-  "executing",
-  "overlapping",
-  "held",
-  "rolling_back",
-  "rolled_back",
-  "completed",
-  "blocked",
-  "expired",
-  "superseded",
-]);
-
-function noticeOf(work: RunWork, to: RunState, because: Because | undefined): RunNotice {
-  const { plan } = work;
-  return {
-    kind: `run.${to.replaceAll("_", "-")}`,
-    channel: "owners",
-    key: `${work.id}:${work.hold.fence}:${to}`,
-    payload: {
-      application: plan.target.name,
-      tenant: plan.tenant.name,
-      environment: plan.environment,
-      owners: [...plan.baseline.owners],
-      because: because === undefined ? null : { ...because },
-      planDigest: work.frozen.digest,
-    },
-  };
 }
 
 /** Stops with both credentials valid and asks a person; nothing moves until one decides. */

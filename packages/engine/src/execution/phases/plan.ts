@@ -56,7 +56,6 @@ export function createPlanner(options: {
         data: runDataFacts(emptyRunData),
       } as const;
       const block = async (code: string): Promise<null> => {
-        const payload = { application: run.targetKey, because: { code } };
         await store.transition({
           ...shared,
           to: "blocked",
@@ -64,7 +63,6 @@ export function createPlanner(options: {
           release: true,
           entries: [validated],
           policyDigest: judgement.policyDigest,
-          notices: [{ kind: "run.blocked", channel: "owners", key: `${run.id}:blocked`, payload }],
         });
         return null;
       };

@@ -63,7 +63,8 @@ export function createChannel(config: NotifyConfig | TicketsConfig, parts: Chann
 
 /** The same entry as routing sees it. */
 export function takerOf(config: NotifyConfig | TicketsConfig): Taker {
-  const { name, kind, kinds, owners, environments, tenants } = config;
+  const { name, kind, owners, environments, tenants } = config;
+  const kinds = "kinds" in config ? config.kinds : undefined;
   const digest = (config.kind === "slack" || config.kind === "teams") && config.digest;
   return { name, kind, kinds, owners, environments, tenants, digest };
 }

@@ -38,7 +38,7 @@ export function ticketChannel(options: {
 
   async function create(ticket: TicketRow, sending: Sending) {
     try {
-      return await system.create(ticket.key, sending.message.title, plainMessage(sending.message), sending);
+      return await system.create(ticket.key, sending.message.title, openingText(ticket, sending), sending);
     } catch (error) {
       // Refused in so many words: nothing can turn up later.
       const certain =
@@ -53,7 +53,7 @@ export function ticketChannel(options: {
     const ticket =
       delivery.ticketId === null ? null : await store.ticket(again ? await anew(sending) : delivery.ticketId);
     if (ticket === null) return failure("no-ticket", { final: true, ofChannel: false });
-    if (ticket.state === "closed") {
+    if (ticket.state === "closed" || ticket.state === "left") {
       // Settled while this was on its way: worth a ticket of its own only if something is wrong.
       return troubleKinds.has(notice.kind) && !again ? deliver(sending, true) : arrived;
     }
@@ -63,13 +63,18 @@ export function ticketChannel(options: {
     const id = there.externalId ?? "";
     if (!opens) {
       const seen = await system.read(id, sending);
-      // Somebody closed or deleted it by hand, and it goes on.
-      if (seen?.closed !== false && troubleKinds.has(notice.kind) && !again) return deliver(sending, true);
-      if (seen !== null) await append(id, sending);
+      if (seen?.closed !== false) {
+        // Somebody closed or deleted it by hand. That is respected: nothing is written into it, and further trouble opens a
+        // new one that names it. Not reopened: it may have been counted and reported, and not every workflow lets us.
+        if (troubleKinds.has(notice.kind) && !again) return deliver(sending, true);
+        await store.ticketClosed(there.id, true, sending.now);
+        return arrived;
+      }
+      await append(id, sending);
     }
     if (settledKinds.has(notice.kind)) {
       await system.close(id, sending);
-      await store.ticketClosed(there.id, sending.now);
+      await store.ticketClosed(there.id, false, sending.now);
     }
     return arrived;
   }
@@ -97,4 +102,9 @@ export function ticketChannel(options: {
       }
     },
   };
+}
+
+function openingText({ follows }: TicketRow, { message }: Sending): string {
+  const text = plainMessage(message);
+  return follows === null ? text : `${text}\nFollows ${follows}, which was closed while the trouble went on.`;
 }
