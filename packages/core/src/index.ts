@@ -7,6 +7,7 @@ export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
 export * from "./errors.ts";
+export * from "./fleet/survey.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
 export { type Inventory, parseInventory } from "./inventory/parse.ts";
 export * from "./inventory/row.ts";

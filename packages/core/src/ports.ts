@@ -282,6 +282,25 @@ export interface ScanChanges {
   readonly link: string;
 }
 
+/** Who owns a directory object. */
+export interface ObjectOwners {
+  readonly objectId: string;
+  readonly owners: readonly {
+    readonly id: string;
+    readonly kind: "user" | "service-principal" | "other";
+    /** How the directory shows it; personal data. */
+    readonly name: string | null;
+    /** Null: not said. */
+    readonly enabled: boolean | null;
+  }[];
+}
+
+/** When a credential was last used to sign in, as the directory's own report says. */
+export interface LastUse {
+  readonly id: string;
+  readonly lastUsedAt: number | null;
+}
+
 /** Lists the credentials of one tenant. Reading rights are all it has. */
 export interface Scanner {
   readonly tenant: string;
@@ -294,6 +313,16 @@ export interface Scanner {
   page(ctx: ReadContext, collection: string, link: string | null): Promise<ScanPage>;
   /** Null: the link is too old, a whole listing is due. */
   changes(ctx: ReadContext, collection: string, link: string): Promise<ScanChanges | null>;
+  /** One page of the owners of applications; `link` null: the first. */
+  owners(
+    ctx: ReadContext,
+    link: string | null,
+  ): Promise<{ readonly found: readonly ObjectOwners[]; readonly next: string | null }>;
+  /** One page of when credentials were last used. Null: the report is not to be had. */
+  uses(
+    ctx: ReadContext,
+    link: string | null,
+  ): Promise<{ readonly found: readonly LastUse[]; readonly next: string | null } | null>;
 }
 
 /** The verbs and readers a build has; composed once, in server/main.ts. */

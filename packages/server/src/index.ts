@@ -13,5 +13,6 @@ export {
 } from "./installation/load.ts";
 export { createLog, type Log } from "./installation/log.ts";
 export { type Role, roles } from "./installation/roles.ts";
+export { readSecret } from "./installation/secrets.ts";
 export { loadKey, readTrust, stateFiles } from "./installation/state.ts";
 export { type Running, type StartOptions, startProduct } from "./main.ts";

@@ -4,6 +4,7 @@ import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
+import { runSurvey, type SurveyOptions } from "./survey.ts";
 
 interface Common {
   readonly url: string;
@@ -44,12 +45,32 @@ export function addRuns(program: Command): void {
     );
   });
 
-  command("scan", "scan now").action(async (options: Common) => {
-    const { client } = await sessionOf(options);
-    const answer = await client.scan({ body: {} });
-    if (options.json === true) printJson(answer);
-    else say("the scanner was asked; what is due becomes runs: see `countersign runs`");
-  });
+  command(
+    "scan",
+    "ask the product to scan now; with --tenant-id: look at a tenant with a reader alone, before anything is set up",
+  )
+    .option("--tenant-id <id>", "tenant to look at; the options below belong to it")
+    .option("--client-id <id>", "reader application: Application.Read.All, and AuditLog.Read.All for last use")
+    .option("--client-secret <reference>", "its secret: file:PATH or env:NAME", "env:COUNTERSIGN_READER_SECRET")
+    .option("--authority <url>", "where tokens come from", "https://login.microsoftonline.com")
+    .option("--graph <url>", "where the directory is", "https://graph.microsoft.com")
+    .option("--ca <file>", "private certificate authority, PEM")
+    .option("--days <n>", "what expires within so many days", "30")
+    .option("--quiet-days <n>", "what nobody has used for so many days", "90")
+    .option("--lifetime-days <n>", "what lives longer than so many days", "180")
+    .option("--csv", "print every row of the survey")
+    .action(async (options: Common & Partial<SurveyOptions>) => {
+      if (options.tenantId !== undefined) {
+        if (options.clientId === undefined)
+          throw new CountersignError("INPUT_INVALID", "expected --client-id beside --tenant-id, got none");
+        process.exitCode = await runSurvey(options as SurveyOptions);
+        return;
+      }
+      const { client } = await sessionOf(options);
+      const answer = await client.scan({ body: {} });
+      if (options.json === true) printJson(answer);
+      else say("the scanner was asked; what is due becomes runs: see `countersign runs`");
+    });
 
   command("request", "ask for the rotation of one application")
     .argument("<application>", "name in the inventory")

@@ -11,7 +11,9 @@ import { limits } from "../kit/limits.ts";
 import { parseMarker } from "../kit/markers.ts";
 import { msOf } from "../kit/time.ts";
 import { graphCall, type Tenant } from "./graph.ts";
+import { ownersPage } from "./owners.ts";
 import { Changed, type CredentialHolder, Holder, Page } from "./scan-shapes.ts";
+import { usesPage } from "./sign-in-log.ts";
 
 const fields = "id,appId,displayName,createdDateTime,passwordCredentials,keyCredentials";
 /** Both kinds of objects have credentials of their own (Graph, resources application and servicePrincipal). */
@@ -89,6 +91,9 @@ export function entraScanner(tenant: Tenant): Scanner {
       );
       return { ...readAll(kind, body.value), next: body["@odata.nextLink"] ?? null };
     },
+
+    owners: (ctx, link) => ownersPage(ctx, tenant, link),
+    uses: (ctx, link) => usesPage(ctx, tenant, link),
 
     async changes(ctx, name, link) {
       const collection = collectionOf(name);

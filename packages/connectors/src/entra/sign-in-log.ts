@@ -1,4 +1,4 @@
-import { isCode } from "@countersign/core";
+import { isCode, type LastUse, type ReadContext } from "@countersign/core";
 import type { Leave } from "../kit/leave.ts";
 import { limits } from "../kit/limits.ts";
 import type { SignIn, SignInLog } from "../kit/seams.ts";
@@ -93,6 +93,39 @@ export async function lastUseReported(leave: Leave, tenant: Tenant, keyId: strin
     return line.signInActivity?.lastSignInDateTime == null ? null : msOf(line.signInActivity.lastSignInDateTime);
   } catch (error) {
     if (unavailable(error)) return undefined;
+    throw error;
+  }
+}
+
+/** One page of the activity report over all credentials of the tenant; null when there is no report. */
+export async function usesPage(
+  ctx: ReadContext,
+  tenant: Tenant,
+  link: string | null,
+): Promise<{ found: LastUse[]; next: string | null } | null> {
+  try {
+    const call = {
+      name: "credentialActivity.list",
+      method: "GET",
+      path: "/beta/reports/appCredentialSignInActivities",
+      query: { $top: "999" },
+      retry: "safe",
+      effect: false,
+      expect: [200],
+      answer: ActivityPage,
+      as: "reader",
+      report: true,
+    } as const;
+    const { body } = await graphCall(ctx, tenant, call, link === null ? undefined : tenant.graph.follow(link));
+    return {
+      found: body.value.map(({ keyId, signInActivity }) => ({
+        id: keyId,
+        lastUsedAt: signInActivity?.lastSignInDateTime == null ? null : msOf(signInActivity.lastSignInDateTime),
+      })),
+      next: body["@odata.nextLink"] ?? null,
+    };
+  } catch (error) {
+    if (unavailable(error)) return null;
     throw error;
   }
 }
