@@ -31,6 +31,8 @@ export interface StageApplication {
   /** Days until its present secret ends; 100 is not due, so that only people ask. */
   readonly expiresInDays?: number;
   readonly consumers?: readonly KindName[];
+  /** Its consumers read the secret anew at each sign-in: they pick up a new one at once. */
+  readonly instant?: boolean;
 }
 
 export interface Ids {
@@ -94,6 +96,10 @@ export function timesOf(kind: KindName): { readonly pickup: number; readonly cad
   return isMore(kind) ? moreKinds[kind] : consumerTimes[kind];
 }
 
+function pickupOf(application: StageApplication, kind: KindName): number {
+  return application.instant === true ? 0 : timesOf(kind).pickup;
+}
+
 /** What is in the simulated tenant: secrets made by hand, one workload for each consumer. */
 export function scenarioOf(applications: readonly StageApplication[], files: string): object {
   return {
@@ -125,7 +131,7 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
             : { kind: `entra-${kind}`, vault: kind === "latest" ? "main" : "partner", secret: application.name }),
         intervalSeconds: timesOf(kind).cadence,
         // What a reference is worth is kept by the platform; the app itself keeps nothing.
-        cacheSeconds: kind === "reference" ? 0 : timesOf(kind).pickup,
+        cacheSeconds: kind === "reference" ? 0 : pickupOf(application, kind),
         ipAddress: addressOf(applications, application.name, kind),
       })),
     ),
@@ -181,7 +187,8 @@ export function inventoryYaml(applications: readonly StageApplication[], ids: (n
   const rows = applications.map((application) => {
     const { name } = application;
     const consumers = consumersOf(application).map((kind) => {
-      const { pickup, cadence } = timesOf(kind);
+      const { cadence } = timesOf(kind);
+      const pickup = pickupOf(application, kind);
       const target = isMore(kind)
         ? moreKinds[kind].target(name)
         : kind === "pinned"
@@ -207,6 +214,24 @@ applications:
 ${rows.join("\n")}
 `;
 }
+
+/** What a policy says of compromised credentials, and of people who start alone. */
+export const emergencyTerms = `    emergency:
+      approvals: { expiresAfter: PT1H, require: [{ role: security, from: "role:security", count: 1 }] }
+      containWithin: PT1H
+      restoreWithin: PT4H
+    breakGlass:
+      roles: [platform]
+      confirm: [app-owner, security]
+      expiresAfter: PT15M
+      confirmWithin: PT2H
+      reviewWithin: P1D
+      unconfirmed: hold
+`;
+
+/** The stage's policy with them. */
+export const withEmergencyTerms = (yaml: string): string =>
+  yaml.replaceAll("    retire:", `${emergencyTerms}    retire:`);
 
 const environment = (name: string) => `  ${name}:
     match: { environment: ${name} }

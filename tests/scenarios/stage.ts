@@ -292,6 +292,23 @@ export class Stage {
     return run;
   }
 
+  /** Reports that somebody else may hold a credential of the application. Returns the id of the emergency run. */
+  async report(application: string, credential: string, login: documents.Login = "ada"): Promise<string> {
+    const { run } = await (await this.as(login)).requestRun({
+      body: { row: application, reason: "it stood in a public log", trigger: "compromise", credential },
+    });
+    await this.settle();
+    return run;
+  }
+
+  /** The live secrets of an application, as the tenant lists them. */
+  async secretsOf(application: string): Promise<string[]> {
+    const found = (await this.foreign("GET", `/v1.0/applications/${this.idsOf(application).objectId}`)) as {
+      passwordCredentials: { keyId: string }[];
+    };
+    return found.passwordCredentials.map(({ keyId }) => keyId);
+  }
+
   /** Asks for a rotation and waits until it is planned (or blocked). Returns the run's id. */
   async request(application: string, login: documents.Login = "cleo"): Promise<string> {
     const run = await this.file(application, login);

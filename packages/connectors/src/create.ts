@@ -13,6 +13,7 @@ import { devopsTargets } from "./devops/target.ts";
 import { addPassword } from "./entra/add-password.ts";
 import { graphScope, type Tenant } from "./entra/graph.ts";
 import { prove } from "./entra/prove.ts";
+import { proveRefused } from "./entra/prove-refused.ts";
 import { removePassword } from "./entra/remove-password.ts";
 import { entraScanner } from "./entra/scanner.ts";
 import { createSignInLog } from "./entra/sign-in-log.ts";
@@ -188,6 +189,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
   const verbs: readonly AnyVerb[] = [
     offer(addPassword(tenants, by("entra"))),
     offer(prove(tenants, by("entra"))),
+    offer(proveRefused(tenants, records, by("entra"))),
     offer(removePassword({ tenants, records, signIns }, by("entra"))),
     offer(keyvaultWrite(vaults, by("keyvault"), waits.settleMs)),
     offer(keyvaultCopy(vaults, records, by("keyvault"), waits.settleMs)),
@@ -203,7 +205,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     offer(disableRole(servers, records, by("postgres"))),
   ];
   const worlds: readonly WorldReader[] = [
-    entraWorld({ tenants, records, targets }),
+    entraWorld({ tenants, records, targets, signIns }),
     postgresWorld({ servers, records, targets }),
   ];
   const scanners: readonly Scanner[] = config.tenants.map((tenant) => entraScanner(tenants(tenant.name)));

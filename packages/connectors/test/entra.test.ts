@@ -196,6 +196,59 @@ describe("a proof", () => {
   });
 });
 
+describe("a proof that a removed secret is dead", () => {
+  const params = { times: 3, spacingSeconds: 5, deadlineSeconds: 120 };
+  const record = { connection: "main-vault", name: "billing-secret" };
+
+  async function removed(knobs: Parameters<typeof openTenant>[0] = {}) {
+    const opened = await open(knobs);
+    const { connectors, clock, sim, app, latestVersion, oldKeyId, application } = opened;
+    const fresh = application().credentials.find((one) => one.keyId === opened.otherKeyId);
+    if (fresh !== undefined) fresh.displayName = formatMarker({ run, attempt: 1, nonce: "b".repeat(32) });
+    const outcomes = new Map([["create", { objectIds: { keyId: opened.otherKeyId }, facts: {}, requestIds: [] }]]);
+    const ctx = contextOf({ clock, tenantId: sim.tenantId, outcomes });
+    const refused = verbOf(connectors, "entra.prove-refused@1");
+    const asked = { ...app, ...params, record, version: latestVersion("main", "billing-secret")?.version ?? "" };
+    const remove = () =>
+      verbOf(connectors, "entra.remove-password@1").do(ctx, {
+        ...app,
+        keyId: oldKeyId,
+        created: "create",
+        store: "store",
+        record,
+        quietSeconds: 0,
+        consumers: [],
+      });
+    return { ...opened, ctx, refused, asked, remove };
+  }
+
+  it("counts refusals in a row, and a late replica that still lets it in sets the count back", async () => {
+    const { ctx, refused, asked, remove, effects } = await removed({
+      knobs: { preset: "off", replicationSeconds: [5, 40] },
+    });
+    await remove();
+    const before = effects("application.removePassword") + effects("secret.set");
+    const done = await refused.do(ctx, asked);
+    expect(done.facts).toMatchObject({ inRow: 3 });
+    expect(done.requestIds).toHaveLength(3);
+    expect(effects("application.removePassword") + effects("secret.set")).toBe(before);
+  });
+
+  it("is not given for a secret that signs in, nor for a refusal that is not about the secret", async () => {
+    const { ctx, refused, asked, arm } = await removed();
+    await expect(refused.do(ctx, asked)).rejects.toMatchObject({ code: "DEADLINE_PASSED", facts: { accepted: 13 } });
+    arm("token", "429", "before-effect", 1_000);
+    await expect(refused.do(ctx, asked)).rejects.toMatchObject({ code: "DEADLINE_PASSED" });
+  });
+
+  it("needs the value: a version that the record does not give back shows nothing", async () => {
+    const { ctx, refused, asked } = await removed();
+    await expect(refused.do(ctx, { ...asked, version: "0".repeat(32) })).rejects.toMatchObject({
+      code: "OUTSIDE_NOT_FOUND",
+    });
+  });
+});
+
 it("a scan lists every credential page by page, with whose marker it carries", async () => {
   const { clock, connectors, application } = await open({ knobs: { preset: "off", pageSize: 2 } });
   const credential = application().credentials[1];

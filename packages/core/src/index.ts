@@ -31,7 +31,7 @@ export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
 export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";
 export { eligiblePeople, unmetRoles } from "./validation/approvers.ts";
 export type { Check, Finding, FindingResult } from "./validation/check.ts";
-export { emergencyRisksOf } from "./validation/emergency-risks.ts";
+export { accessTokenLife, emergencyRisksOf } from "./validation/emergency-risks.ts";
 export {
   type EnrolledPerson,
   isEmergency,

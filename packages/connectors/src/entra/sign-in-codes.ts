@@ -29,6 +29,9 @@ export const signInCodes: Readonly<Record<string, SignInVerdict>> = {
   AADSTS530032: "inconclusive",
 };
 
+/** Refusals that are about the secret itself: it is wrong, or every one that fits has expired. */
+export const secretRefusals: ReadonlySet<string> = new Set(["AADSTS7000215", "AADSTS7000222"]);
+
 /** The verdict on a code; what we do not know is inconclusive, never a success. */
 export function verdictOf(code: string | null): SignInVerdict {
   return (code === null ? undefined : signInCodes[code]) ?? "inconclusive";

@@ -1,6 +1,13 @@
-import { CountersignError, type ReadContext, type SecretValue, type World, type WorldReader } from "@countersign/core";
+import {
+  CountersignError,
+  type CredentialUse,
+  type ReadContext,
+  type SecretValue,
+  type World,
+  type WorldReader,
+} from "@countersign/core";
 import { parseMarker } from "../kit/markers.ts";
-import { questionOf, type Records, type StoredVersion, type TargetReader } from "../kit/seams.ts";
+import { questionOf, type Records, type SignInLog, type StoredVersion, type TargetReader } from "../kit/seams.ts";
 import { msOf } from "../kit/time.ts";
 import { applicationIdentity, isLive, readApplication } from "./application.ts";
 import { bindingOf } from "./binding.ts";
@@ -21,7 +28,11 @@ interface Needs {
   readonly tenants: Tenants;
   readonly records: Records;
   readonly targets: TargetReader;
+  readonly signIns: SignInLog;
 }
+
+/** How far back uses of a credential are looked for. */
+const usesMs = 30 * 86_400_000;
 
 /** Reads everything that a plan for an Entra client secret depends on; only reads leave. */
 export function entraWorld(needs: Needs): WorldReader {
@@ -31,6 +42,19 @@ export function entraWorld(needs: Needs): WorldReader {
       if (row.procedure !== "entra-client-secret") return null;
       const stored = await needs.records(row.record.connection).version(ctx, row.record.name, version);
       return doesSignIn(ctx, needs.tenants(row.tenant), row.appId, stored.value);
+    },
+    async uses(ctx, row) {
+      if (row.procedure !== "entra-client-secret") return null;
+      const log = await needs.signIns(ctx, row.tenant, row.appId, ctx.clock.now() - usesMs);
+      if (log === null) return null;
+      const last = new Map<string, CredentialUse>();
+      for (const { keyId, address, at } of log.lines) {
+        if (keyId === null) continue;
+        const use = { credential: keyId, address, at };
+        const key = `${keyId} ${address ?? ""}`;
+        if ((last.get(key)?.at ?? 0) <= at) last.set(key, use);
+      }
+      return [...last.values()];
     },
     async read(ctx, row, oldCredentialTag): Promise<World> {
       if (row.procedure !== "entra-client-secret")

@@ -19,11 +19,23 @@ import { RoleName } from "./session.ts";
 /** Who asked: a person, or one of our own services (`system:scanner`). */
 export const Requester = z.string().regex(/^(p_[0-9a-f]{16}|system:[a-z-]{1,32})$/);
 
-export const RunRequest = z.strictObject({
-  row: RowName,
-  reason: Reason,
-  trigger: z.literal("manual").default("manual"),
-});
+/** A rotation now, or (`compromise`) that somebody else may hold one credential: then which one, and since when that is known. */
+export const RunRequest = z
+  .strictObject({
+    row: RowName,
+    reason: Reason,
+    trigger: z.enum(["manual", "compromise"]).default("manual"),
+    /** Id of the compromised credential. */
+    credential: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,200}$/)
+      .optional(),
+    reportedAt: Time.optional(),
+  })
+  .refine(({ trigger, credential }) => (trigger === "compromise") === (credential !== undefined), {
+    message: "expected the compromised credential with trigger compromise and with no other",
+    path: ["credential"],
+  });
 export const RunFiled = z.object({ run: RunId });
 
 /** A role that must still sign, how often, and who may do it. */
@@ -152,6 +164,28 @@ export const StoryLine = z.object({
   what: z.string().nullable(),
 });
 
+/** In an emergency: when each thing was so that counts. Null: not yet. */
+export const CompromiseClock = z.object({
+  credential: z.string().nullable(),
+  reportedAt: Time,
+  authorisedAt: Time.nullable(),
+  /** The new credential was proven. */
+  newLiveAt: Time.nullable(),
+  /** Everything that the plan revokes was removed. */
+  oldDeadAt: Time.nullable(),
+  /** The compromised value was refused, several times in a row; null also where nobody here knows it. */
+  shownDeadAt: Time.nullable(),
+  /** After that no token lives that was issued with it: a bound, not an observation. */
+  lastTokenDeadAt: Time.nullable(),
+  tokenBound: z.object({ seconds: z.int(), source: z.string() }),
+  /** Every consumer was seen on the new credential. */
+  restoredAt: Time.nullable(),
+  containWithinSeconds: z.int().nullable(),
+  restoreWithinSeconds: z.int().nullable(),
+  /** Steps of consumers that could not be written before the cut and still are not. */
+  leftBehind: z.array(z.string()),
+});
+
 export const Wait = z.object({
   kind: z.enum(["approval-expires", "not-before", "overlap-ends", "look-again"]),
   until: Time,
@@ -178,6 +212,7 @@ export const RunDetail = z
     steps: z.array(StepView),
     hand: z.array(HandStep),
     gate: Gate.nullable(),
+    compromise: CompromiseClock.nullable(),
     story: z.array(StoryLine),
     waits: z.array(Wait),
     notices: z.array(Delivery),

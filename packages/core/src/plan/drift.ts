@@ -62,7 +62,9 @@ export function driftOf(
   const then = new Set(plan.baseline.credentialIds);
   // Ours may have been there before: of two roles that take turns, the idle one can be able to log in already.
   for (const id of now) if (!then.has(id) && !own.credentialIds.has(id)) say("key-added", "no other key", id);
-  for (const id of then) if (!now.has(id)) say("key-removed", id, "absent");
+  // What an emergency is about to remove may have been removed by hand meanwhile: that is no reason to stop.
+  const revoked: readonly string[] = plan.emergency?.revoke ?? [];
+  for (const id of then) if (!now.has(id) && !revoked.includes(id)) say("key-removed", id, "absent");
 
   const version = world.record.version;
   // Once we have written, the newest version must be ours: the old one on top again is another writer's work.

@@ -6,8 +6,12 @@ import type { Known } from "./input.ts";
 /** Uses longer ago than this say little about who would fail now. */
 const recentMs = 7 * 86_400_000;
 
-/** Entra gives access tokens a life of 60 to 90 minutes (Entra docs, configurable token lifetimes). */
-const tokenMinutesMax = 90;
+/** How long an access token outlives the secret it was issued with, and who says so. */
+export const accessTokenLife = {
+  secondsMax: 90 * 60,
+  source:
+    "Entra's default life of an access token is 60 to 90 minutes (Microsoft identity platform, configurable token lifetimes); a tenant's own policy and clients with continuous access evaluation can have up to a day",
+} as const;
 
 const named = 10;
 
@@ -58,7 +62,7 @@ export function emergencyRisksOf(input: Known, compromised: string, urgent: Urge
     risks.push(
       say(
         "tokens-outlive",
-        `Access tokens that were issued with it stay valid for up to ${tokenMinutesMax} minutes after the cut.`,
+        `Access tokens that were issued with it stay valid for up to ${accessTokenLife.secondsMax / 60} minutes after the cut.`,
       ),
     );
   const { supersedes } = urgent;

@@ -129,9 +129,12 @@ export const targetChecks: readonly Check[] = [
   startCheck(
     "credential-unknown",
     "The credential that is said to be compromised must be one of this application's.",
-    ({ request, world }) => {
+    (input) => {
+      const { request, world } = input;
       const named = request.target.credential;
-      if (named === undefined) return null;
+      // Without a name it would have to be guessed which one is to die.
+      if (named === undefined)
+        return isEmergency(input) ? block("none named", "a live credential of the application") : null;
       return world.credentials.some((credential) => credential.id === named)
         ? pass(named, "a live credential of the application")
         : block(named, "a live credential of the application");

@@ -81,7 +81,13 @@ const contradiction = (): ValidationInput => {
   return { ...good, policy: resolvePolicy(policyOf({ one, two }), row) };
 };
 
-const compromised = { ...request, trigger: "compromise" as const, requester: eve, reasonGiven: true };
+const compromised = {
+  ...request,
+  trigger: "compromise" as const,
+  requester: eve,
+  reasonGiven: true,
+  target: { name: "billing-api", credential: "old" },
+};
 const urgent = (change: Partial<ValidationInput> = {}): ValidationInput => ({
   ...good,
   request: compromised,
@@ -213,6 +219,12 @@ const cases: readonly (readonly [string, ValidationInput, string, FindingResult]
   [
     "a credential that the application does not have is said to be compromised",
     urgent({ request: { ...compromised, target: { name: "billing-api", credential: "elsewhere" } } }),
+    "credential-unknown",
+    "block",
+  ],
+  [
+    "nobody says which credential is compromised",
+    urgent({ request: { ...compromised, target: { name: "billing-api" } } }),
     "credential-unknown",
     "block",
   ],

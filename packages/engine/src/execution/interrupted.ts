@@ -35,7 +35,9 @@ export async function letGo(store: Store, at: At, code: string, now: number): Pr
   const interrupted = { count: (data.interrupted?.count ?? 0) + 1, since: data.interrupted?.since ?? now };
   const { work } = at;
   if (work !== null && canHold.has(work.state)) {
-    const overlapMs = work.plan.timing.overlapSeconds * 1_000;
+    const { timing, emergency } = work.plan;
+    // An emergency has no overlap: it may be late by as much as policy gives it to restore.
+    const overlapMs = (emergency?.restoreWithinSeconds ?? timing.overlapSeconds) * 1_000;
     const patienceMs = Math.min(giveUpMs, Math.max(overlapMs, giveUpMsMin));
     const from = Math.max(interrupted.since, work.state === "overlapping" ? (data.overlapUntil ?? 0) : 0);
     if (now - from >= patienceMs) {

@@ -9,8 +9,10 @@ import {
   type Known,
   type Plan,
   type ResolvedPolicy,
+  type RunState,
   resolvePolicy,
   thawPlan,
+  type Urgent,
   type ValidationInput,
   validate,
   type World,
@@ -29,6 +31,8 @@ export interface Judgement {
   readonly row: InventoryRow | null;
   readonly world: World | null;
   readonly policy: ResolvedPolicy | null;
+  /** What an emergency is about; null for any other request. */
+  readonly urgent: Urgent | null;
   readonly policyDigest: string;
   readonly policyBytes: Uint8Array;
   readonly inventoryDigest: string;
@@ -39,6 +43,7 @@ export interface Judge {
   judge(run: RunRow, at: ValidationInput["at"], signal: AbortSignal): Promise<Judgement>;
 }
 
+/** States in which a run may be judged beside others of its application. */
 const openStates = [
   "requested",
   "planned",
@@ -63,7 +68,7 @@ export function createJudge(options: {
 }): Judge {
   const { store, clock, connectors, ground } = options;
 
-  async function readWorld(row: InventoryRow, signal: AbortSignal): Promise<World | null> {
+  async function readWorld(row: InventoryRow, signal: AbortSignal, withUses: boolean): Promise<World | null> {
     const reader = connectors.worlds.get(row.procedure);
     if (reader === undefined) return null;
     // The ledger says which credential is ours; the tag in the vault alone could have been written by anybody.
@@ -73,7 +78,8 @@ export function createJudge(options: {
       ),
     );
     try {
-      return await reader.read({ clock, signal }, row, (id) => ours.has(id));
+      const world = await reader.read({ clock, signal }, row, (id) => ours.has(id));
+      return withUses ? { ...world, uses: (await reader.uses?.({ clock, signal }, row)) ?? null } : world;
     } catch (error) {
       // A world that cannot be read blocks the request; losing the lease or the database ends this attempt to judge.
       if (!(error instanceof CountersignError) || error.code === "LEASE_LOST" || error.code === "DATABASE_UNAVAILABLE")
@@ -90,24 +96,41 @@ export function createJudge(options: {
     return bytes === null ? null : thawPlan(bytes, last.planDigest).plan;
   }
 
+  /** Every credential that a run has made and not taken back, by id. */
+  async function madeBy(run: string): Promise<string[]> {
+    const journal = await store.steps(run);
+    const takenBack = new Set(
+      journal.filter((row) => row.direction === "discard" && row.outcome === "done").map((row) => row.attempt),
+    );
+    return journal.flatMap((row) => {
+      const id = row.outcomeData?.objectIds.keyId;
+      const makes = row.direction === "do" && connectors.verbs.get(row.verb)?.value === "yields";
+      return makes && typeof id === "string" && !takenBack.has(row.attempt) ? [id] : [];
+    });
+  }
+
   return {
     async judge(run, at, signal) {
       const inventory = ground.inventory();
       const { policy, digest: policyDigest, bytes: policyBytes } = ground.policy();
       const people: readonly EnrolledPerson[] = ground.trust().people;
-      const row = inventory.rows.find((candidate) => candidate.name === run.targetKey) ?? null;
-      const [world, lastPlan, open] = await Promise.all([
-        row === null ? null : readWorld(row, signal),
+      const isUrgent = run.trigger === "compromise";
+      const listed = inventory.rows.find((candidate) => candidate.name === run.targetKey) ?? null;
+      // The cut waits for no consumer, so none is looked at before it: each was, or is, when it is written.
+      const row = listed !== null && isUrgent && at === "retire" ? { ...listed, consumers: [] } : listed;
+      const [world, lastPlan, open, unreviewed] = await Promise.all([
+        row === null ? null : readWorld(row, signal, isUrgent && at === "start"),
         lastPlanOf(run.targetKey),
         store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax }),
+        store.unreviewed(run.targetKey),
       ]);
       const resolved = row === null ? null : resolvePolicy(policy, row);
-      const elder = open.find(
-        (other) =>
-          other.id !== run.id &&
-          (other.createdAt < run.createdAt || (other.createdAt === run.createdAt && other.id < run.id)),
-      );
-      const { objectId, appId } = run.target;
+      const elders = open.filter((other) => isElder(other, run));
+      // Only an emergency may take over another run (I2), and only one that is none itself.
+      const taken = isUrgent ? elders.find((other) => other.trigger !== "compromise") : undefined;
+      const supersedes =
+        taken === undefined ? null : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id) };
+      const { objectId, appId, credential } = run.target;
       const input: ValidationInput = {
         at,
         request: {
@@ -118,6 +141,7 @@ export function createJudge(options: {
             tenant: run.tenant,
             ...(objectId === undefined ? {} : { objectId }),
             ...(appId === undefined ? {} : { appId }),
+            ...(credential === undefined ? {} : { credential }),
           },
           // A person who asks gives a reason and means it; the reason is kept with the run.
           force: run.trigger === "manual",
@@ -129,11 +153,12 @@ export function createJudge(options: {
         policy: resolved,
         people,
         now: clock.now(),
-        openRun: elder?.id ?? null,
+        openRun: elders.find((other) => other.id !== taken?.id)?.id ?? null,
         pendingRuns: [],
         lastPlan,
-        supersedes: null,
-        unreviewed: null,
+        supersedes,
+        // The use with which this very run may begin is no reason against it.
+        unreviewed: unreviewed === run.id ? null : unreviewed,
       };
       const findings = validate(input);
       return {
@@ -144,10 +169,17 @@ export function createJudge(options: {
         row,
         world,
         policy: resolved,
+        urgent: isUrgent ? { compromised: credential ?? null, supersedes } : null,
         policyDigest,
         policyBytes,
         inventoryDigest: inventory.digest,
       };
     },
   };
+}
+
+function isElder(other: RunRow, run: RunRow): boolean {
+  return (
+    other.id !== run.id && (other.createdAt < run.createdAt || (other.createdAt === run.createdAt && other.id < run.id))
+  );
 }

@@ -113,7 +113,7 @@ export function createGuard(options: {
 
       const authorisation = await prove(work, ground.trust(), required);
       if (now >= authorisation.expiresAt) return { kind: "expired" };
-      const schedule = judgement.policy?.schedule;
+      const schedule = work.plan.emergency === undefined ? judgement.policy?.schedule : undefined;
       if (schedule !== undefined && !isOpen(schedule, now)) {
         return {
           kind: "wait",
@@ -171,7 +171,7 @@ export function createGuard(options: {
     const asked = work.data.rollback?.code === "asked-for";
     if (!asked && remainingMs < timing.rollbackMinRemainingSeconds * 1_000) return { code: "rollback-minimum" };
     const row = ground.inventory().rows.find((candidate) => candidate.name === work.row.targetKey);
-    const reader = options.connectors.worlds.get(work.plan.procedure.name);
+    const reader = options.connectors.worlds.get(row?.procedure ?? "");
     if (row === undefined || reader === undefined || baseline.recordVersion === null) return { code: "no-way-back" };
     const signsIn = await reader.versionSignsIn(
       { clock, signal: work.services.lease.signal },
@@ -187,7 +187,10 @@ export function createGuard(options: {
 function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[] {
   if (judgement.world === null)
     return [{ code: "row-gone", required: plan.baseline.rowDigest, observed: "not in the inventory" }];
-  return driftOf(plan, judgement.world, judgement.row, rulesOf(judgement.findings), own);
+  const { urgent, input, world, row, findings } = judgement;
+  // See judge.ts: before the cut of an emergency no consumer is looked at.
+  const compared = urgent !== null && input.at === "retire" ? { ...plan, consumers: [] } : plan;
+  return driftOf(compared, world, row, rulesOf(findings), own);
 }
 
 /** Policy asks for more people than the plan did: what was given is not enough any more. */

@@ -28,6 +28,10 @@ const RunDataForm = z.object({
   resumedAt: z.int().default(0),
   /** Work that was cut off by an error and let go, again and again since then; null once a phase came through. */
   interrupted: z.object({ count: z.int(), since: z.int() }).nullable().default(null),
+  /** When the compromised credential was shown dead; null: not yet. */
+  containedAt: z.int().nullable().default(null),
+  /** That its consumers are late was told. */
+  restoreTold: z.boolean().default(false),
   /** The run that replaces this one after drift. */
   successor: z.string().nullable().default(null),
   /** What the gate last said, as one string: only a change is recorded. */

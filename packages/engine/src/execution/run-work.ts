@@ -136,16 +136,27 @@ export class RunWork {
   }
 
   /** Writes entries about the run, with its working data and notices, without a move. */
-  async note(change: Partial<RunData>, entries: readonly EntryInput[], notices: readonly string[]): Promise<void> {
+  async note(
+    change: Partial<RunData>,
+    entries: readonly EntryInput[],
+    notices: readonly string[],
+    payload: Facts = {},
+  ): Promise<void> {
     const data = { ...this.#data, ...change };
     const told = notices.map((kind) => ({
       kind,
       channel: "owners",
       key: `${this.id}:${this.now}:${kind}`,
-      payload: { application: this.plan.target.name },
+      payload: { application: this.plan.target.name, ...payload },
     }));
     await this.store.note(this.hold, { at: this.now, data: runDataFacts(data), entries, notices: told });
     this.#data = data;
+  }
+
+  /** Whether the end of the old credential was intended: from then on there is nothing to go back to. */
+  get cutBegun(): boolean {
+    const steps = this.plan.steps.filter((step) => step.phase === "retire");
+    return steps.some((step) => this.attempts(step.id, "do").length > 0);
   }
 
   /** Attempts of one step in one direction, oldest first. */

@@ -40,6 +40,19 @@ const unclear = ["OUTSIDE_UNKNOWN", "OUTSIDE_MALFORMED", "DEADLINE_PASSED"] as c
 /** The run is not ours any more, or cannot be journaled: whoever takes over reconciles. */
 const notOurs: readonly ErrorCode[] = ["LEASE_LOST", "STALE_FENCE", "DATABASE_UNAVAILABLE", "VERB_UNKNOWN"];
 
+/** How long a step is tried. */
+interface Patience {
+  readonly attemptsMax: number;
+  readonly looksMax: number;
+  readonly verifyDeadlineMs: number;
+  /** Whatever fails is journaled, also when it fails before anything was sent: later steps go on after it. */
+  readonly tellsEveryFailure: boolean;
+}
+
+const patient: Patience = { attemptsMax, looksMax, verifyDeadlineMs, tellsEveryFailure: false };
+/** What must not hold up the cut of a compromised secret is tried twice and no longer than a minute each time. */
+const brief: Patience = { attemptsMax: 2, looksMax: 2, verifyDeadlineMs: 60_000, tellsEveryFailure: true };
+
 /** Does one step of the plan: intent, effect, verification, outcome; reconciles what an earlier attempt left open. */
 export function doStep(
   work: RunWork,
@@ -47,6 +60,14 @@ export function doStep(
   options: { readonly onlyReconcile?: boolean } = {},
 ): Promise<StepResult> {
   return drive(work, step, "do", options.onlyReconcile ?? false);
+}
+
+/**
+ * Tries a step that may be left behind. Whatever comes of it stands in the journal as done, failed or unknown. What
+ * failed before `since` (domain time) does not count against it.
+ */
+export function tryStep(work: RunWork, step: PlanStep, since: number): Promise<StepResult> {
+  return drive(work, step, "do", false, brief, since);
 }
 
 /** Reverses one step. Twice is once. */
@@ -92,6 +113,8 @@ async function drive(
   step: PlanStep,
   direction: "do" | "undo",
   onlyReconcile: boolean,
+  patience: Patience = patient,
+  since = 0,
 ): Promise<StepResult> {
   const verb = work.verbOf(step);
   for (;;) {
@@ -105,15 +128,15 @@ async function drive(
     if (direction === "do") await takeBackFound(work, step, verb);
 
     if (last !== undefined && !settled) {
-      const reconciled = await reconcile(work, step, verb, last, direction);
+      const reconciled = await reconcile(work, step, verb, last, direction, patience);
       if (reconciled !== null) return reconciled;
       continue;
     }
 
     if (onlyReconcile) return { kind: "failed", code: last?.error?.code ?? "OUTSIDE_UNKNOWN", facts: {} };
     // What failed before a person said "go on" does not count against the step any more.
-    const counted = attempts.filter((row) => row.intentAt >= work.data.resumedAt);
-    if (counted.length >= attemptsMax)
+    const counted = attempts.filter((row) => row.intentAt >= Math.max(work.data.resumedAt, since));
+    if (counted.length >= patience.attemptsMax)
       return { kind: "failed", code: last?.error?.code ?? "DEADLINE_PASSED", facts: { attempts: attempts.length } };
     const before = counted.at(-1);
     if (before?.outcome === "failed") {
@@ -124,12 +147,17 @@ async function drive(
 
     const attempt = (last?.attempt ?? 0) + 1;
     const look = work.context(step, direction, attempt, newNonce());
-    const mismatch = await identityProblem(work, verb, step, look);
-    if (mismatch !== null) return mismatch;
+    const mismatch = await identityProblem(work, verb, step, look, patience);
+    if (mismatch !== null && !patience.tellsEveryFailure) return mismatch;
 
     const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {});
+    if (mismatch !== null) {
+      await work.conclude(row, step, { outcome: "failed", error: { code: mismatch.code } });
+      return mismatch;
+    }
     const ctx = work.context(step, direction, attempt, row.nonce);
-    const result = await attemptOnce(work, step, verb, row, ctx, () => act(work, verb, step, ctx, direction));
+    const perform = () => act(work, verb, step, ctx, direction);
+    const result = await attemptOnce(work, step, verb, row, ctx, perform, patience);
     if (result.kind === "done" || (result.kind === "failed" && !isPassing(result.code))) return result;
   }
 }
@@ -142,12 +170,13 @@ async function attemptOnce(
   row: Attempt,
   ctx: VerbContext,
   perform: () => Promise<Done>,
+  patience: Patience = patient,
 ): Promise<StepResult> {
   try {
     work.services.lease.assertAlive();
     const done = await perform();
     if (done.value !== undefined) work.services.held.hold(work.id, done.value);
-    return await verifyAndConclude(work, step, verb, row, ctx, done);
+    return await verifyAndConclude(work, step, verb, row, ctx, done, patience);
   } catch (error) {
     return concludeError(work, step, verb, row, error);
   }
@@ -179,13 +208,14 @@ async function verifyAndConclude(
   row: Attempt,
   ctx: VerbContext,
   done: Done,
+  patience: Patience,
 ): Promise<StepResult> {
   const shared = { objectIds: done.objectIds, facts: done.facts, requestIds: done.requestIds };
   if (row.direction !== "do" || verb.verify === undefined) {
     await work.conclude(row, step, { outcome: "done", ...shared });
     return { kind: "done", done, verified: null };
   }
-  const deadline = work.now + verifyDeadlineMs;
+  const deadline = work.now + patience.verifyDeadlineMs;
   for (;;) {
     const verified = await verb.verify(ctx, step.params, done);
     if (verified.kind === "verified") {
@@ -218,10 +248,19 @@ async function reconcile(
   verb: Verb<unknown>,
   open: Attempt,
   direction: "do" | "undo",
+  patience: Patience,
 ): Promise<StepResult | null> {
+  // Who goes on after it must find it journaled: nothing is guessed, it stays unknown.
+  const stillUnknown = async () => {
+    if (patience.tellsEveryFailure && open.outcome === null)
+      await work.conclude(open, step, { outcome: "unknown", error: { code: "OUTSIDE_UNKNOWN" } });
+  };
   const ctx = work.context(step, direction, open.attempt, open.nonce);
-  const mismatch = await identityProblem(work, verb, step, ctx);
-  if (mismatch !== null) return mismatch;
+  const mismatch = await identityProblem(work, verb, step, ctx, patience);
+  if (mismatch !== null) {
+    await stillUnknown();
+    return mismatch;
+  }
   if (direction === "undo" || verb.reconcile === undefined) {
     // An undo is idempotent by contract, and a verb without `reconcile` only looks or may be repeated as it is.
     await work.conclude(open, step, {
@@ -231,16 +270,17 @@ async function reconcile(
     });
     return null;
   }
-  for (let looks = 0; looks < looksMax; looks += 1) {
+  for (let looks = 0; looks < patience.looksMax; looks += 1) {
     const answer = await verb.reconcile(ctx, step.params);
-    if (answer.kind === "done") return verifyAndConclude(work, step, verb, open, ctx, answer.done);
+    if (answer.kind === "done") return verifyAndConclude(work, step, verb, open, ctx, answer.done, patience);
     if (answer.kind === "not-done") {
       await concludeNotDone(work, step, open, answer);
       return null;
     }
     await work.pause(answer.lookAgainMs);
   }
-  return { kind: "unknown", facts: { looks: looksMax } };
+  await stillUnknown();
+  return { kind: "unknown", facts: { looks: patience.looksMax } };
 }
 
 /** An attempt that did not come to be, and what this and earlier ones were found to have left behind. */
@@ -293,7 +333,8 @@ async function identityProblem(
   verb: Verb<unknown>,
   step: PlanStep,
   ctx: VerbContext,
-): Promise<StepResult | null> {
+  patience: Patience,
+): Promise<Extract<StepResult, { kind: "failed" }> | null> {
   for (let tries = 1; ; tries += 1) {
     try {
       const seen = await verb.identify(ctx, step.params);
@@ -302,7 +343,8 @@ async function identityProblem(
     } catch (error) {
       if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
       // Reading who answers changes nothing: what passes is waited for, as with the act itself.
-      if (!isPassing(error.code) || tries === attemptsMax) return { kind: "failed", code: error.code, facts: {} };
+      if (!isPassing(error.code) || tries === patience.attemptsMax)
+        return { kind: "failed", code: error.code, facts: {} };
       await work.pause(Math.min(backoffMs * 2 ** (tries - 1), backoffMsMax));
     }
   }

@@ -1,4 +1,4 @@
-import type { InventoryRow } from "@countersign/core";
+import { type InventoryRow, procedureNamed, procedureNameFor } from "@countersign/core";
 import { newRunId } from "../execution/run-id.ts";
 import type { Store } from "../store/index.ts";
 
@@ -8,7 +8,9 @@ export function requestRun(
   row: InventoryRow,
   why: {
     readonly id?: string;
-    readonly trigger: "due" | "manual";
+    readonly trigger: "due" | "manual" | "compromise";
+    /** With trigger `compromise`: which credential, and since when that is known (RFC 3339). */
+    readonly compromised?: { readonly credential: string; readonly reportedAt: string };
     readonly requester: string;
     readonly reason: Uint8Array | null;
     readonly at: number;
@@ -18,13 +20,14 @@ export function requestRun(
     row.procedure === "entra-client-secret"
       ? { appId: row.appId, objectId: row.objectId, row: row.name }
       : { connection: row.connection, row: row.name };
+  const procedure = procedureNamed(procedureNameFor(row, why.trigger));
   return store.submitRun({
     id: why.id ?? newRunId(why.at),
     tenant: row.tenant,
     environment: row.environment,
     targetKey: row.name,
-    target,
-    procedure: `${row.procedure}@1`,
+    target: { ...target, ...why.compromised },
+    procedure: `${procedure.name}@${procedure.major}`,
     trigger: why.trigger,
     requester: why.requester,
     reason: why.reason,

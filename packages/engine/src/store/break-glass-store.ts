@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { BreakGlassRow, ReviewRow } from "./rows.ts";
 import { nothing, type Sql } from "./sql.ts";
 
@@ -61,6 +62,10 @@ export function breakGlassStore(sql: Sql) {
          where r.run_id = $1 order by r.id`,
         [run],
       ),
+
+    /** The first use of an application that no review has accepted, by its run; null: none. */
+    unreviewed: (targetKey: string): Promise<string | null> =>
+      sql.call(z.string().nullable(), "cs.unreviewed", { targetKey }),
 
     /** Has a run looked at now, when nobody holds it. */
     wake: (run: string, at: number): Promise<void> => sql.call(nothing, "cs.wake", { run, at }),

@@ -110,8 +110,13 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
         null,
       ),
 
-    async request({ id, row, person, reason, at }) {
-      await requestRun(store, row, { id, trigger: "manual", requester: person, reason: reason.bytes, at });
+    async request({ id, row, person, reason, at, compromised }) {
+      const shared = { id, requester: person, reason: reason.bytes, at };
+      await requestRun(
+        store,
+        row,
+        compromised === null ? { ...shared, trigger: "manual" } : { ...shared, trigger: "compromise", compromised },
+      );
     },
     async decide(decision) {
       const bytesOf = (kind: string) => {

@@ -138,13 +138,15 @@ export interface ApiStore {
   nextDue(): Promise<number | null>;
   lastScanAt(): Promise<number | null>;
 
-  /** Files a request for a row that has no open run. */
+  /** Files a request: for a row that has no open run, or for a compromised credential. */
   request(input: {
     readonly id: string;
     readonly row: InventoryRow;
     readonly person: string;
     readonly reason: NewAttachment;
     readonly at: number;
+    /** Which credential somebody else may hold, and since when that is known; null: an ordinary rotation. */
+    readonly compromised: { readonly credential: string; readonly reportedAt: string } | null;
   }): Promise<void>;
   decide(decision: Decision): Promise<void>;
   withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;

@@ -1,7 +1,7 @@
 import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
-import { doStep, takeBack } from "../step.ts";
+import { doStep, takeBack, tryStep } from "../step.ts";
 import { askOwners } from "./by-hand.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
@@ -19,9 +19,16 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
       if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
       return releaseUntil(work, work.now + frozenMs);
     }
-    const result = await doStep(work, step);
+    const mayBeLeft = work.plan.emergency?.leaveBehind.includes(step.id) === true;
+    const result = await (mayBeLeft ? tryStep(work, step, 0) : doStep(work, step));
+    // A consumer that cannot be written does not keep a compromised credential alive: it is written after the cut.
+    if (mayBeLeft && result.kind !== "done") continue;
     if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });
-    if (result.kind === "failed") return rollBackBecause(work, { code: result.code, step: step.id });
+    if (result.kind === "failed") {
+      const because = { code: result.code, step: step.id };
+      // Going back would put the compromised credential back: an emergency holds, and a person decides.
+      return work.plan.emergency === undefined ? rollBackBecause(work, because) : hold(work, because);
+    }
     if (work.verbOf(step).asks === true) await askOwners(work, step, "do");
   }
   work.services.held.drop(work.id);

@@ -9,6 +9,8 @@ import { move, moveLocked, type Next, releaseUntil, rollBackBecause } from "./mo
 export async function held(work: RunWork): Promise<Next> {
   const { asked } = work;
   if (asked === null || asked === "hold") return releaseUntil(work, null);
+  // After the cut of an emergency there is nothing to go back to: it stays held until it is told to go on.
+  if (asked === "roll-back" && work.plan.emergency !== undefined && work.cutBegun) return releaseUntil(work, null);
   if (asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
   const to = wayOn(work, asked);
   const forward = to === "executing" ? { rollback: null } : {};

@@ -25,6 +25,10 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
       gone: what === "retired" && kind !== "role",
     },
   ];
+  // In an emergency every credential of the plan's list is gone, what a superseded run made among them.
+  for (const id of what === "retired" ? (plan.emergency?.revoke ?? []) : [])
+    if (id !== plan.old.id)
+      await work.store.credentialSet({ ...shared, id, run: null, expiresAt: null, state: "ours-retiring", gone: true });
   for (const entry of entries) await work.store.credentialSet(entry);
 }
 

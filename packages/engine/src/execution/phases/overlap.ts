@@ -3,6 +3,7 @@ import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { removeAbandoned } from "./abandoned.ts";
 import { remindAll, takenBack } from "./by-hand.ts";
+import { confirm } from "./confirm.ts";
 import { readGate } from "./gate.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
@@ -31,8 +32,13 @@ function within(work: RunWork, ms: number): number {
 export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
   if (work.asked === "hold") return hold(work, { code: "asked-for" });
   if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
-  await removeAbandoned(work);
   const now = work.now;
+  // The authorisation of an emergency is the forced retirement as well (I5): nobody is waited for.
+  if (work.plan.emergency !== undefined) {
+    if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
+    return move(work, "retiring", { because: { code: "forced-retirement" } });
+  }
+  await removeAbandoned(work);
   const until = work.data.overlapUntil ?? now;
   let lookAt = now + pollMsMax;
   let open = 0;
@@ -67,26 +73,4 @@ function freshMs(work: RunWork, step: PlanStep, until: number): number | null {
   const pickupMs = (consumer?.pickupSeconds ?? 0) * 1_000;
   const since = work.now - (until - work.plan.timing.overlapSeconds * 1_000);
   return since < Math.min(pickupMs, settledMs) ? pickupMs - since : null;
-}
-
-/** Looks at one consumer. Null: confirmed and journaled; a number: look again after so many ms. */
-async function confirm(work: RunWork, step: PlanStep): Promise<number | null | "refuted"> {
-  const verb = work.verbOf(step);
-  const past = work.attempts(step.id, "do").at(-1);
-  // A crash between intent and outcome leaves an attempt open: this look is its outcome (I6), not a further attempt.
-  const open = past?.outcome === null ? past : undefined;
-  const attempt = open?.attempt ?? (past?.attempt ?? 0) + 1;
-  const nothing = { objectIds: {}, facts: {}, requestIds: [] };
-  const ctx = work.context(step, "do", attempt, past?.nonce ?? "");
-  if (verb.verify === undefined) return null;
-  const seen = await verb.verify(ctx, step.params, nothing);
-  if (seen.kind === "not-yet") return seen.lookAgainMs;
-  // Only what was found is journaled, not each look: a look changes nothing outside.
-  const row = open ?? (await work.intend(step, "do", attempt, {}));
-  if (seen.kind === "refuted") {
-    await work.conclude(row, step, { outcome: "failed", facts: seen.facts, error: { code: seen.code } });
-    return "refuted";
-  }
-  await work.conclude(row, step, { outcome: "done", facts: seen.facts, verified: seen.level });
-  return null;
 }

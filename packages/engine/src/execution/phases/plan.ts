@@ -1,5 +1,6 @@
 import {
   CountersignError,
+  emergencyRisksOf,
   type Finding,
   type FrozenPlan,
   makePlan,
@@ -111,6 +112,7 @@ export function createPlanner(options: {
     const tenant = ground.config.tenants.find((candidate) => candidate.name === known.row.tenant);
     if (tenant === undefined)
       throw new CountersignError("PLAN_BLOCKED", `expected tenant ${known.row.tenant} in the configuration, got none`);
+    const { urgent } = judgement;
     return makePlan({
       run: run.id,
       tenant: { name: tenant.name, id: tenant.id },
@@ -119,11 +121,13 @@ export function createPlanner(options: {
       row: known.row,
       world: known.world,
       settings: settingsOf(known),
-      notBefore: nextOpening(known.policy.schedule, now, horizonMs) ?? now,
+      // What is compromised waits for no window.
+      notBefore: urgent === null ? (nextOpening(known.policy.schedule, now, horizonMs) ?? now) : now,
       rules: rulesOf(judgement.findings).flatMap((rule) =>
         rule.result === "block" ? [] : [{ ...rule, result: rule.result }],
       ),
-      risks: [...risksOf(known)],
+      risks: [...(urgent === null ? [] : emergencyRisksOf(known, urgent.compromised ?? "", urgent)), ...risksOf(known)],
+      ...(urgent === null ? {} : { urgent }),
       policyDigest: judgement.policyDigest,
       inventoryDigest: judgement.inventoryDigest,
     });

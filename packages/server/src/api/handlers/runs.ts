@@ -7,6 +7,7 @@ import type { RunFilter, RunRecord } from "../ports.ts";
 import { decodeCursor, encodeCursor, facetOf } from "../views/page.ts";
 import { newReason } from "../views/reason.ts";
 import { detailOf, summaryOf, waitsFor } from "../views/run.ts";
+import { iso } from "../views/time.ts";
 
 /** The run, or NOT_FOUND. */
 export async function runOf(api: ApiDependencies, id: string): Promise<RunRecord> {
@@ -23,7 +24,13 @@ export const requestRun: Handler<"requestRun"> = async ({ api, body, person }) =
     throw new CountersignError("STATE_CONFLICT", `expected no open run of ${row.name}, ${open.id} is ${open.state}`);
   const at = api.now();
   const id = newRunId(at);
-  await api.store.request({ id, row, person: person.person, reason: newReason(body.reason), at });
+  const reason = newReason(body.reason);
+  const { credential } = body;
+  const reportedAt = body.reportedAt ?? iso(at);
+  if (reportedAt > iso(at))
+    throw new CountersignError("INPUT_INVALID", `expected a report at ${iso(at)} or before, got ${reportedAt}`);
+  const compromised = credential === undefined ? null : { credential, reportedAt };
+  await api.store.request({ id, row, person: person.person, reason, at, compromised });
   return { run: id };
 };
 

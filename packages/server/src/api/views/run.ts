@@ -1,6 +1,7 @@
 import type { Plan, RunDetail, RunSummary } from "@countersign/contract";
 import { evaluateQuorum } from "@countersign/core";
 import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
+import { compromiseClock } from "./compromise.ts";
 import { lastOf, readEntries } from "./entries.ts";
 import { handSteps } from "./hand.ts";
 import { actionsFor, mayDecide } from "./permissions.ts";
@@ -78,6 +79,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
     steps: stepViews(plan, entries),
     hand: handSteps(run, plan, entries, person),
     gate: gateOf(entries),
+    compromise: compromiseClock(plan, entries),
     story: storyOf(entries),
     waits: waitsOf(run, plan, entries),
     notices: [...notices],

@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { withEmergencyTerms } from "./documents.ts";
+import { tellOnFailure } from "./failure.ts";
+import { refusal, Stage } from "./stage.ts";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open({
+    applications: [
+      { name: "app-leaked", instant: true },
+      { name: "app-partner", instant: true, consumers: ["latest", "copied"] },
+      { name: "app-denied" },
+    ],
+    policy: withEmergencyTerms,
+  });
+});
+afterAll(() => stage?.close());
+beforeEach(() => tellOnFailure(stage));
+
+const words = (effects: Awaited<ReturnType<Stage["effects"]>>) =>
+  effects.map(({ op, target }) => (op === "secret.set" ? `${op} ${String(target.vault)}` : op));
+
+async function onlySecretOf(application: string): Promise<string> {
+  const [secret, ...more] = await stage.secretsOf(application);
+  if (secret === undefined || more.length > 0) throw new Error("expected one live secret to begin with");
+  return secret;
+}
+
+describe("a compromised secret of a live application", () => {
+  it("is replaced, removed without overlap, and shown dead; consumers that could be written never failed", async () => {
+    const leaked = await onlySecretOf("app-leaked");
+    await stage.advance(1_800);
+    const run = await stage.report("app-leaked", leaked);
+    const asked = await stage.run(run);
+    expect(asked.run).toMatchObject({
+      state: "awaiting_approval",
+      trigger: "compromise",
+      procedure: "emergency-revoke",
+    });
+    expect(asked.approvals.missing.map(({ role }) => role)).toEqual(["security"]);
+    expect(await stage.effects("app-leaked")).toEqual([]);
+    expect(asked.plan?.text).toContain("There is no overlap and no gate");
+
+    await stage.decide("cleo", run, "security");
+    await stage.advance(60);
+    expect(words(await stage.effects("app-leaked"))).toEqual([
+      "application.addPassword",
+      "secret.set main",
+      "secret.set partner",
+      "application.removePassword",
+    ]);
+    expect((await stage.effects("app-leaked")).at(-1)?.target.keyId).toBe(leaked);
+    expect(await stage.secretsOf("app-leaked")).not.toContain(leaked);
+    await stage.sink.until(({ type, data }) => type === "run.contained" && data.run === run);
+
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 600 });
+    const { failedSignIns, orphans } = await stage.figures("app-leaked");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    const clock = (await stage.run(run)).compromise;
+    const times = [
+      clock?.reportedAt,
+      clock?.authorisedAt,
+      clock?.newLiveAt,
+      clock?.oldDeadAt,
+      clock?.shownDeadAt,
+      clock?.restoredAt,
+    ];
+    expect(times).not.toContain(null);
+    expect(times.map((time) => Date.parse(time ?? ""))).toEqual(
+      times.map((time) => Date.parse(time ?? "")).toSorted((a, b) => a - b),
+    );
+    const tokensMs = Date.parse(clock?.lastTokenDeadAt ?? "") - Date.parse(clock?.oldDeadAt ?? "");
+    expect(tokensMs).toBe(90 * 60_000);
+    expect(clock).toMatchObject({ credential: leaked, leftBehind: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("goes although a consumer cannot be written; that one is named, and restored when it can be", async () => {
+    const leaked = await onlySecretOf("app-partner");
+    const { id } = (await stage.manage("POST", "/faults", {
+      op: "secret.set",
+      kind: "403",
+      times: "always",
+      match: { vault: "partner", secret: "app-partner" },
+    })) as { id: string };
+    const run = await stage.report("app-partner", leaked);
+    await stage.decide("cleo", run, "security");
+    await stage.advance(300);
+    expect(words(await stage.effects("app-partner"))).toEqual([
+      "application.addPassword",
+      "secret.set main",
+      "application.removePassword",
+    ]);
+    const told = await stage.sink.until(({ type, data }) => type === "run.contained" && data.run === run);
+    expect(told.data.left).toEqual(["update:app-partner-copied"]);
+    await stage.advance(5 * 3_600);
+    expect((await stage.run(run)).compromise?.leftBehind).toEqual(["update:app-partner-copied"]);
+    await stage.sink.until(({ type, data }) => type === "run.restore-late" && data.run === run);
+    const failedBefore = (await stage.figures("app-partner")).failedSignIns;
+    expect(failedBefore).toBeGreaterThan(0);
+
+    await stage.manage("DELETE", `/faults/${id}`);
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 600 });
+    const { uses, orphans } = await stage.figures("app-partner");
+    // Whoever could be written never failed; whoever could not failed until it was written.
+    const failing = uses.filter(({ workload, failed }) => workload !== null && failed > 0);
+    expect(failing.map(({ workload }) => workload)).toEqual(["app-partner-copied"]);
+    expect(orphans).toEqual([]);
+    expect(await stage.verdict(run)).toBe("proven");
+    // After the cut there is nothing to go back to.
+    const back = (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "too late" } });
+    expect((await refusal(back)).code).toBe("STATE_CONFLICT");
+  });
+});
+
+describe("a report", () => {
+  it("of a credential that the application does not have is blocked, and nothing happens", async () => {
+    const run = await stage.report("app-denied", "00000000-0000-4000-8000-000000000000");
+    expect((await stage.run(run)).run).toMatchObject({ state: "blocked", because: { code: "credential-unknown" } });
+    expect(await stage.effects("app-denied")).toEqual([]);
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("that security rejects changes nothing", async () => {
+    const run = await stage.report("app-denied", await onlySecretOf("app-denied"));
+    await stage.decide("cleo", run, "security", "reject");
+    await stage.advance(3_600);
+    expect(await stage.stateOf(run)).toBe("rejected");
+    expect(await stage.effects("app-denied")).toEqual([]);
+    expect((await stage.figures("app-denied")).failedSignIns).toBe(0);
+  });
+});
