@@ -17,6 +17,7 @@ const verbs = {
   check: { file: "tools/check.mjs", args: [], console: false },
   crash: { file: "tests/crash/main.ts", args: [], console: false },
   faults: { file: "tests/faults/main.ts", args: [], console: false },
+  evidence: { file: "tests/bundles/main.ts", args: [], console: false },
   conformance: { file: "tests/conformance/main.ts", args: [], console: false },
   bench: { file: "tests/bench/main.ts", args: [], console: false },
 };

@@ -153,7 +153,7 @@ export class Log {
   }
 
   checkpoint(): Checkpoint {
-    return { origin: ORIGIN, size: this.size, root: this.tree.root() };
+    return { origin: this.keys.log.name, size: this.size, root: this.tree.root() };
   }
 
   async sign(): Promise<Checkpoint> {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { type CheckCode, makeBundle, verifyBundle } from "@countersign/evidence";
-import { LIVES, approved, begin, bundleOf, inputOf, key, keysOf, trustOf } from "./builder.ts";
+import { type CheckCode, makeBundle, parseTrust, verifyBundle, writeTrust } from "@countersign/evidence";
+import { BUILD, LIVES, ORIGIN, approved, begin, bundleOf, inputOf, key, keysOf, trustFileOf, trustOf } from "./builder.ts";
 import { FORGERIES } from "./forgeries.ts";
+import { remade, strangerKeys, strangerTrust } from "./stranger.ts";
 
 const trust = trustOf(keysOf("home"));
 
@@ -12,6 +13,16 @@ describe("a run that broke a rule is refused by the check that is there for it",
     expect(report.verdict).toBe("refused");
     expect(report.checks.at(-1)).toMatchObject({ code, result: "fail" });
   });
+});
+
+test("a whole bundle made anew under other keys is proven for those and refused for ours -> checkpoint", async () => {
+  for (const live of [LIVES.completed, LIVES.rolledBack, LIVES.rejected]) {
+    const keys = strangerKeys(ORIGIN);
+    const strange = await remade(await bundleOf(await live()), keys, BUILD);
+    const theirs = parseTrust(writeTrust(strangerTrust(trustFileOf(keysOf("home")), keys)));
+    expect(verifyBundle(strange, theirs).verdict).toBe("proven");
+    expect(verifyBundle(strange, trust).checks.at(-1)).toMatchObject({ code: "checkpoint", result: "fail" });
+  }
 });
 
 describe("a trust file that does not fit refuses", () => {

@@ -1,80 +1,18 @@
-import { execFile, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type BundleFiles,
-  CHECK_CODES,
-  EvidenceError,
-  digestOf,
-  formatSums,
-  parseTrust,
-  readBundle,
-  readZip,
-  verifyBundle,
-  writeTrust,
-  writeZip,
-} from "@countersign/evidence";
+import { type BundleFiles, digestOf, formatSums, writeTrust, writeZip } from "@countersign/evidence";
 import { LIVES, type Run, bundleOf, keysOf, trustFileOf } from "./builder.ts";
+import { random } from "./edits.ts";
 import { FORGERIES } from "./forgeries.ts";
-
-/*
- * A second verifier, written in another language from docs/evidence-format.md alone, must say the same as ours on every
- * bundle, good or bad, and stop at the same check. Where the two disagree, one of them or the document is wrong.
- */
-
-const program = fileURLToPath(new URL("../../tools/verify.py", import.meta.url));
-const hasPython = spawnSync("python3", ["--version"]).status === 0;
-
-interface Report {
-  readonly verdict: string;
-  readonly run: string | null;
-  readonly state: string | null;
-  readonly checks: readonly { readonly code: string; readonly result: string; readonly sentence: string }[];
-}
-
-/** What the second verifier says, by its exit code and by its JSON. */
-function second(...args: string[]): Promise<{ exit: number; report: Report; errors: string }> {
-  return new Promise((resolve, reject) => {
-    execFile("python3", [program, ...args, "--json"], (error, stdout, errors) => {
-      if (error && typeof error.code !== "number") reject(error);
-      else resolve({ exit: Number(error?.code ?? 0), report: JSON.parse(stdout) as Report, errors });
-    });
-  });
-}
-
-const exits: Record<string, number> = { proven: 0, refused: 1, "no-trust": 3 };
+import { compare, hasPython, second } from "./second.ts";
 
 /** Both verifiers on one path; fails unless they agree, and gives the verdict and the check that refused. */
 async function agreed(name: string, path: string, trustFile: string): Promise<{ verdict: string; code: string | null }> {
-  const ours = first(path, trustFile);
-  const { exit, report, errors } = await second(path, "--trust", trustFile);
-  const last = report.checks.at(-1);
-  expect(report.verdict, `${name}: ${last?.code}: ${last?.sentence}`).toBe(ours.verdict);
-  expect(exit, name).toBe(exits[ours.verdict]);
-  expect(errors, name).toBe("");
-  expect(last?.sentence, name).not.toContain("cannot be checked");
-  if (report.verdict === "proven") {
-    expect(report, name).toMatchObject({ run: ours.run, state: ours.state });
-    expect(report.checks.map((c) => c.code), name).toEqual(CHECK_CODES);
-  }
-  const code = report.verdict === "refused" ? (last?.code ?? null) : null;
-  // Ours refuses a folder or zip that it cannot read before there are any checks.
-  if (ours.code !== "unread") expect(code, name).toBe(ours.code);
-  return { verdict: report.verdict, code };
-}
-
-function first(path: string, trustFile: string) {
-  try {
-    const files = statSync(path).isDirectory() ? readBundle(path) : readZip(readFileSync(path));
-    const { verdict, run, state, checks } = verifyBundle(files, parseTrust(readFileSync(trustFile)));
-    return { verdict, run, state, code: verdict === "refused" ? (checks.at(-1)?.code ?? null) : null };
-  } catch (error) {
-    if (!(error instanceof EvidenceError)) throw error;
-    return { verdict: "refused", run: null, state: null, code: "unread" };
-  }
+  const { verdict, code, differences } = await compare(path, trustFile);
+  expect(differences, name).toEqual([]);
+  return { verdict, code };
 }
 
 let root = "";
@@ -111,19 +49,14 @@ function zipOf(bytes: Uint8Array): string {
   return path;
 }
 
-/** A small generator (mulberry32): the same seed gives the same edits everywhere. */
-function random(seed: number): (below: number) => number {
-  let a = seed;
-  return (below) => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
+/** Whole numbers below a bound, from a seed. */
+function below(seed: number): (bound: number) => number {
+  const next = random(seed);
+  return (bound) => Math.floor(next() * bound);
 }
 
 /** One edit of one file or two by somebody without keys; SHA256SUMS is made anew unless it is what was edited. */
-function edited(files: BundleFiles, next: (below: number) => number): { name: string; files: BundleFiles } {
+function edited(files: BundleFiles, next: (bound: number) => number): { name: string; files: BundleFiles } {
   const map = new Map(files);
   const names = [...files.keys()].sort();
   const pick = () => names[next(names.length)] as string;
@@ -193,14 +126,14 @@ describe.runIf(hasPython)("the second verifier, written from the document alone,
 
   test.each(Object.entries(LIVES))("25 edits from a seed, by somebody without keys: %s", async (life, live) => {
     const files = await bundleOf(await live());
-    const next = random(20_261_122 + life.length);
+    const next = below(20_261_122 + life.length);
     const edits = Array.from({ length: 25 }, () => edited(files, next));
     await each(edits, (edit) => agreed(`${life}: ${edit.name}`, folderOf(edit.files), trustFile));
   });
 
   test("40 zips with one byte changed, and zips cut, doubled and padded", async () => {
     const zip = Buffer.from(writeZip(await bundleOf(await LIVES.blocked())));
-    const next = random(7);
+    const next = below(7);
     const zips = [Buffer.alloc(0), zip.subarray(1), zip.subarray(0, -1), Buffer.concat([zip, zip]), Buffer.concat([zip, Buffer.of(0)])];
     for (let i = 0; i < 40; i++) {
       const bad = Buffer.from(zip);
