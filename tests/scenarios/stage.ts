@@ -342,6 +342,22 @@ export class Stage {
     });
   }
 
+  /** Signs a word on a break-glass use as the person is shown it. Throws the API's problem when it is refused. */
+  async say(
+    login: documents.Login,
+    run: string,
+    role: Role,
+    decision: "break-glass" | "confirm" | "accept" | "object",
+    reason?: string,
+  ): Promise<Answer<"sayOnUse">> {
+    const client = await this.as(login);
+    const params = { id: run };
+    const asked = { decision, role, ...(reason === undefined ? {} : { reason }) };
+    const { statement, planDigest, reasonAttachment } = await client.makeUseStatement({ params, body: asked });
+    const headers = { "if-match": `"${planDigest}"` };
+    return client.sayOnUse({ params, body: { statement, planDigest, reasonAttachment }, headers });
+  }
+
   /** Owner and platform team approve. */
   async approve(run: string): Promise<void> {
     await this.decide("ada", run, "app-owner");

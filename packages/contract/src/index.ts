@@ -5,6 +5,7 @@ export * from "./openapi.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./schemas/applications.ts";
+export * from "./schemas/break-glass.ts";
 export * from "./schemas/common.ts";
 export * from "./schemas/decisions.ts";
 export * from "./schemas/log.ts";

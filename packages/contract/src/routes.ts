@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { route } from "./route.ts";
 import * as applications from "./schemas/applications.ts";
+import * as breakGlass from "./schemas/break-glass.ts";
 import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
 import * as log from "./schemas/log.ts";
@@ -148,6 +149,25 @@ export const routes = {
     params: run,
     body: decisions.DecisionRequest,
     response: decisions.DecisionAnswer,
+    requires: ["If-Match", "Idempotency-Key"],
+  }),
+  makeUseStatement: route({
+    method: "POST",
+    path: "/v1/runs/{id}/break-glass/statement",
+    summary: "The exact statement that a word on a break-glass use would sign; stores nothing",
+    roles: deciders,
+    params: run,
+    body: breakGlass.UseStatementRequest,
+    response: decisions.StatementView,
+  }),
+  sayOnUse: route({
+    method: "POST",
+    path: "/v1/runs/{id}/break-glass",
+    summary: "Sign a word on a break-glass use: start this plan alone, confirm that, or review it",
+    roles: deciders,
+    params: run,
+    body: decisions.DecisionRequest,
+    response: breakGlass.UseAnswer,
     requires: ["If-Match", "Idempotency-Key"],
   }),
   withdraw: route({

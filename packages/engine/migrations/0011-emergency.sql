@@ -127,8 +127,9 @@ begin
   v_evidence := cs.attach(p_envelope, 'envelope', p_at);
   update break_glass set confirmed_by = p_person, confirmed_role = p_role, confirmed_statement = v_statement,
     confirmed_evidence = v_evidence, confirmed_at = p_at where run_id = p_run;
-  if v_run.state <> 'held' then update run set not_before = least(not_before, p_at) where id = p_run; end if;
-  perform cs.changed(p_run, v_run.state <> 'held');
+  -- A run that holds for want of this word goes on by itself.
+  update run set not_before = least(not_before, p_at) where id = p_run;
+  perform cs.changed(p_run, true);
   perform journal.append(p_run, 'breakglass.confirmed', '{"evidenceDigest":' || quote(v_evidence) || ',"level":' || quote(p_level)
     || ',"person":' || quote(p_person) || ',"role":' || quote(p_role) || ',"statementDigest":' || quote(v_statement) || '}', p_at);
 end $$;

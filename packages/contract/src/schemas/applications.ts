@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { Lock } from "./break-glass.ts";
 import { Cursor, FacetCount, Facts, JsonValue, PersonId, Printable, RowName, RunId, RunState, Time } from "./common.ts";
 
 /** Who a credential belongs to, by evidence. */
@@ -47,6 +48,7 @@ export const Application = z
     credentials: z.int().nonnegative(),
     readiness: Readiness,
     openRun: z.object({ id: RunId, state: RunState }).nullable(),
+    locked: Lock.nullable(),
     findings: z.int().nonnegative(),
   })
   .meta({ id: "Application" });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { pagingQuery } from "./applications.ts";
+import { BreakGlass } from "./break-glass.ts";
 import {
   Because,
   Digest,
@@ -14,6 +15,7 @@ import {
   Trigger,
 } from "./common.ts";
 import { Delivery } from "./notices.ts";
+import { Permission } from "./permission.ts";
 import { RoleName } from "./session.ts";
 
 /** Who asked: a person, or one of our own services (`system:scanner`). */
@@ -85,9 +87,6 @@ export const GivenApproval = z.object({
   /** Null = it counts; else why it does not. */
   refused: z.string().nullable(),
 });
-
-/** May the person who asks do something, and if not, why. */
-export const Permission = z.object({ allowed: z.boolean(), why: z.string().nullable() });
 
 export const RunFinding = z.object({
   code: z.string(),
@@ -208,6 +207,8 @@ export const RunDetail = z
       yourRoles: z.array(RoleName),
       you: Permission,
     }),
+    /** Null where policy lets nobody start alone. */
+    breakGlass: BreakGlass.nullable(),
     findings: z.array(RunFinding),
     steps: z.array(StepView),
     hand: z.array(HandStep),

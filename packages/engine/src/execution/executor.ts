@@ -25,7 +25,9 @@ import { overlap } from "./phases/overlap.ts";
 import type { Planner } from "./phases/plan.ts";
 import { retire } from "./phases/retire.ts";
 import { rollBack } from "./phases/roll-back.ts";
+import { stopUnconfirmed } from "./phases/second-person.ts";
 import { start } from "./phases/start.ts";
+import { createReviews } from "./reviews.ts";
 import { readRunData, runDataFacts } from "./run-data.ts";
 import { RunWork } from "./run-work.ts";
 import { createSweep, type SweepTwins } from "./sweep.ts";
@@ -83,6 +85,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const twins = createSweep({ store, clock, lease, sweepTwins: options.sweepTwins, log: options.log });
 
+  const reviews = createReviews({ store, clock });
+
   function verbOf(id: string): Verb<unknown> {
     const verb = options.connectors.verbs.get(id);
     if (verb === undefined) throw new CountersignError("VERB_UNKNOWN", `expected verb ${id} in this build, got none`);
@@ -95,6 +99,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
       await dispatch.offer(run);
     await clock.work(() => twins.look());
+    await clock.work(() => reviews.look());
   }
 
   async function sweepForEver(): Promise<void> {
@@ -218,6 +223,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
           continue;
         }
       }
+      if ((await stopUnconfirmed(work)) !== null) {
+        at.hold = work.hold;
+        continue;
+      }
       if ((await phase(work)) === "released") return;
       at.hold = work.hold;
       await work.hear();
@@ -256,6 +265,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       clock.onTick(sweep);
       clock.nextDue(() => store.nextDue());
       clock.nextDue(() => twins.nextDue());
+      clock.nextDue(() => reviews.nextDue());
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
     },

@@ -25,6 +25,11 @@ export interface Guard {
   underWay(work: RunWork): Promise<Because | null>;
   /** Null when the old credential may be retired; otherwise why the run holds. */
   beforeRetirement(work: RunWork): Promise<Because | null>;
+  /**
+   * Null when nobody started this run alone, or when a second person's signed confirmation is proven; otherwise what is
+   * missing of it.
+   */
+  unconfirmed(work: RunWork): Promise<Because | null>;
   /** Null when the old credential can carry the consumers again; otherwise why the run holds with both valid. */
   beforeRollBack(work: RunWork): Promise<Because | null>;
   /** Whether effects are stopped by the kill switch now. Roll back is always allowed. */

@@ -1,5 +1,7 @@
 import {
+  type Authorisation,
   authorise,
+  authoriseBreakGlass,
   type Connectors,
   CountersignError,
   type Drift,
@@ -10,16 +12,19 @@ import {
   noOwnEffects,
   type OwnEffects,
   type Plan,
+  proveConfirmation,
   rulesOf,
+  type StoredApproval,
   settingsOf,
 } from "@countersign/core";
-import { type CheckpointRef, parseEntry, type Trust } from "@countersign/evidence";
+import { type CheckpointRef, type Entry, parseEntry, type Trust } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
-import type { Checkpointer, Store } from "../store/index.ts";
+import type { BreakGlassRow, Checkpointer, Store } from "../store/index.ts";
 import type { Ground } from "./ground.ts";
 import type { Guard, StartVerdict } from "./guard.ts";
 import type { Judge, Judgement } from "./judge.ts";
 import type { Because } from "./phases/moves.ts";
+import { unconfirmed as noSecondPerson } from "./phases/second-person.ts";
 import { assertRowFitsPlan } from "./row-check.ts";
 import type { RunWork } from "./run-work.ts";
 
@@ -57,27 +62,52 @@ export function createGuard(options: {
     return frozenScopes.some(({ scope }) => scope === "all" || scope === `tenant:${tenant}`);
   }
 
-  /** Signatures over this plan, proven against the trust file and the roles that policy asks for now. */
-  async function prove(work: RunWork, trust: Trust, required: Plan["approvals"]["require"]) {
-    await assertRowFitsPlan(store, work.row, work.plan);
-    const rows = await store.approvals(work.id);
+  async function entriesOf(run: string): Promise<Entry[]> {
+    return (await store.entriesOfRun(run)).map((row) => parseEntry(row.entry));
+  }
+
+  /** Signatures over this plan, proven against the trust file and what policy asks for now: a quorum, or a grant. */
+  async function prove(work: Proven, trust: Trust, required: Required) {
+    await assertRowFitsPlan(store, work.row, work.frozen.plan);
+    const use = await store.breakGlass(work.row.id);
+    const authorisation =
+      use === null ? await proveQuorum(work, trust, required) : proveGrant(work, use, trust, required);
+    const entries = await entriesOf(work.row.id);
+    const type = use === null ? "approval.given" : "breakglass.granted";
+    assertLogged(entries, type, authorisation.statements);
+    return { ...authorisation, entries };
+  }
+
+  async function proveQuorum(work: Proven, trust: Trust, required: Required): Promise<Authorisation> {
+    const rows = await store.approvals(work.row.id);
     const stored = rows.flatMap(({ statement, envelope }) =>
       statement === null || envelope === null ? [] : [{ statement, envelope }],
     );
-    const authorisation = authorise(work.frozen, stored, trust, required, null);
-    const entries = (await store.entriesOfRun(work.id)).map((row) => parseEntry(row.entry));
-    const logged = new Set(
-      entries.flatMap((entry) => (entry.type === "approval.given" ? [entry.data.statementDigest as string] : [])),
-    );
-    const missing = authorisation.statements.find((statement) => !logged.has(statement));
-    if (missing !== undefined)
-      throw new CountersignError("AUTHORISATION_INVALID", `expected approval ${missing} in the log, got none`);
-    return { ...authorisation, entries };
+    return authorise(work.frozen, stored, trust, required.quorum, null);
+  }
+
+  async function unconfirmed(work: RunWork): Promise<Because | null> {
+    const use = await store.breakGlass(work.id);
+    if (use === null) return null;
+    if (use.confirmedAt === null) return { code: noSecondPerson };
+    try {
+      const trust = ground.trust();
+      const roles = (work.plan.breakGlass?.grant ?? []).map(({ role }) => role);
+      const { person } = proveGrant(work, use, trust, { quorum: [], alone: roles });
+      const stored = wordOf(use.confirmedStatementBytes, use.confirmedEnvelopeBytes);
+      const { digest } = proveConfirmation(work.frozen, stored, trust, person);
+      assertLogged(await entriesOf(work.id), "breakglass.confirmed", [digest]);
+      return null;
+    } catch (error) {
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+        return { code: error.code };
+      throw error;
+    }
   }
 
   async function underWay(work: RunWork): Promise<Because | null> {
     try {
-      const { entries } = await prove(work, ground.trust(), work.plan.approvals.require);
+      const { entries } = await prove(work, ground.trust(), requiredBy(work.plan));
       const consumed = entries.some(
         (entry) => entry.type === "run.authorised" && entry.data.planDigest === work.frozen.digest,
       );
@@ -107,8 +137,11 @@ export function createGuard(options: {
       const judgement = await judge.judge(work.row, "start", work.services.lease.signal);
       if (judgement.row !== null && judgement.world === null)
         return { kind: "wait", until: now + againMs, because: { code: "world-unreadable" } };
-      const required = judgement.known === null ? [] : settingsOf(judgement.known).approvals.require;
-      const reasons = [...driftBetween(work.plan, judgement, noOwnEffects), ...stricterApprovals(work.plan, required)];
+      const required = requiredNow(judgement);
+      const reasons = [
+        ...driftBetween(work.plan, judgement, noOwnEffects),
+        ...stricterApprovals(work.plan, required.quorum),
+      ];
       if (reasons.length > 0) return { kind: "drifted", reasons };
 
       const authorisation = await prove(work, ground.trust(), required);
@@ -125,7 +158,12 @@ export function createGuard(options: {
       const statements = authorisation.statements as `sha256:${string}`[];
       return {
         kind: "go",
-        authorised: { checkpoint, kind: "quorum", planDigest: work.frozen.digest as `sha256:${string}`, statements },
+        authorised: {
+          checkpoint,
+          kind: authorisation.kind,
+          planDigest: work.frozen.digest as `sha256:${string}`,
+          statements,
+        },
       };
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error;
@@ -146,8 +184,10 @@ export function createGuard(options: {
         return { code: "record-changed" };
       const [drift] = driftBetween(work.plan, judgement, own);
       if (drift !== undefined) return { code: drift.code };
-      const required = judgement.known === null ? [] : settingsOf(judgement.known).approvals.require;
-      const { entries } = await prove(work, ground.trust(), required);
+      const { entries } = await prove(work, ground.trust(), requiredNow(judgement));
+      // The cut of an emergency does not wait for the second person; everything else that ends a credential does.
+      const missing = work.plan.emergency === undefined ? await unconfirmed(work) : null;
+      if (missing !== null) return missing;
       // From the log, not from the run's working data, which is no evidence.
       const cutOver = entries.findLast(
         ({ type, data }) => type === "run.moved" && data.from === "executing" && data.to === "overlapping",
@@ -181,7 +221,52 @@ export function createGuard(options: {
     return signsIn === true ? null : { code: signsIn === false ? "old-refused" : "old-not-shown" };
   }
 
-  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, frozen };
+  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, unconfirmed, frozen };
+}
+
+/** A run and the plan that its row names. */
+type Proven = Pick<RunWork, "row" | "frozen">;
+
+/** What must stand behind a plan. */
+interface Required {
+  readonly quorum: Plan["approvals"]["require"];
+  /** Roles that may start alone. */
+  readonly alone: readonly string[];
+}
+
+function requiredBy({ approvals, breakGlass }: Pick<Plan, "approvals" | "breakGlass">): Required {
+  return { quorum: approvals.require, alone: (breakGlass?.grant ?? []).map(({ role }) => role) };
+}
+
+/** What this executor's own policy asks for now. */
+function requiredNow({ known }: Judgement): Required {
+  return known === null ? { quorum: [], alone: [] } : requiredBy(settingsOf(known));
+}
+
+function proveGrant(work: Proven, use: BreakGlassRow, trust: Trust, required: Required) {
+  return authoriseBreakGlass(work.frozen, wordOf(use.statement, use.envelope), trust, required.alone, null);
+}
+
+function wordOf(statement: Uint8Array | null, envelope: Uint8Array | null): StoredApproval {
+  if (statement === null || envelope === null)
+    throw new CountersignError("AUTHORISATION_INVALID", "expected a signed word on a break-glass use, got it erased");
+  return { statement, envelope };
+}
+
+/** What is believed must stand in the log: rows alone could have been written by anybody. */
+function assertLogged(
+  entries: readonly Entry[],
+  type: "approval.given" | "breakglass.granted" | "breakglass.confirmed",
+  statements: readonly string[],
+): void {
+  const logged = new Set(
+    entries.flatMap((entry) =>
+      entry.type === type ? [(entry.data as { statementDigest: string }).statementDigest] : [],
+    ),
+  );
+  const missing = statements.find((statement) => !logged.has(statement));
+  if (missing !== undefined)
+    throw new CountersignError("AUTHORISATION_INVALID", `expected ${type} of ${missing} in the log, got none`);
 }
 
 function driftBetween(plan: Plan, judgement: Judgement, own: OwnEffects): Drift[] {

@@ -11,7 +11,7 @@ import {
   type VerbContext,
   type VerifyLevel,
 } from "@countersign/core";
-import type { EntryInput, Hold, RunRow, StepRow, Store } from "../store/index.ts";
+import type { BreakGlassRow, EntryInput, Hold, RunRow, StepRow, Store } from "../store/index.ts";
 import { newNonce, type StepServices, verbContext } from "./context.ts";
 import { type RunData, readRunData, runDataFacts } from "./run-data.ts";
 
@@ -57,11 +57,12 @@ export class RunWork {
   readonly #worker: string;
   #journal: Attempt[];
   #asked: RunRow["asked"];
+  #use: BreakGlassRow | null;
   #state: RunState;
   #fence: number;
   #data: RunData;
 
-  private constructor(input: WorkInput, journal: readonly StepRow[]) {
+  private constructor(input: WorkInput, journal: readonly StepRow[], use: BreakGlassRow | null) {
     this.store = input.store;
     this.services = input.services;
     this.frozen = input.frozen;
@@ -70,6 +71,7 @@ export class RunWork {
     this.#worker = input.worker;
     this.#journal = journal.map(attemptOf);
     this.#asked = input.run.asked;
+    this.#use = use;
     this.#state = input.run.state;
     this.#fence = input.run.fence;
     // Whatever this claim writes says that it came through; when it writes nothing, the row still says what was before.
@@ -78,7 +80,8 @@ export class RunWork {
 
   /** Reads the journal of a run that was just claimed. */
   static async open(input: WorkInput): Promise<RunWork> {
-    return new RunWork(input, await input.store.steps(input.run.id));
+    const { store, run } = input;
+    return new RunWork(input, await store.steps(run.id), await store.breakGlass(run.id));
   }
 
   get id(): string {
@@ -116,9 +119,20 @@ export class RunWork {
     return this.#asked;
   }
 
-  /** Reads again what a person asked. */
+  /** The break-glass use with which this run began, as its row says; null: a quorum stands behind it. */
+  get use(): BreakGlassRow | null {
+    return this.#use;
+  }
+
+  /** Until when a second person must have confirmed that one started this run alone; null: nobody is waited for. */
+  get confirmUntil(): number | null {
+    return this.#use === null || this.#use.confirmedAt !== null ? null : this.#use.confirmUntil;
+  }
+
+  /** Reads again what a person asked, and whether somebody has confirmed. */
   async hear(): Promise<void> {
     this.#asked = (await this.store.run(this.row.id))?.asked ?? null;
+    if (this.confirmUntil !== null) this.#use = await this.store.breakGlass(this.row.id);
   }
 
   /** Called after a transition was committed. */

@@ -1,7 +1,7 @@
 import type { Credential } from "@countersign/contract";
 import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
 import { type RunRow, requestRun, type Store } from "@countersign/engine";
-import { checkpointRef, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
+import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
 
@@ -139,6 +139,54 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
         at: decision.at,
         quorum: (earlier) => ({ complete: decision.isComplete(earlier), notBefore: decision.notBefore }),
       });
+    },
+    async breakGlass(run) {
+      const use = await store.breakGlass(run);
+      if (use === null) return null;
+      const reasonOf = (statement: Uint8Array | null) =>
+        statement === null ? null : parseStatement(statement).reasonDigest;
+      return {
+        run,
+        person: use.person,
+        role: use.role,
+        at: use.at,
+        reasonDigest: reasonOf(use.statement),
+        confirmUntil: use.confirmUntil,
+        confirmed:
+          use.confirmedBy === null || use.confirmedAt === null
+            ? null
+            : {
+                person: use.confirmedBy,
+                role: use.confirmedRole ?? "",
+                at: use.confirmedAt,
+                reasonDigest: reasonOf(use.confirmedStatementBytes),
+              },
+        reviewUntil: use.reviewUntil,
+        reviews: (await store.breakGlassReviews(run)).map(({ person, role, at, result, statement }) => ({
+          person,
+          role,
+          at,
+          result,
+          reasonDigest: reasonOf(statement),
+        })),
+      };
+    },
+    async unreviewed() {
+      // The newest first, so that the oldest of each stays.
+      return new Map(
+        (await store.breakGlassUses({ waiting: true })).map(({ targetKey, runId, person, at, reviewUntil }) => [
+          targetKey,
+          { run: runId, person, at, reviewUntil },
+        ]),
+      );
+    },
+    async sayOnUse({ word, reason, planDigest, notBefore, ...said }) {
+      // The reason first: the statement names its digest, and a word must never name what is not there.
+      if (reason !== null) await store.attachmentPut(reason.bytes, "reason", said.at);
+      if (word === "break-glass") await store.breakGlassGrant({ ...said, planDigest, notBefore });
+      else if (word === "confirm") await store.breakGlassConfirm(said);
+      else await store.breakGlassReview({ ...said, result: word === "accept" ? "accepted" : "objected" });
+      return digestOf(said.statement);
     },
     withdraw: ({ run, person, at }) => store.withdraw(run, person, at),
     // The executor tries again on `look-again` and goes on where it was held on `resume`.

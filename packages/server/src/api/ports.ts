@@ -84,6 +84,39 @@ export interface Decision {
   readonly at: number;
 }
 
+/** Somebody's word on a break-glass use, as stored. */
+export interface StoredWord {
+  readonly person: string;
+  readonly role: string;
+  readonly at: number;
+  readonly reasonDigest: string | null;
+}
+
+/** A run that one person started alone. */
+export interface StoredUse extends StoredWord {
+  readonly run: string;
+  readonly confirmUntil: number;
+  readonly confirmed: StoredWord | null;
+  readonly reviewUntil: number;
+  readonly reviews: readonly (StoredWord & { readonly result: "accepted" | "objected" })[];
+}
+
+/** A signed word on a break-glass use. */
+export interface WordOnUse {
+  readonly run: string;
+  readonly planDigest: string;
+  readonly person: string;
+  readonly role: string;
+  readonly word: "break-glass" | "confirm" | "accept" | "object";
+  readonly level: "session";
+  readonly statement: Uint8Array;
+  readonly envelope: Uint8Array;
+  readonly reason: NewAttachment | null;
+  /** Earliest start, for who starts alone. */
+  readonly notBefore: number;
+  readonly at: number;
+}
+
 /** What a person asks of a run; the executor does it, never the API. */
 export interface Ask {
   readonly run: string;
@@ -149,6 +182,12 @@ export interface ApiStore {
     readonly compromised: { readonly credential: string; readonly reportedAt: string } | null;
   }): Promise<void>;
   decide(decision: Decision): Promise<void>;
+  /** The use with which a run began; null: nobody broke the glass. */
+  breakGlass(run: string): Promise<StoredUse | null>;
+  /** Uses that no review has accepted, by row, the oldest of each. */
+  unreviewed(): Promise<ReadonlyMap<string, Pick<StoredUse, "run" | "person" | "at" | "reviewUntil">>>;
+  /** Stores a signed word on a use; returns the statement's digest. Errors: NOT_FOUND, STATE_CONFLICT, FORBIDDEN. */
+  sayOnUse(word: WordOnUse): Promise<string>;
   withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;
   ask(ask: Ask): Promise<void>;
   /** STATE_CONFLICT when nothing waits for it; FORBIDDEN for somebody whom the plan does not name as an owner. */

@@ -113,6 +113,15 @@ export class MemoryStore implements ApiStore {
     );
     return due.length === 0 ? null : Math.min(...due);
   }
+  async breakGlass() {
+    return null;
+  }
+  async unreviewed() {
+    return new Map();
+  }
+  sayOnUse(): Promise<string> {
+    return Promise.reject(new CountersignError("NOT_FOUND", "expected a break-glass use, got none"));
+  }
   async lastScanAt() {
     return Date.parse("2026-11-22T06:00:00.000Z");
   }

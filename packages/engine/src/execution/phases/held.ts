@@ -1,13 +1,16 @@
 import type { RunState } from "@countersign/core";
 import type { RunWork } from "../run-work.ts";
 import { move, moveLocked, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
+import { unconfirmed } from "./second-person.ts";
 
 /**
  * held: both credentials are valid and nothing moves until a person says so. `look-again` goes on where the run stopped,
  * `resume` goes forward; the steps that had failed may be tried once more. `roll-back` undoes.
  */
 export async function held(work: RunWork): Promise<Next> {
-  const { asked } = work;
+  // A hold for want of a second person ends with that person's word.
+  const confirmed = work.data.held?.code === unconfirmed && work.confirmUntil === null;
+  const asked = work.asked === null && confirmed ? "look-again" : work.asked;
   if (asked === null || asked === "hold") return releaseUntil(work, null);
   // After the cut of an emergency there is nothing to go back to: it stays held until it is told to go on.
   if (asked === "roll-back" && work.plan.emergency !== undefined && work.cutBegun) return releaseUntil(work, null);
@@ -16,7 +19,7 @@ export async function held(work: RunWork): Promise<Next> {
   const forward = to === "executing" ? { rollback: null } : {};
   const go = to === "executing" || to === "rolling_back" ? moveLocked : move;
   return go(work, to, {
-    because: { code: "asked-for" },
+    because: { code: confirmed && work.asked === null ? "break-glass-confirmed" : "asked-for" },
     answered: true,
     data: { held: null, resumedAt: work.now, ...forward },
   });

@@ -6,6 +6,7 @@ import { removeAbandoned } from "./abandoned.ts";
 import { askOwners, remindAll, takenBack } from "./by-hand.ts";
 import { confirm } from "./confirm.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
+import { unconfirmed } from "./second-person.ts";
 
 /** How often consumers that fail are tried and looked at (domain time). */
 const againMs = 60_000;
@@ -36,7 +37,10 @@ export async function restore(work: RunWork, guard: Guard): Promise<Next> {
   }
   const back = await takenBack(work);
   if (back !== null) return hold(work, { code: "confirmation-withdrawn", step: back.id });
-  return move(work, "completed");
+  // What one person started alone is not complete before a second one has confirmed it.
+  const missing = await guard.unconfirmed(work);
+  if (missing?.code === unconfirmed) return releaseUntil(work, work.now + againMsMax);
+  return missing === null ? move(work, "completed") : hold(work, missing);
 }
 
 /** Said once: the compromised credential is dead, and whom that leaves behind. Returns when it was. */

@@ -6,11 +6,12 @@ import { readGate } from "./gate.ts";
 import { recordLedger } from "./ledger.ts";
 import { hold, move, type Next, releaseUntil } from "./moves.ts";
 import { restore } from "./restore.ts";
+import { unconfirmed } from "./second-person.ts";
 
 const retryMs = 10 * 60_000;
 /** A compromised credential is looked at again sooner. */
 const urgentMs = 30_000;
-const passing: ReadonlySet<string> = new Set(["frozen", "world-unreadable", "CLOCK_SKEWED"]);
+const passing: ReadonlySet<string> = new Set(["frozen", "world-unreadable", "CLOCK_SKEWED", unconfirmed]);
 
 /**
  * retiring: the point of no return. Authorisation, world and gate are checked once more, right before the exact

@@ -57,9 +57,14 @@ export async function allFindings(api: ApiDependencies): Promise<Finding[]> {
 
 /** Every application of the inventory as the list shows it. */
 export async function allApplications(api: ApiDependencies): Promise<Application[]> {
-  const [credentials, runs, findings] = await Promise.all([api.store.credentials(), runsByRow(api), allFindings(api)]);
+  const [credentials, runs, findings, unreviewed] = await Promise.all([
+    api.store.credentials(),
+    runsByRow(api),
+    allFindings(api),
+    api.store.unreviewed(),
+  ]);
   const { rows, isProd } = api.inventory();
-  const context = { isProd, now: api.now() };
+  const context = { isProd, now: api.now(), unreviewed };
   const byRow = Map.groupBy(credentials, (credential) => credential.application);
   const findingsByRow = Map.groupBy(findings, (finding) => finding.application);
   return rows.map((row) =>
@@ -107,16 +112,17 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
   const row = api.inventory().rows.find((candidate) => candidate.name === params.name);
   if (row === undefined)
     throw new CountersignError("NOT_FOUND", `expected an application of the inventory, got ${params.name}`);
-  const [credentials, runs, findings] = await Promise.all([
+  const [credentials, runs, findings, unreviewed] = await Promise.all([
     api.store.credentials({ withRetired: true }),
     api.store.runs({ row: row.name, limit: 50 }),
     allFindings(api),
+    api.store.unreviewed(),
   ]);
   const own = credentials.filter((credential) => credential.application === row.name);
   const about = findings.filter((finding) => finding.application === row.name);
   const { isProd } = api.inventory();
   return {
-    application: applicationOf(row, own, runs, about, { isProd, now: api.now() }),
+    application: applicationOf(row, own, runs, about, { isProd, now: api.now(), unreviewed }),
     consumers: row.consumers.map(({ name, kind, environment, pickupSeconds, cadenceSeconds, callers }) => ({
       name,
       kind,

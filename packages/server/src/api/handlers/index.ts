@@ -1,6 +1,7 @@
 import type { Handlers } from "../handler.ts";
 import * as actions from "./actions.ts";
 import * as applications from "./applications.ts";
+import * as breakGlass from "./break-glass.ts";
 import * as decisions from "./decisions.ts";
 import { events } from "./events.ts";
 import * as log from "./log.ts";
@@ -31,6 +32,8 @@ export const handlers: Handlers = {
   getBundle: runs.getBundle,
   makeStatement: decisions.makeStatement,
   decide: decisions.decide,
+  makeUseStatement: breakGlass.makeUseStatement,
+  sayOnUse: breakGlass.sayOnUse,
   withdraw: actions.withdraw,
   rollBack: actions.rollBack,
   decideHold: actions.decideHold,

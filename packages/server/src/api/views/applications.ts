@@ -1,6 +1,7 @@
 import { type Application, type Credential, closedStates, type Finding, type Readiness } from "@countersign/contract";
 import type { InventoryRow } from "@countersign/core";
-import type { RunRecord } from "../ports.ts";
+import type { ApiStore, RunRecord, StoredUse } from "../ports.ts";
+import { iso } from "./time.ts";
 
 const dueWithinMs = 30 * 86_400_000;
 
@@ -8,6 +9,8 @@ const dueWithinMs = 30 * 86_400_000;
 export interface RowContext {
   readonly isProd: (environment: string) => boolean;
   readonly now: number;
+  /** Break-glass uses that no review has accepted, by row. */
+  readonly unreviewed: Awaited<ReturnType<ApiStore["unreviewed"]>>;
 }
 
 /** One line of the application list: the row, its newest credential's expiry, its open run, what stands in the way. */
@@ -37,8 +40,13 @@ export function applicationOf(
         ? "unknown"
         : readinessOf(row, expiresAt, open, runs[0], context.now),
     openRun: open === undefined ? null : { id: open.id, state: open.state },
+    locked: lockOf(context.unreviewed.get(row.name)),
     findings: findings.length,
   };
+}
+
+function lockOf(use: Pick<StoredUse, "run" | "person" | "at" | "reviewUntil"> | undefined): Application["locked"] {
+  return use === undefined ? null : { ...use, at: iso(use.at), reviewUntil: iso(use.reviewUntil) };
 }
 
 function targetOf(row: InventoryRow): Application["target"] {

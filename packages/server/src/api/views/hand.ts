@@ -23,6 +23,8 @@ export function handSteps(
     ({ type, data }) => type === "run.moved" && (data.to === "rolling_back" || data.to === "executing"),
   );
   const direction = turn?.data.to === "rolling_back" ? "undo" : "do";
+  // In an emergency the cut did not wait for it, so the word may come after it.
+  const isAfterCut = plan.emergency !== undefined && direction === "do" && run.state === "retiring";
   return plan.steps
     .filter(
       (step) =>
@@ -43,7 +45,7 @@ export function handSteps(
           said === undefined || said.data.confirmation === "withdrawn"
             ? null
             : { person: said.data.person, at: iso(Date.parse(said.at)) },
-        you: !confirmable[direction].has(run.state)
+        you: !(confirmable[direction].has(run.state) || isAfterCut)
           ? { allowed: false, why: "The run does not wait for this any more." }
           : plan.baseline.owners.includes(person.person)
             ? { allowed: true, why: null }

@@ -1,6 +1,7 @@
 import type { Plan, RunDetail, RunSummary } from "@countersign/contract";
 import { evaluateQuorum } from "@countersign/core";
 import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
+import { breakGlassView } from "./break-glass.ts";
 import { compromiseClock } from "./compromise.ts";
 import { lastOf, readEntries } from "./entries.ts";
 import { handSteps } from "./hand.ts";
@@ -75,6 +76,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
       yourRoles: decide.roles,
       you: decide.permission,
     },
+    breakGlass: await breakGlassView(store, run, plan, person, now),
     findings: findingsOf(entries),
     steps: stepViews(plan, entries),
     hand: handSteps(run, plan, entries, person),
