@@ -10,8 +10,8 @@ export interface Violation {
   readonly sentence: string;
 }
 
-/** Taking a run up again may take so long after the start of a process on the same host. */
-const recoveryMsMax = 5_000;
+/** How long a consumer may keep what it has read, seconds: the inventory's PT10M. */
+const pickupSeconds = 600;
 
 /** Judges what came of one point. `crash`: false for a clean run, which has no point to reach. */
 export function check(seen: Observation, crash: boolean): Violation[] {
@@ -22,23 +22,36 @@ export function check(seen: Observation, crash: boolean): Violation[] {
   if (crash) {
     must(seen.reached, "reached", "expected the point to be reached, it was not");
     must(
-      seen.recoveryMs === null || seen.recoveryMs <= recoveryMsMax,
+      seen.recoveryMs === null || seen.recoveryMs <= seen.recoveryMsMax,
       "recovery",
-      `expected the run to be taken up within ${recoveryMsMax} ms, got ${Math.round(seen.recoveryMs ?? 0)} ms`,
+      `expected the run to be taken up within ${seen.recoveryMsMax} ms, got ${Math.round(seen.recoveryMs ?? 0)} ms`,
     );
   }
+  must(seen.unfenced === null, "I6", seen.unfenced ?? "");
+  must(
+    seen.deadValues.length === 0,
+    "I1",
+    `expected the record to hold a live value, it did not ${seen.deadValues[0]}`,
+  );
   must(seen.stuck === null, "I9", seen.stuck ?? "");
   const { journal, plan } = seen;
   if (journal === null || plan === null) {
     must(false, "I9", "expected a run with a plan, got none");
     return found;
   }
-  must(journal.state === "completed", "I9", `expected completed, got ${journal.state}`);
+  // What a stalled process published late is for a person to decide: then the run was rolled back.
+  const goesBack = seen.row.course === "back" || (seen.hasStalled && journal.state === "rolled_back");
+  const goal = goesBack ? "rolled_back" : "completed";
+  must(journal.state === goal, "I9", `expected ${goal}, got ${journal.state}`);
   must(journal.locks === 0, "I2", `expected no lock to be left, got ${journal.locks}`);
   must(seen.bundle === "proven", "evidence", `expected a proven bundle, got ${seen.bundle}`);
-  checkConsumers(seen, must);
-  checkCredentials(seen, plan.old.id, must);
-  checkRetirement(seen, plan.old.id, journal, must);
+  checkSignIns(seen, must);
+  checkCredentials(seen, must);
+  if (goesBack) checkRollBack(seen, plan.old.id, must);
+  else {
+    checkCutOver(seen, plan.old.id, must);
+    checkRetirement(seen, plan.old.id, journal, must);
+  }
   checkJournal(journal, must);
   checkOrder(seen.effects, journal, "at the end", must);
   if (seen.atCrash !== null) checkOrder(seen.atCrash.effects, seen.atCrash.journal, "at the kill", must);
@@ -47,36 +60,90 @@ export function check(seen: Observation, crash: boolean): Violation[] {
 
 type Must = (holds: boolean, rule: string, sentence: string) => void;
 
-/** I1: nobody who lives on the secret ever failed, and everybody has come to the new one. */
-function checkConsumers({ effects, row }: Observation, must: Must): void {
-  const names = consumersOf(row).map(({ name }) => name);
-  const own = signIns(effects).filter(({ workload }) => workload !== null && names.includes(workload));
-  const failed = own.filter(({ effect }) => !effect);
+/** I1: nobody who lives on the secret ever failed, and everybody has come to the one that is left. */
+function checkSignIns(seen: Observation, must: Must): void {
+  const own = consumersOf(seen.row).map(({ name }) => ({ name, signIns: signInsOf(seen, name) }));
+  const failed = own.flatMap(({ signIns }) => signIns.filter(({ effect }) => !effect));
   must(
     failed.length === 0,
     "I1",
     `expected no failed sign-in, got ${failed.length}, first ${failed[0]?.workload} at ${failed[0]?.at}: ${failed[0]?.code}`,
   );
-  for (const name of names) {
-    const mine = own.filter(({ workload, effect }) => workload === name && effect).map(credentialOf);
+  for (const { name, signIns } of own) {
+    const last = signIns.findLast(({ effect }) => effect);
     must(
-      new Set(mine).size === 2,
+      last !== undefined && credentialOf(last) === seen.live[0],
       "I1",
-      `expected ${name} to sign in with the old credential and then the new one, got ${new Set(mine).size} of them`,
+      `expected ${name} to have come to the credential that is left, got ${String(last && credentialOf(last))}`,
     );
   }
 }
 
-/** I3: exactly one of what signs in is ours, it is the one the record holds, and nothing is left over. */
-function checkCredentials({ live, inRecord, orphans }: Observation, old: string, must: Must): void {
+/** I1: everybody has used the old credential and then the new one. */
+function checkCutOver(seen: Observation, old: string, must: Must): void {
+  for (const { name } of consumersOf(seen.row)) {
+    const used = new Set(
+      signInsOf(seen, name)
+        .filter(({ effect }) => effect)
+        .map(credentialOf),
+    );
+    // A stalled process may have published one more, which is as good while it lasts.
+    must(
+      used.has(old) && (used.size === 2 || (seen.hasStalled && used.size > 2)),
+      "I1",
+      `expected ${name} to sign in with the old credential and then the new one, got ${used.size} of them`,
+    );
+  }
+  must(seen.inRecord !== old, "I3", "expected the record to hold a new credential, got the old one");
+}
+
+/** I3: exactly one of what signs in is left, it is the one the record holds, and nothing else. */
+function checkCredentials({ live, inRecord, orphans }: Observation, must: Must): void {
   must(live.length === 1, "I3", `expected one live credential, got ${live.length}`);
   must(
     inRecord !== null && live[0] === inRecord,
     "I3",
     `expected the record to hold the live credential ${live[0]}, got ${inRecord}`,
   );
-  must(inRecord !== old, "I3", "expected the record to hold a new credential, got the old one");
   must(orphans === 0, "I3", `expected no orphan, got ${orphans}`);
+}
+
+/** I5, I8: the old one stays; what a consumer had begun to use goes only when nobody can hold it any more. */
+function checkRollBack(seen: Observation, old: string, must: Must): void {
+  must(seen.inRecord === old, "I8", `expected the record to hold the old credential, got ${seen.inRecord}`);
+  must(
+    !seen.effects.some((effect) => effect.effect && removes(effect, old)),
+    "I5",
+    "expected the old credential to stay",
+  );
+  const back = seen.effects.findLast(
+    ({ op, effect, target }) => op === "secret.set" && effect && target.vault === "main",
+  );
+  const published = seen.effects.findIndex(
+    ({ op, effect, target }) => op === "secret.set" && effect && target.vault === "main",
+  );
+  if (published < 0) return;
+  const used = new Set(
+    consumersOf(seen.row).flatMap(({ name }) =>
+      signInsOf(seen, name)
+        .filter(({ effect }) => effect)
+        .map(credentialOf),
+    ),
+  );
+  const gone = seen.effects.filter(
+    (effect, index) =>
+      effect.effect &&
+      // What a stalled holder had left behind was never published, and goes by itself.
+      (seen.hasStalled ? [...used].some((id) => removes(effect, String(id))) : removesAny(effect) && index > published),
+  );
+  for (const effect of gone) {
+    const keptMs = Date.parse(effect.at) - Date.parse(back?.at ?? "");
+    must(
+      keptMs >= pickupSeconds * 1_000,
+      "I8",
+      `expected what consumers may hold to stay for ${pickupSeconds} s after the roll back, got ${keptMs / 1_000} s`,
+    );
+  }
 }
 
 /** I5: the old one goes once, by its id, when the overlap has passed and every consumer was seen on the new one. */
@@ -220,6 +287,17 @@ function removes(effect: Effect, old: string): boolean {
   return (
     effect.op === "postgres.query" && new RegExp(`^alter role "?${old}"? nologin`, "i").test(String(effect.target.text))
   );
+}
+
+function removesAny({ op, target }: Effect): boolean {
+  return (
+    op === "application.removePassword" ||
+    (op === "postgres.query" && /^alter role \S+ nologin/i.test(String(target.text)))
+  );
+}
+
+function signInsOf({ effects }: Observation, workload: string): Effect[] {
+  return signIns(effects).filter((effect) => effect.workload === workload);
 }
 
 function signIns(effects: readonly Effect[]): Effect[] {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type CrashReport, runCrash } from "./run.ts";
+import { kinds } from "./trials.ts";
 
 /** Another slice every day, and the same one all day: the seed stands in every failure. */
 const seed = Math.floor(Date.now() / 86_400_000);
@@ -10,25 +11,35 @@ let report: CrashReport;
 beforeAll(async () => {
   report = await runCrash({
     seed,
+    kinds,
     slice,
     only: null,
+    part: [1, 1],
     lanes: 2,
     planted: false,
     say: () => {},
     signal: new AbortController().signal,
   });
-}, 180_000);
+}, 240_000);
 
-describe(`a product that is killed in the middle (npm run crash -- --seed ${seed} --slice ${slice})`, () => {
+describe(`a product that is struck in the middle (npm run crash -- ${kinds.join(" ")} --seed ${seed} --slice ${slice})`, () => {
   it("keeps every promise at each point of the slice", () => {
     // How fast is measured by `npm run crash`; here many suites share the machine, and no test fails for want of time.
     expect(report.violations.filter(({ rule }) => rule !== "recovery")).toEqual([]);
-    expect(report.crashPoints).toHaveLength(slice);
   });
 
-  it("is tried in the middle of both procedures, at outside calls and at journal writes", () => {
-    const kinds = new Set(report.crashPoints.map((name) => `${name.split("/")[0]} ${name.includes("/journal ")}`));
-    expect(kinds.size).toBe(4);
+  it("dies, stands still, and dies again while it recovers", () => {
+    // Second kills are preceded by the two first ones that they are derived from.
+    expect(report.tried).toMatchObject({ kill: slice, stall: slice, second: slice + 2 });
+  });
+
+  it("is tried in both procedures, on their way through and back, at outside calls and at journal writes", () => {
+    const groups = new Set(
+      report.crashPoints
+        .filter((name) => !/^stalled| then /.test(name))
+        .map((name) => `${name.split("/")[0]} ${name.includes("/back/")} ${name.includes("/journal ")}`),
+    );
+    expect(groups.size).toBe(8);
   });
 
   it("leaves no secret in its tables, its output, its bundles or its state", () => {

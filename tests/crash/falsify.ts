@@ -104,15 +104,69 @@ const falsifications: readonly Falsification[] = [
   { name: "a slow recovery", rule: "recovery", change: (seen) => ({ ...seen, recoveryMs: 5_001 }) },
 ];
 
+/** The same for a run that went back. */
+const backwards: readonly Falsification[] = [
+  {
+    name: "an old credential that was removed",
+    rule: "I5",
+    change: (seen) => ({
+      ...seen,
+      effects: seen.effects.map((effect) => (isRemoval(effect) ? removalOf(effect, seen.plan?.old.id ?? "") : effect)),
+    }),
+  },
+  { name: "a new value in the record", rule: "I8", change: (seen) => ({ ...seen, inRecord: "another" }) },
+  {
+    name: "a new credential that stayed",
+    rule: "I3",
+    change: (seen) => ({ ...seen, live: [...seen.live, "another"] }),
+  },
+  {
+    name: "a new credential that went at once",
+    rule: "I8",
+    change: (seen) => ({
+      ...seen,
+      effects: seen.effects.map((effect) =>
+        isRemoval(effect) ? { ...effect, at: new Date(Date.parse(effect.at) - hourMs).toISOString() } : effect,
+      ),
+    }),
+  },
+  {
+    name: "a consumer that did not come back",
+    rule: "I1",
+    change: (seen) => ({
+      ...seen,
+      effects: seen.effects.filter(
+        (effect) => !isConsumer(seen, effect, 0) || credentialOf(effect) !== seen.plan?.old.id,
+      ),
+    }),
+  },
+  {
+    name: "a roll back that holds",
+    rule: "I9",
+    change: (seen) => withJournal(seen, (journal) => ({ ...journal, state: "held" })),
+  },
+  { name: "a stalled process that went on", rule: "I6", change: (seen) => ({ ...seen, unfenced: "it went on" }) },
+  { name: "a dead value in the record", rule: "I1", change: (seen) => ({ ...seen, deadValues: ["once"] }) },
+];
+
+function removalOf(effect: Effect, id: string): Effect {
+  const text = `alter role "${id}" nologin`;
+  return {
+    ...effect,
+    target: effect.op === "postgres.query" ? { ...effect.target, text } : { ...effect.target, keyId: id },
+  };
+}
+
 /** Applies every falsification to a clean observation; one that the checks do not see is a violation itself. */
 export function missedFalsifications(clean: Observation): Violation[] {
-  return falsifications.flatMap(({ name, rule, change }) => {
+  const all = clean.row.course === "back" ? backwards : falsifications;
+  return all.flatMap(({ name, rule, change }) => {
     const found = check(change({ ...clean, reached: true, recoveryMs: 1 }), true);
     return found.some((violation) => violation.rule === rule)
       ? []
       : [
           {
-            point: `falsified/${clean.row.procedure}`,
+            point: `falsified/${clean.row.procedure}/${clean.row.course}`,
             rule: "planted",
             sentence: `expected ${rule} to see ${name}, it did not`,
           },

@@ -105,7 +105,12 @@ export interface Observation {
   readonly reached: boolean;
   readonly stuck: string | null;
   readonly recoveryMs: number | null;
+  readonly recoveryMsMax: number;
   readonly atCrash: AtCrash | null;
+  /** The product stood still for a while, and another process took over meanwhile. */
+  readonly hasStalled: boolean;
+  readonly unfenced: string | null;
+  readonly deadValues: readonly string[];
   readonly journal: Journal | null;
   readonly plan: PlanFacts | null;
   readonly effects: readonly Effect[];
@@ -137,6 +142,10 @@ export async function observe(
     reached: driven.reached,
     stuck: driven.stuck,
     recoveryMs: driven.recoveryMs,
+    recoveryMsMax: driven.recoveryMsMax,
+    hasStalled: driven.hasStalled,
+    unfenced: driven.unfenced,
+    deadValues: driven.deadValues,
     atCrash: driven.atCrash,
     effects,
   };

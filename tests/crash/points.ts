@@ -1,4 +1,4 @@
-import type { ProcedureName, Row } from "./stage/names.ts";
+import type { Course, ProcedureName, Row } from "./stage/names.ts";
 import type { Directory, Effect } from "./stage/simulator.ts";
 
 /** Positions of an outside call: the simulator stops the request there. */
@@ -17,6 +17,7 @@ export interface CrashPoint {
   /** `procedure/call#occurrence@position`. */
   readonly name: string;
   readonly procedure: ProcedureName;
+  readonly course: Course;
   readonly at:
     | {
         readonly kind: "call";
@@ -34,25 +35,31 @@ export interface CrashPoint {
   readonly fresh: boolean;
 }
 
-/** What one clean run shows: what it did outside, and what it announced of its journal. */
+/** What one run shows: what it did outside, and what it announced of its journal. */
 export interface CleanRun {
   readonly row: Row;
   readonly effects: readonly Effect[];
   readonly announced: readonly string[];
+  /** Points are wanted from here on: how many effects and announcements came before. */
+  readonly from?: { readonly effects: number; readonly announced: number };
 }
 
 /** Every crash point of one procedure, from a clean run by a new process and one by a process that had run before. */
 export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Directory): CrashPoint[] {
   const { procedure } = cold.row;
+  const course = cold.row.course === "back" ? `${procedure}/back` : procedure;
+  const from = cold.from ?? { effects: 0, announced: 0 };
+  const early = countCalls({ ...cold, effects: cold.effects.slice(0, from.effects) }, directory);
   const counted = countCalls(cold, directory);
   const again = countCalls(warm, directory);
   const calls = [...counted].flatMap(([label, { shape, count }]) =>
-    range(count).flatMap((nth) =>
+    range(count, early.get(label)?.count).flatMap((nth) =>
       positionsOf(shape.op).map((position): CrashPoint => {
         const fresh = nth > (again.get(label)?.count ?? 0) || isOwnToken(shape);
         return {
-          name: `${procedure}/${label}#${nth}@${position}`,
+          name: `${course}/${label}#${nth}@${position}`,
           procedure,
+          course: cold.row.course,
           at: { kind: "call", shape, nth, position },
           fresh,
         };
@@ -60,18 +67,16 @@ export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Director
     ),
   );
   const names = cold.announced.map((name) => name.replaceAll(cold.row.name, "{row}"));
-  const attempts = new Map<string, number>();
-  for (const name of names) {
-    const [call = "", position] = name.split("@");
-    if (position === "before-intent") attempts.set(call, (attempts.get(call) ?? 0) + 1);
-  }
+  const attempts = countAttempts(names);
+  const earlier = countAttempts(names.slice(0, from.announced));
   const journal = [...attempts].flatMap(([call, count]) =>
-    range(count).flatMap((nth) =>
+    range(count, earlier.get(call)).flatMap((nth) =>
       journalPositions.map((position): CrashPoint => {
         const label = `journal ${call.replaceAll("{row}-", "")}`;
         return {
-          name: `${procedure}/${label}#${nth}@${position}`,
+          name: `${course}/${label}#${nth}@${position}`,
           procedure,
+          course: cold.row.course,
           at: { kind: "journal", call, nth, position },
           fresh: false,
         };
@@ -79,6 +84,15 @@ export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Director
     ),
   );
   return [...calls, ...journal];
+}
+
+function countAttempts(announced: readonly string[]): Map<string, number> {
+  const attempts = new Map<string, number>();
+  for (const name of announced) {
+    const [call = "", position] = name.split("@");
+    if (position === "before-intent") attempts.set(call, (attempts.get(call) ?? 0) + 1);
+  }
+  return attempts;
 }
 
 /** The proxy of the simulator can stop a connection before it is made, and a statement at every position. */
@@ -153,6 +167,7 @@ function isOwnToken({ op, match }: CallShape): boolean {
   return op === "token" && match.appId !== "{app}";
 }
 
-function range(count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index + 1);
+/** Numbers after `from`, up to `to`. */
+function range(to: number, from = 0): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index + 1);
 }

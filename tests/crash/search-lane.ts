@@ -116,7 +116,7 @@ function outputFiles(folder: string): string[] {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)),
   );
-  return ["product.log", "countersign.yaml", "inventory.yaml", "policy.yaml", ...kept];
+  return ["product.log", "countersign.yaml", "standby.yaml", "inventory.yaml", "policy.yaml", ...kept];
 }
 
 async function searchTables(admin: pg.Client, searcher: Searcher): Promise<Hit[]> {

@@ -99,7 +99,7 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
     const cells: Cell[] = [];
     for (const row of rows) {
       const after = await lane.simulator.cursor();
-      const { announced } = await drive(lane, row, null, "drop", after);
+      const { announced } = await drive(lane, row, [], after);
       cells.push(...deriveCells({ row, effects: await lane.simulator.effects(after), announced }, lane.directory));
       await stopWorkloads(lane.simulator, row);
     }

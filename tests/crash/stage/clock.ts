@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Simulator } from "./simulator.ts";
 
 /**
@@ -7,17 +8,28 @@ import type { Simulator } from "./simulator.ts";
 export interface ClockHold {
   freeze(): Promise<void>;
   thaw(): Promise<void>;
+  /** Names of all that follow the clock now, but this client. */
+  others(): Promise<string[]>;
+  /** Reports for these, too: a process that stands still cannot say that it has nothing to do. */
+  standInFor(names: readonly string[]): Promise<void>;
   close(): void;
 }
 
 const client = "crash-tests";
+const Clients = z.object({ clients: z.array(z.object({ client: z.string() })) });
 
 export async function holdClock(simulator: Simulator): Promise<ClockHold> {
   const closing = new AbortController();
   let frozen = false;
   let tick = { now: "", seq: -1 };
-  const report = () =>
-    simulator.post("/clock/idle", { client, seq: tick.seq, idleUntil: frozen ? tick.now : null }).then(() => {});
+  let absent: readonly string[] = [];
+  const idle = (name: string, idleUntil: string | null) =>
+    simulator.post("/clock/idle", { client: name, seq: tick.seq, idleUntil });
+  const report = async () => {
+    await idle(client, frozen ? tick.now : null);
+    // One that has gone meanwhile is waited for by nobody.
+    for (const name of absent) await idle(name, null).catch(() => {});
+  };
   const answer = await fetch(new URL(`/clock/stream?client=${client}`, simulator.management), {
     signal: closing.signal,
   });
@@ -50,6 +62,14 @@ export async function holdClock(simulator: Simulator): Promise<ClockHold> {
     },
     thaw() {
       frozen = false;
+      return report();
+    },
+    async others() {
+      const { clients } = Clients.parse(await simulator.get("/clock/clients"));
+      return clients.map((one) => one.client).filter((name) => name !== client);
+    },
+    standInFor(names) {
+      absent = names;
       return report();
     },
     close: () => closing.abort(),

@@ -12,7 +12,7 @@ export const liveness = {
   freshMs: 1_000,
   callDeadlineMs: 1_000,
   settleMs: 1_000,
-} as const;
+};
 
 /** What another suite wants otherwise in the configuration. */
 export interface Variation {
@@ -25,6 +25,8 @@ export interface Variation {
 
 interface Places extends Variation {
   readonly folder: string;
+  /** Name of the configuration file. */
+  readonly config: string;
   readonly api: number;
   readonly clock: string;
 }
@@ -38,7 +40,7 @@ export function writeDocuments(places: Places, directory: Directory, server: Wor
   secret("rotator", server.rotator.password);
   secret("database", server.productUrl);
   for (const { login } of people) secret(login, passwordOf(login));
-  writeFileSync(join(folder, "countersign.yaml"), configuration(places, directory, server));
+  writeFileSync(join(folder, places.config), configuration(places, directory, server));
   writeFileSync(join(folder, "inventory.yaml"), inventory(directory, rows));
   writeFileSync(join(folder, "policy.yaml"), policy);
 }

@@ -6,7 +6,7 @@ import { receiversOf } from "../../scenarios/telling.ts";
 import { bundledProduct } from "./bundle.ts";
 import { type ClockHold, holdClock } from "./clock.ts";
 import { startServer, type WorkServer } from "./database.ts";
-import { type Variation, writeDocuments } from "./documents.ts";
+import { liveness, type Variation, writeDocuments } from "./documents.ts";
 import type { Row } from "./names.ts";
 import { type PauseServer, startPauses } from "./pauses.ts";
 import { freePort } from "./process.ts";
@@ -26,16 +26,20 @@ export interface Lane {
   readonly people: Sessions;
   /** Ids of everything in the tenant as it was at the start. */
   readonly directory: Directory;
+  readonly liveness: typeof liveness;
   /** Who hears of the next holds; the one before no longer does. */
   listenToHolds(listener: (event: HoldEvent) => void): void;
   /** The product's present process. */
   readonly product: Product;
-  /** Starts the product; the caller has ended the one before. */
+  /** Starts the product; the one before has ended, or stands still: the next one has an address of its own. */
   start(): Product;
   /** From the next start on the product has this bug; null: none. */
   plant(bug: PlantedBug | null): void;
   stop(): Promise<void>;
 }
+
+/** Two, so that a process can be started while the one before still has its port. */
+const configs = ["countersign.yaml", "standby.yaml"] as const;
 
 export async function startLane(options: {
   readonly seed: number;
@@ -68,8 +72,14 @@ export async function startLane(options: {
     const variation = options.vary?.(folder) ?? {};
     await simulator.post("/seed", receiversOf(variation.channels ?? []));
     const directory = await seedTenant(simulator, server, options.rows, folder);
-    const api = await freePort();
-    writeDocuments({ folder, api, clock: simulator.management, ...variation }, directory, server, options.rows);
+    const ports = await Promise.all([freePort(), freePort()]);
+    for (const [index, api] of ports.entries())
+      writeDocuments(
+        { folder, config: configs[index] ?? "", api, clock: simulator.management, ...variation },
+        directory,
+        server,
+        options.rows,
+      );
     await init(join(folder, "countersign.yaml"), "crash.countersign.local/log");
     const clock = await holdClock(simulator);
     ends.push(() => clock.close());
@@ -79,14 +89,21 @@ export async function startLane(options: {
     await simulator.onHold((event) => hear(event));
     const log = join(folder, "product.log");
     let product: Product | null = null;
-    ends.push(() => product?.kill());
+    let started = -1;
+    const all = new Set<Product>();
+    ends.push(() => Promise.all([...all].map((one) => one.kill())));
     let planted: PlantedBug | null = null;
     const start = (): Product => {
-      product = startProduct({ folder, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
-      return product;
+      started += 1;
+      const config = configs[started % 2] ?? "";
+      const next = startProduct({ folder, config, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
+      all.add(next);
+      void next.ended.then(() => all.delete(next));
+      product = next;
+      return next;
     };
     start();
-    const people = openSessions(`http://127.0.0.1:${api}`);
+    const people = openSessions(() => `http://127.0.0.1:${ports[started % 2]}`);
     return {
       folder,
       log,
@@ -96,6 +113,7 @@ export async function startLane(options: {
       pauses,
       people,
       directory,
+      liveness: { ...liveness, ...variation?.liveness },
       listenToHolds(listener) {
         hear = listener;
       },

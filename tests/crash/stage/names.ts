@@ -4,18 +4,31 @@ import { createHash } from "node:crypto";
 export const procedures = ["entra-client-secret", "postgres-role-password"] as const;
 export type ProcedureName = (typeof procedures)[number];
 
+/**
+ * How a rotation goes: `through` to its end, or `back`, because the vault of its partner refuses the copy
+ * (`entra-client-secret`), or because a person asks for it in the overlap (`postgres-role-password`).
+ */
+export const courses = ["through", "back"] as const;
+export type Course = (typeof courses)[number];
+
 /** One rotation is made with each row: a fresh application, or a fresh pair of roles. */
 export interface Row {
   readonly name: string;
   readonly procedure: ProcedureName;
+  readonly course: Course;
 }
 
+/** Rows that go back have the numbers from here on. */
+const backFrom = 700;
+
 /** `count` rows of one procedure, numbered. Every name has the same length, so that none is part of another. */
-export function rowsOf(procedure: ProcedureName, count: number): Row[] {
+export function rowsOf(procedure: ProcedureName, count: number, course: Course = "through"): Row[] {
   const letter = procedure === "entra-client-secret" ? "e" : "p";
+  const from = course === "back" ? backFrom : 0;
   return Array.from({ length: count }, (_, index) => ({
-    name: `${letter}${String(index).padStart(3, "0")}`,
+    name: `${letter}${String(from + index).padStart(3, "0")}`,
     procedure,
+    course,
   }));
 }
 

@@ -12,6 +12,12 @@ export interface Product {
   readonly ready: Promise<void>;
   /** True once the process has ended although nobody killed it: it fenced itself, as one does whose lease ran out. */
   readonly fenced: () => boolean;
+  /** SIGSTOP: it stands still until {@link go}, and knows nothing of it. */
+  stall(): void;
+  /** SIGCONT. */
+  go(): void;
+  /** Resolves with the exit code once the process has ended; null: it was killed. */
+  readonly ended: Promise<number | null>;
   /** SIGKILL, by pid; resolves when the process is gone. */
   kill(): Promise<void>;
   /** Ends it as Ctrl-C does. */
@@ -31,12 +37,14 @@ export interface PlantedBug {
 }
 
 /** With it the product ends when its lease was lost; whoever runs it starts it again. */
-const fencedCode = 70;
+export const fencedCode = 70;
 const readyDeadlineMs = 60_000;
 
 /** How the product is started; all of it is also what its user could type. */
 export interface ProductOptions {
   readonly folder: string;
+  /** Configuration in the folder. */
+  readonly config: string;
   readonly pauseUrl: string;
   /** Where stdout and stderr go. */
   readonly log: string;
@@ -59,7 +67,7 @@ export function startProduct(options: ProductOptions): Product {
       main,
       "serve",
       "--config",
-      join(options.folder, "countersign.yaml"),
+      join(options.folder, options.config),
       "--role",
       "all",
       "--pause-url",
@@ -78,6 +86,9 @@ export function startProduct(options: ProductOptions): Product {
     pid: child.pid ?? 0,
     startedAt,
     ready: untilReady(child, options.log),
+    stall: () => void child.kill("SIGSTOP"),
+    go: () => void child.kill("SIGCONT"),
+    ended: new Promise((resolve) => child.once("exit", (code) => resolve(code))),
     fenced: () => child.exitCode === fencedCode,
     kill: () => endProcess(child, "SIGKILL"),
     end: () => endByItself(child),

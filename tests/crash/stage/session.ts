@@ -8,23 +8,27 @@ export interface Sessions {
   readonly of: (login: Login) => Promise<Client>;
   request(row: string): Promise<string>;
   approve(login: Login, run: string, role: "app-owner" | "platform"): Promise<void>;
+  /** Asks for a run to be rolled back; asking again changes nothing. */
+  rollBack(login: Login, run: string): Promise<void>;
+  /** Decides that a held run is rolled back. */
+  rollBackHeld(login: Login, run: string): Promise<void>;
   bundle(run: string): Promise<Uint8Array>;
 }
 
 const bundleTriesMax = 30;
 
-export function openSessions(url: string): Sessions {
+export function openSessions(url: () => string): Sessions {
   const tokens = new Map<Login, string>();
   const headers = (login: Login): Record<string, string> => ({ authorization: `Bearer ${tokens.get(login)}` });
   const of = async (login: Login): Promise<Client> => {
     if (!tokens.has(login)) {
-      const { token } = await createClient(url, fetch).signIn({
+      const { token } = await createClient(url(), fetch).signIn({
         body: { login, password: passwordOf(login), kind: "bearer" },
       });
       if (token === null) throw new Error(`expected a token for ${login}, got none`);
       tokens.set(login, token);
     }
-    return createClient(url, fetch, () => headers(login));
+    return createClient(url(), fetch, () => headers(login));
   };
   return {
     of,
@@ -41,10 +45,26 @@ export function openSessions(url: string): Sessions {
         headers: { "if-match": `"${statement.planDigest}"` },
       });
     },
+    async rollBack(login, run) {
+      const client = await of(login);
+      await client.rollBack({
+        params: { id: run },
+        body: { reason: "crash test" },
+        headers: { "idempotency-key": `roll-back-${run}` },
+      });
+    },
+    async rollBackHeld(login, run) {
+      const client = await of(login);
+      await client.decideHold({
+        params: { id: run },
+        body: { choice: "roll-back", reason: "crash test" },
+        headers: { "idempotency-key": `held-${run}` },
+      });
+    },
     async bundle(run) {
       await of("cleo");
       for (let tries = 1; ; tries += 1) {
-        const answer = await fetch(new URL(pathOf("getBundle", { id: run }), url), {
+        const answer = await fetch(new URL(pathOf("getBundle", { id: run }), url()), {
           headers: { "x-countersign": "1", ...headers("cleo") },
         });
         // A bundle is there with the next checkpoint, a second later at most.

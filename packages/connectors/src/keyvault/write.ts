@@ -186,7 +186,12 @@ export async function undoWrite(ctx: VerbContext, to: Write, done: Done): Promis
   if (latest !== null && latest.tags["cs-run"] === ctx.run && latest.tags["cs-undo-of"] === ours)
     return doneWith(ctx, latest.version, null, []);
   // The journal says which version is ours, and whoever owns the database can write the journal: the vault's tag decides.
-  if (typeof ours !== "string" || latest === null || latest.version !== ours || latest.tags["cs-run"] !== ctx.run) {
+  if (
+    typeof ours !== "string" ||
+    latest === null ||
+    !(latest.version === ours || isLateTwin(ctx, latest.tags)) ||
+    latest.tags["cs-run"] !== ctx.run
+  ) {
     throw new CountersignError("UNDO_IMPOSSIBLE", "expected our version to be the newest, got one by another writer", {
       found: latest?.version ?? null,
     });
@@ -206,6 +211,12 @@ export async function undoWrite(ctx: VerbContext, to: Write, done: Done): Promis
     ...(oldKey === undefined ? {} : { "cs-keyid": oldKey }),
   };
   return set(ctx, to, old.value, old, tags, old.expiresAt);
+}
+
+/** Written late by another attempt of this step, whose executor had stalled: its nonce stands in a journaled intent. */
+function isLateTwin(ctx: VerbContext, tags: StoredVersion["tags"]): boolean {
+  const nonces = ctx.past.filter(({ direction }) => direction === "do").map(({ nonce }) => nonce);
+  return tags["cs-undo-of"] === undefined && nonces.includes(tags["cs-nonce"] ?? "");
 }
 
 async function previousOf(ctx: VerbContext, to: Write, version: string): Promise<StoredVersion> {

@@ -32,6 +32,11 @@ export interface Guard {
   unconfirmed(work: RunWork): Promise<Because | null>;
   /** Null when the old credential can carry the consumers again; otherwise why the run holds with both valid. */
   beforeRollBack(work: RunWork): Promise<Because | null>;
+  /**
+   * Null when the record's newest version is one of these; otherwise why nothing may be removed. Asked where a holder that
+   * stalled may have published a value of its own late: outside systems do not know our fence.
+   */
+  recordHeld(work: RunWork, versions: readonly string[]): Promise<Because | null>;
   /** Whether effects are stopped by the kill switch now. Roll back is always allowed. */
   frozen(tenant: string): Promise<boolean>;
 }

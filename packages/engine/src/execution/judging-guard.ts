@@ -221,7 +221,14 @@ export function createGuard(options: {
     return signsIn === true ? null : { code: signsIn === false ? "old-refused" : "old-not-shown" };
   }
 
-  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, unconfirmed, frozen };
+  async function recordHeld(work: RunWork, versions: readonly string[]): Promise<Because | null> {
+    const { world } = await judge.judge(work.row, "retire", work.services.lease.signal);
+    if (world === null) return { code: "world-unreadable" };
+    const { version } = world.record;
+    return version !== null && versions.includes(version) ? null : { code: "record-changed" };
+  }
+
+  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, recordHeld, unconfirmed, frozen };
 }
 
 /** A run and the plan that its row names. */

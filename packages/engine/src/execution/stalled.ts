@@ -7,3 +7,6 @@ export async function stalledHolders(work: RunWork): Promise<string[]> {
     row !== null && row.goneAs !== "proven" && row.goneAs !== "stopped" && row.refusedAt === null ? [row.id] : [],
   );
 }
+
+/** After so long even a holder that nobody could prove dead has lost its lease and its call (domain time). */
+export const stalledMsMax = 24 * 60 * 60_000;

@@ -38,7 +38,8 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
     if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
     return move(work, "retiring", { because: { code: "forced-retirement" } });
   }
-  await removeAbandoned(work);
+  const published = await removeAbandoned(work, guard);
+  if (published !== null) return hold(work, published);
   const until = work.data.overlapUntil ?? now;
   let lookAt = now + pollMsMax;
   let open = 0;
@@ -59,6 +60,8 @@ export async function overlap(work: RunWork, guard: Guard): Promise<Next> {
     await readGate(work);
     return releaseUntil(work, Math.max(lookAt, now + within(work, overdueMsMax)));
   }
+  // What a stalled holder may still publish must sign in until it no longer can; only then is one of the two retired.
+  if (work.data.abandoned.length > 0) return releaseUntil(work, now + within(work, pollMsMax));
   if (await guard.frozen(work.plan.tenant.name)) return releaseUntil(work, now + frozenMs);
   if (await readGate(work)) return move(work, "retiring");
   return releaseUntil(work, now + within(work, gateMsMax));

@@ -21,7 +21,8 @@ const againMsMax = 10 * 60_000;
 export async function restore(work: RunWork, guard: Guard): Promise<Next> {
   const since = await tellContained(work);
   if (work.asked === "hold") return hold(work, { code: "asked-for" });
-  await removeAbandoned(work);
+  const published = await removeAbandoned(work, guard);
+  if (published !== null) return hold(work, published);
   const frozen = await guard.frozen(work.plan.tenant.name);
   const left = frozen ? leftBehind(work) : await writeLeft(work);
   const seen = await confirmAll(work);
@@ -37,6 +38,8 @@ export async function restore(work: RunWork, guard: Guard): Promise<Next> {
   }
   const back = await takenBack(work);
   if (back !== null) return hold(work, { code: "confirmation-withdrawn", step: back.id });
+  // Accounted for until a stalled holder can no longer publish it; closed, nobody would take it back.
+  if (work.data.abandoned.length > 0) return releaseUntil(work, work.now + againMsMax);
   // What one person started alone is not complete before a second one has confirmed it.
   const missing = await guard.unconfirmed(work);
   if (missing?.code === unconfirmed) return releaseUntil(work, work.now + againMsMax);

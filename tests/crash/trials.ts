@@ -1,0 +1,91 @@
+import { type Blow, thaws, verdicts } from "./blows.ts";
+import type { CrashPoint } from "./points.ts";
+import { shuffled } from "./random.ts";
+import type { Course, ProcedureName } from "./stage/names.ts";
+
+/** What is tried: a kill at each point, a stall at each, and a second kill while the first is recovered from. */
+export const kinds = ["kill", "stall", "second"] as const;
+export type Kind = (typeof kinds)[number];
+
+/** One rotation with the blows that the product is dealt on the way. */
+export interface Trial {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly procedure: ProcedureName;
+  readonly course: Course;
+  readonly blows: readonly Blow[];
+  /** The product is to be started just before. */
+  readonly fresh: boolean;
+}
+
+/** A kill at every point. */
+export function killTrials(points: readonly CrashPoint[], random: () => number): Trial[] {
+  return points.map((point) => trial("kill", point, [kill(point, random)], point.name));
+}
+
+/**
+ * A stall inside every outside call, at a position drawn by the seed (`all`: at each), and right after every intent: the
+ * process stands still beyond its lease, another one takes over, and it goes on at a moment drawn by the seed.
+ */
+export function stallTrials(points: readonly CrashPoint[], random: () => number, all: boolean): Trial[] {
+  const stalled = points.filter(({ at }) => at.kind === "call" || at.position === "after-intent");
+  return (all ? stalled : oneOfEach(stalled, random)).map((point) => {
+    const blow: Blow = { point, how: { thaw: drawn(thaws, random) }, verdict: drawn(verdicts, random) };
+    return trial("stall", point, [blow], `stalled at ${point.name}`);
+  });
+}
+
+/** First kills after which a recovery has something to find out: each attempt, before and after it had its effect. */
+export function firstKills(points: readonly CrashPoint[], random: () => number): Trial[] {
+  const journal = points.filter(
+    ({ at }) => at.kind === "journal" && (at.position === "after-intent" || at.position === "after-answer"),
+  );
+  return journal.map((point) => trial("second", point, [kill(point, random)], point.name));
+}
+
+/** Second kills, at points of the recovery from the first one: one position of each call and attempt. */
+export function secondKills(first: Trial, recovery: readonly CrashPoint[], random: () => number): Trial[] {
+  return oneOfEach(recovery, random).map((point) => {
+    const name = `${first.name} then ${point.name.slice(point.name.lastIndexOf("/", point.name.indexOf("#")) + 1)}`;
+    return { ...first, name, blows: [...first.blows, kill(point, random)] };
+  });
+}
+
+/** Turn by turn one of each procedure, course and sort of point, so that a small slice has something of everything. */
+export function sliceOf(trials: readonly Trial[], count: number, random: () => number): Trial[] {
+  const groups = new Map<string, Trial[]>();
+  for (const one of shuffled(trials, random)) {
+    const key = `${one.procedure} ${one.course} ${one.blows[0]?.point.at.kind}`;
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  const sorted = [...groups].sort(([a], [b]) => a.localeCompare(b)).map(([, group]) => group);
+  const picked: Trial[] = [];
+  for (let round = 0; picked.length < Math.min(count, trials.length); round += 1)
+    picked.push(...sorted.flatMap((group) => group.slice(round, round + 1)));
+  return picked.slice(0, count);
+}
+
+function trial(kind: Kind, point: CrashPoint, blows: readonly Blow[], name: string): Trial {
+  const { procedure, course, fresh } = point;
+  return { name, kind, procedure, course, blows, fresh };
+}
+
+function kill(point: CrashPoint, random: () => number): Blow {
+  return { point, how: "kill", verdict: drawn(verdicts, random) };
+}
+
+/** One position of each call and attempt. */
+function oneOfEach(points: readonly CrashPoint[], random: () => number): CrashPoint[] {
+  const calls = new Map<string, CrashPoint[]>();
+  for (const point of points) {
+    const call = point.name.slice(0, point.name.lastIndexOf("@"));
+    calls.set(call, [...(calls.get(call) ?? []), point]);
+  }
+  return [...calls.values()].map((positions) => drawn(positions, random));
+}
+
+function drawn<T>(items: readonly T[], random: () => number): T {
+  const item = items[Math.floor(random() * items.length)];
+  if (item === undefined) throw new Error("expected something to draw from, got nothing");
+  return item;
+}
