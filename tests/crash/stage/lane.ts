@@ -90,15 +90,14 @@ export async function startLane(options: {
     const log = join(folder, "product.log");
     let product: Product | null = null;
     let started = -1;
-    const all = new Set<Product>();
-    ends.push(() => Promise.all([...all].map((one) => one.kill())));
+    const all: Product[] = [];
+    ends.push(() => Promise.all(all.map((one) => one.kill())));
     let planted: PlantedBug | null = null;
     const start = (): Product => {
       started += 1;
       const config = configs[started % 2] ?? "";
       const next = startProduct({ folder, config, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
-      all.add(next);
-      void next.ended.then(() => all.delete(next));
+      all.push(next);
       product = next;
       return next;
     };
