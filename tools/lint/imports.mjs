@@ -14,7 +14,7 @@ export const imports = {
     const check = (/** @type {any} */ node) => {
       const name = node.source?.value;
       if (typeof name !== "string" || from === undefined) return;
-      const message = breach(cwd, from, name);
+      const message = breach(cwd, from, name, isType(node));
       if (message !== undefined) context.report({ node: node.source, message });
     };
     return {
@@ -26,6 +26,11 @@ export const imports = {
     };
   },
 };
+
+/** Whether nothing of it is left at run time. `import { type A }` is not enough: the import itself stays. */
+function isType(/** @type {any} */ node) {
+  return node.type === "TSImportType" || node.importKind === "type" || node.exportKind === "type";
+}
 
 /**
  * @typedef {{ file: string, pkg: string | undefined, source: boolean }} Place
@@ -41,12 +46,12 @@ function place(cwd, filename) {
   return { file, pkg, source: folder === "src" && !file.endsWith(".test.ts") };
 }
 
-/** @param {string} cwd @param {Place} from @param {string} name @returns {string | undefined} a sentence, or nothing if allowed */
-function breach(cwd, from, name) {
+/** @param {string} cwd @param {Place} from @param {string} name @param {boolean} type @returns {string | undefined} a sentence, or nothing if allowed */
+function breach(cwd, from, name, type) {
   if (name.startsWith(".")) return relativeBreach(cwd, from, name);
   const layer = layers[/** @type {keyof typeof layers} */ (from.pkg ?? "")];
   if (memoryReaders.includes(name) && from.pkg !== undefined) return `${name} can copy a secret out of memory (I7)`;
-  if (name === "countersign" || name.startsWith("@countersign/")) return ourBreach(cwd, from, name, layer);
+  if (name === "countersign" || name.startsWith("@countersign/")) return ourBreach(cwd, from, name, layer, type);
   if (!layer || !from.source) return undefined;
   if (name.startsWith("node:")) return layer.node ? undefined : `${from.pkg} is pure: it may not import ${name}`;
   return layer.npm ? undefined : `${from.pkg} imports nothing from npm, so that anybody can read all of it`;
@@ -68,8 +73,8 @@ function relativeBreach(cwd, from, name) {
   return undefined;
 }
 
-/** @param {string} cwd @param {Place} from @param {string} name @param {import("./layers.mjs").Layer | undefined} layer */
-function ourBreach(cwd, from, name, layer) {
+/** @param {string} cwd @param {Place} from @param {string} name @param {import("./layers.mjs").Layer | undefined} layer @param {boolean} type */
+function ourBreach(cwd, from, name, layer, type) {
   const [scope, pkg = "", ...rest] = name === "countersign" ? ["", "cli"] : name.split("/");
   if (rest.length > 0 && !exported(cwd, pkg, `./${rest.join("/")}`)) {
     return `${name} is not in that package's exports; import from ${scope}/${pkg}`;
@@ -78,6 +83,8 @@ function ourBreach(cwd, from, name, layer) {
   if (!from.source || !layer) return undefined;
   if (pkg === from.pkg) return `inside ${pkg}, import by relative path`;
   if (pkg === "simulator") return "the product never imports the simulator";
+  if (layer.typesOf?.includes(pkg) && !type)
+    return `${from.pkg} may take only types of ${pkg}: the page is built from it`;
   if (layer.ours.includes(pkg)) return undefined;
   return `${from.pkg} may import ${layer.ours.map((p) => `@countersign/${p}`).join(", ") || "nothing of ours"}, not ${name}`;
 }

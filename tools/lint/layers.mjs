@@ -1,6 +1,7 @@
 /**
  * @typedef {object} Layer
  * @property {string[]} ours the packages of this repository which its sources may import
+ * @property {string[]} [typesOf] those of them of which it may import types only, so that none of their code runs with it
  * @property {boolean} node may import `node:` modules
  * @property {boolean} npm may import packages from npm
  */
@@ -12,7 +13,7 @@
 export const layers = {
   evidence: { ours: [], node: true, npm: false },
   core: { ours: ["evidence"], node: false, npm: true },
-  contract: { ours: ["core"], node: false, npm: true },
+  contract: { ours: ["core"], typesOf: ["core"], node: false, npm: true },
   connectors: { ours: ["core"], node: true, npm: true },
   engine: { ours: ["core", "evidence"], node: true, npm: true },
   server: { ours: ["evidence", "core", "contract", "connectors", "engine"], node: true, npm: true },
