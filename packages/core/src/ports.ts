@@ -218,10 +218,14 @@ export interface World {
     readonly exists: boolean;
     readonly identity: Facts;
     readonly identityKind: Capabilities["identity"];
-    /** What it points at or holds, as a reference or version; never a value. */
+    /** What it points at or holds, as a reference, a version or the outside's mark of its last write; never a value. */
     readonly holds: string | null;
     /** Is it what the record holds? null when that cannot be read. */
     readonly matchesRecord: boolean | null;
+    /** How far reading it can show the new value, where that depends on more than its kind. */
+    readonly shows?: VerifyLevel;
+    /** Why it can or may not be written although it is there. */
+    readonly refused?: "immutable" | "kept-by-another";
   }[];
   /** Who used which live credential when last; null: the log is not to be had. Only where it was asked for. */
   readonly uses?: readonly CredentialUse[] | null;

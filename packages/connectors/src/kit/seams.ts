@@ -1,7 +1,15 @@
 /**
  * What connectors offer one another. They never import each other; index.ts hands these over.
  */
-import { type Consumer, consumerTarget, type Facts, type RecordRef, type SecretValue } from "@countersign/core";
+import {
+  type Consumer,
+  consumerTarget,
+  type Facts,
+  type RecordRef,
+  type SecretValue,
+  type VerifyLevel,
+  type World,
+} from "@countersign/core";
 import type { Leave } from "./leave.ts";
 
 /** One version of an entry in a system of record. */
@@ -67,6 +75,10 @@ export interface TargetReading {
    * mark among its object ids: another one means another writer.
    */
   readonly stamp?: string | null;
+  /** How far reading can show the new value here, where that depends on more than the kind. */
+  readonly shows?: VerifyLevel;
+  /** Why it can or may not be written although it is there. */
+  readonly refused?: NonNullable<World["consumers"][number]["refused"]>;
   /** It follows the record by itself and has not caught up: no mismatch yet, within its pick-up delay. */
   readonly behind?: boolean;
 }

@@ -90,6 +90,9 @@ export const kindWords: Readonly<Record<string, string>> = {
   "devops-variable": "Azure DevOps variable",
   "app-setting": "App Service setting",
   "app-reference": "App Service reference, follows by itself",
+  "github-secret": "GitHub Actions secret",
+  "kubernetes-secret": "key of a Kubernetes Secret",
+  rest: "entry behind an HTTP interface",
   manual: "updated by hand",
 };
 

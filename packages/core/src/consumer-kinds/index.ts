@@ -2,8 +2,11 @@ import type { Consumer, RecordRef } from "../inventory/row.ts";
 import type { Facts } from "../ports.ts";
 import { appReference, appSetting } from "./app-service.ts";
 import { devopsVariable } from "./devops.ts";
+import { githubSecret } from "./github.ts";
 import type { ConsumerKind } from "./kind.ts";
+import { kubernetesSecret } from "./kubernetes.ts";
 import { manual } from "./manual.ts";
+import { rest } from "./rest.ts";
 import { connectionFile, copied, latest, pinned } from "./vault-and-files.ts";
 
 export type { ConsumerKind } from "./kind.ts";
@@ -19,6 +22,9 @@ export const consumerKinds: Kinds = {
   "devops-variable": devopsVariable,
   "app-setting": appSetting,
   "app-reference": appReference,
+  "github-secret": githubSecret,
+  "kubernetes-secret": kubernetesSecret,
+  rest,
   manual,
 };
 

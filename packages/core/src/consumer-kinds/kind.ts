@@ -36,4 +36,9 @@ export interface ConsumerKind<C extends ConsumerBase = ConsumerBase> {
   readonly shows: VerifyLevel;
   /** What a roll back puts back: what the target was seen to `hold`, or the `record`'s version where it cannot be read. */
   readonly previous: "held" | "record";
+  /**
+   * It cannot be read, but the outside marks its last write: the plan keeps the mark that was seen (`seen`), and another
+   * one at the time of the write is another writer.
+   */
+  readonly guarded?: true;
 }

@@ -73,6 +73,34 @@ export interface AppReferenceConsumer extends AppServiceConsumer {
   readonly kind: "app-reference";
 }
 
+/** A secret of GitHub Actions: of a repository, of one of its environments (`deployment`), or of an organization. */
+export interface GithubSecretConsumer extends ConsumerBase {
+  readonly kind: "github-secret";
+  readonly connection: string;
+  readonly repository?: string;
+  readonly organization?: string;
+  readonly deployment?: string;
+  readonly secret: string;
+}
+
+/** One key of a Kubernetes Secret, with the workloads that use it. */
+export interface KubernetesSecretConsumer extends ConsumerBase {
+  readonly kind: "kubernetes-secret";
+  readonly connection: string;
+  readonly namespace: string;
+  readonly secret: string;
+  readonly key: string;
+  readonly workloads?: readonly string[];
+  readonly restart?: boolean;
+}
+
+/** An entry behind a plain HTTP interface that the connection describes. */
+export interface RestConsumer extends ConsumerBase {
+  readonly kind: "rest";
+  readonly connection: string;
+  readonly entry: string;
+}
+
 /** Updated by hand: an owner works through the checklist and confirms. */
 export interface ManualConsumer extends ConsumerBase {
   readonly kind: "manual";
@@ -87,6 +115,9 @@ export type Consumer =
   | DevopsVariableConsumer
   | AppSettingConsumer
   | AppReferenceConsumer
+  | GithubSecretConsumer
+  | KubernetesSecretConsumer
+  | RestConsumer
   | ManualConsumer;
 
 interface RowBase {

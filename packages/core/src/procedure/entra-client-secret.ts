@@ -23,6 +23,9 @@ const kinds = [
   "devops-variable",
   "app-setting",
   "app-reference",
+  "github-secret",
+  "kubernetes-secret",
+  "rest",
   "manual",
 ] as const satisfies readonly Consumer["kind"][];
 

@@ -159,7 +159,8 @@ export function consumerSteps(
     if (update !== undefined) {
       const more = consumer.kind === "connection-file" ? extra : {};
       const previous = kind.previous === "held" ? seen.holds : input.world.record.version;
-      const params = { ...target, record, store: "store", created: "create", previous, ...more };
+      const guard = kind.guarded === true ? { seen: seen.holds } : {};
+      const params = { ...target, record, store: "store", created: "create", previous, ...guard, ...more };
       updates.push(stepOf(update, `update:${id}`, kind.update?.describe(consumer) ?? "", identity, params));
     }
     confirms.push(

@@ -1,6 +1,6 @@
 import { kindOf } from "../consumer-kinds/index.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
-import { type VerifyLevel, verifyLevels } from "../ports.ts";
+import { type VerifyLevel, verifyLevels, type World } from "../ports.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
 import { isEmergency, type Known, oldCredential } from "./input.ts";
 
@@ -13,8 +13,9 @@ const expired = (input: Known) => {
  * Whether looking at the consumer's target, or at who signs in, can ever show the level. Sessions of a database name the
  * role; the directory's sign-in log names addresses, so it needs declared callers.
  */
-function canBeShown(consumer: Consumer, row: InventoryRow, wanted: VerifyLevel): boolean {
-  if (verifyLevels.indexOf(kindOf(consumer).shows) >= verifyLevels.indexOf(wanted)) return true;
+function canBeShown(consumer: Consumer, row: InventoryRow, world: World, wanted: VerifyLevel): boolean {
+  const shows = world.consumers.find(({ name }) => name === consumer.name)?.shows ?? kindOf(consumer).shows;
+  if (verifyLevels.indexOf(shows) >= verifyLevels.indexOf(wanted)) return true;
   return row.procedure === "postgres-role-password" || consumer.callers.length > 0;
 }
 
@@ -61,6 +62,16 @@ export const recordChecks: readonly Check[] = [
     ),
   ),
   startCheck(
+    "consumer-not-writable",
+    "A target that can never be changed, or that something else keeps as it is, is not written: the run would fail or be undone behind our back.",
+    ({ world }) =>
+      none(
+        "block",
+        world.consumers.flatMap(({ name, refused }) => (refused === undefined ? [] : [`${name} (${refused})`])),
+        "targets that may be written",
+      ),
+  ),
+  startCheck(
     "consumer-mismatch",
     "A consumer that does not hold what the record holds would be changed to a value it never had.",
     (input) => {
@@ -83,11 +94,11 @@ export const recordChecks: readonly Check[] = [
   startCheck(
     "consumer-level-unreachable",
     "A consumer that can never be shown at the level policy asks for would keep the old credential waiting for ever. Declare its callers, or let policy ask for less.",
-    ({ row, policy }) => {
+    ({ row, world, policy }) => {
       const wanted = policy.retire.consumerLevel;
       return none(
         "block",
-        row.consumers.filter((consumer) => !canBeShown(consumer, row, wanted)).map((consumer) => consumer.name),
+        row.consumers.filter((consumer) => !canBeShown(consumer, row, world, wanted)).map((consumer) => consumer.name),
         `consumers that can be shown as ${wanted}`,
       );
     },

@@ -76,6 +76,27 @@ export const consumersByKind: { readonly [K in Consumer["kind"]]: Extract<Consum
     site: "portal",
     setting: "CLIENT_SECRET",
   },
+  "github-secret": {
+    ...common,
+    name: "deploy",
+    kind: "github-secret",
+    connection: "github",
+    repository: "contoso/billing",
+    deployment: "live/eu west",
+    secret: "BILLING_SECRET",
+  },
+  "kubernetes-secret": {
+    ...common,
+    name: "pods",
+    kind: "kubernetes-secret",
+    connection: "cluster",
+    namespace: "billing",
+    secret: "entra",
+    key: "client-secret",
+    workloads: ["deployment/billing"],
+    restart: true,
+  },
+  rest: { ...common, name: "partner", kind: "rest", connection: "partner-api", entry: "billing" },
   manual: { ...common, name: "till", kind: "manual", checklist: ["Open the till's settings", "Paste the new value"] },
 };
 

@@ -43,6 +43,12 @@ function named(kind: Consumer["kind"], name: string): Consumer {
     case "app-setting":
     case "app-reference":
       return { ...consumer, site: place };
+    case "github-secret":
+      return { ...consumer, deployment: place };
+    case "kubernetes-secret":
+      return { ...consumer, namespace: place };
+    case "rest":
+      return { ...consumer, entry: place };
     default:
       return consumer;
   }

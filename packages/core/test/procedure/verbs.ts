@@ -20,6 +20,8 @@ export interface VerbTraits {
 
 const entry = ({ connection, name }: Facts) => `entry:${String(connection)}/${String(name)}`;
 const file = ({ connection, path }: Facts) => `file:${String(connection)}/${String(path)}`;
+const github = ({ connection, repository, organization, deployment, entry: name }: Facts) =>
+  `github:${[connection, repository ?? organization, deployment, name].filter((part) => part !== undefined).join("/")}`.toLowerCase();
 const container = (...keys: readonly string[]) => {
   return (params: Facts) =>
     `container:${[params["connection"], ...keys.map((key) => params[key])].join("/").toLowerCase()}`;
@@ -40,6 +42,13 @@ export const verbs: { readonly [id: string]: VerbTraits } = {
   "devops.set-variable@1": { value: "record", effect: "change", writes: container("group") },
   "app-service.set-setting@1": { value: "record", effect: "change", writes: container("resourceGroup", "site") },
   "app-service.refresh-reference@1": { value: "none", effect: "change", writes: null },
+  "github.put-secret@1": { value: "record", effect: "change", writes: github },
+  "kubernetes.patch-secret@1": { value: "record", effect: "change", writes: container("namespace", "entry") },
+  "rest.write@1": {
+    value: "record",
+    effect: "change",
+    writes: ({ connection, entry: name }) => `rest:${String(connection)}/${String(name)}`,
+  },
   "manual.ask@1": { value: "none", effect: "change", writes: null },
   "consumer.confirm@1": { value: "record", effect: "look", writes: null },
 };
