@@ -15,9 +15,12 @@ import { TokenKeys } from "./entra/token-keys.ts";
 import { Holds } from "./faults/holds.ts";
 import { applyKnobs, defaultKnobs, type KnobChange } from "./faults/knobs.ts";
 import { Rules } from "./faults/rules.ts";
+import { createGatewaySurface } from "./gateway/surface.ts";
+import { createGithubSurface } from "./github/surface.ts";
 import { createGraphSurface } from "./graph/surface.ts";
 import type { Surface } from "./http/exchange.ts";
 import { type Handler, type Listener, listen, serve, type TlsPair } from "./http/listener.ts";
+import { createClusterSurface } from "./kubernetes/surface.ts";
 import { EventHub } from "./management/events.ts";
 import { createManagement } from "./management/server.ts";
 import { openPostgresProxy } from "./postgres/proxy.ts";
@@ -197,6 +200,9 @@ function createWorld(
       vaults: {},
       postgres: {},
       devops: {},
+      github: {},
+      clusters: {},
+      gateways: {},
       arm: "",
       chat: {},
       desks: {},
@@ -258,6 +264,24 @@ class Host {
       const { port } = await this.#open(createDevopsSurface(this.#world, organization), organization.port);
       organization.port = port;
       addresses.devops[organization.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    for (const host of tenant.github) {
+      if (addresses.github[host.name] !== undefined) continue;
+      const { port } = await this.#open(createGithubSurface(this.#world, host), host.port);
+      host.port = port;
+      addresses.github[host.name] = `${this.#scheme}://localhost:${port}/api/v3`;
+    }
+    for (const cluster of tenant.clusters) {
+      if (addresses.clusters[cluster.name] !== undefined) continue;
+      const { port } = await this.#open(createClusterSurface(this.#world, cluster), cluster.port);
+      cluster.port = port;
+      addresses.clusters[cluster.name] = `${this.#scheme}://localhost:${port}`;
+    }
+    for (const gateway of tenant.gateways) {
+      if (addresses.gateways[gateway.name] !== undefined) continue;
+      const { port } = await this.#open(createGatewaySurface(this.#world, gateway), gateway.port);
+      gateway.port = port;
+      addresses.gateways[gateway.name] = `${this.#scheme}://localhost:${port}`;
     }
     for (const room of tenant.chat) {
       if (addresses.chat[room.name] !== undefined) continue;

@@ -17,6 +17,10 @@ export interface Addresses {
   postgres: Record<string, string>;
   /** By name of the organization, without it in the path. */
   devops: Record<string, string>;
+  /** API of each GitHub, as of a GitHub Enterprise Server. */
+  github: Record<string, string>;
+  clusters: Record<string, string>;
+  gateways: Record<string, string>;
   /** Azure Resource Manager. */
   arm: string;
   /** Address of each room's incoming webhook; it is a secret, as with the vendors. */

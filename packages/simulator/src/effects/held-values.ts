@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { heldBy } from "../kubernetes/objects.ts";
 import type { World } from "../world.ts";
 
 const FILE_BYTES_MAX = 1024 * 1024;
@@ -28,7 +29,7 @@ export function heldTexts(world: World): HeldTexts {
     ...Object.values(site.settings),
     ...Object.values(site.references).map((reference) => reference.value),
   ]);
-  memory.push(...variables, ...settings);
+  memory.push(...variables, ...settings, ...moreValues(world));
   const secrets = tenant.vaults.flatMap((vault) =>
     Object.values(vault.secrets).filter((secret) => secret.deleted === null),
   );
@@ -38,6 +39,24 @@ export function heldTexts(world: World): HeldTexts {
   });
   const enabled = secrets.flatMap((secret) => secret.versions.filter((item) => item.enabled).map((item) => item.value));
   return { readable: [...enabled, ...memory], current: [...latest, ...memory] };
+}
+
+/** What stands in GitHub, in clusters (pods of before included) and in gateways. */
+function moreValues(world: World): string[] {
+  const { github, clusters, gateways } = world.tenant;
+  const holders = github.flatMap(({ organizations, repositories }) => [
+    ...organizations,
+    ...repositories,
+    ...repositories.flatMap(({ environments }) => environments),
+  ]);
+  return [
+    ...holders.flatMap(({ secrets }) => Object.values(secrets).map(({ value }) => value)),
+    ...clusters.flatMap(({ secrets, workloads }) => [
+      ...secrets.flatMap(({ data }) => Object.values(data)),
+      ...workloads.flatMap((workload) => Object.values(heldBy(world, workload))),
+    ]),
+    ...gateways.flatMap(({ entries }) => entries.map(({ value }) => value)),
+  ];
 }
 
 /** True if a value is one of the texts or stands inside one. */

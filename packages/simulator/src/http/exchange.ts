@@ -5,6 +5,8 @@ export interface Incoming {
   method: string;
   /** Decoded path, without query. */
   path: string;
+  /** The same as it came: only there an encoded `/` can be told from a plain one. */
+  rawPath: string;
   query: URLSearchParams;
   /** Origin under which the caller reached us, e.g. `https://localhost:4001`. */
   origin: string;

@@ -107,6 +107,7 @@ function toIncoming(request: IncomingMessage, body: string, scheme: string): Inc
     return {
       method: request.method ?? "GET",
       path: decodeURIComponent(url.pathname),
+      rawPath: url.pathname,
       query: url.searchParams,
       origin,
       headers: request.headers,

@@ -67,6 +67,35 @@ export function directory(world: World): Record<string, unknown> {
       url: addresses.devops[organization.name],
       groups: organization.groups.map((group) => ({ ...group, variables: Object.keys(group.variables) })),
     })),
+    github: tenant.github.map(({ name, apps, tokens, organizations, repositories }) => ({
+      name,
+      url: addresses.github[name],
+      apps: apps.map(({ clientId, installation, privateKey }) => ({ clientId, installation, privateKey })),
+      tokens: tokens.map(({ caller, token }) => ({ caller, token })),
+      organizations: organizations.map(({ login, id, secrets }) => ({ login, id, secrets: Object.keys(secrets) })),
+      repositories: repositories.map((item) => ({
+        id: item.id,
+        name: `${item.owner}/${item.name}`,
+        secrets: Object.keys(item.secrets),
+      })),
+    })),
+    clusters: tenant.clusters.map(({ name, uid, accounts, secrets }) => ({
+      name,
+      url: addresses.clusters[name],
+      uid,
+      accounts: accounts.map((account) => ({ name: account.name, token: account.token })),
+      secrets: secrets.map((item) => ({
+        name: `${item.namespace}/${item.name}`,
+        uid: item.uid,
+        keys: Object.keys(item.data),
+      })),
+    })),
+    gateways: tenant.gateways.map(({ name, token, entries }) => ({
+      name,
+      url: addresses.gateways[name],
+      token,
+      entries: entries.map((entry) => entry.name),
+    })),
     chat: tenant.chat.map(({ name, kind, messages }) => ({
       name,
       kind,

@@ -1,6 +1,9 @@
 import type { ActivityEvent, AppSite } from "../appservice/model.ts";
 import type { ChatRoom } from "../chat/model.ts";
 import type { DevopsOrganization } from "../devops/model.ts";
+import type { Gateway } from "../gateway/model.ts";
+import type { GithubHost } from "../github/model.ts";
+import type { Cluster } from "../kubernetes/model.ts";
 import type { TicketDesk } from "../tickets/model.ts";
 
 /** A client secret on an application or a service principal. Times are virtual milliseconds. */
@@ -186,6 +189,9 @@ export type WorkloadKind =
   | "entra-copied"
   | "entra-pipeline"
   | "entra-site"
+  | "entra-actions"
+  | "entra-pod"
+  | "entra-gateway"
   | "postgres-file"
   | "postgres-vault";
 
@@ -203,9 +209,13 @@ export interface Workload {
   secret: string | null;
   file: string | null;
   postgres: string | null;
-  /** What its entry stands in: `<organization>/<group>`, or an app `<site>` or `<site>/<slot>`. */
+  /**
+   * What its entry stands in: `<organization>/<group>`, an app `<site>` or `<site>/<slot>`,
+   * `<github>/<owner>/<repository>` with or without `/<environment>`, `<cluster>/<namespace>/secret/<name>` (mounted) or
+   * `<cluster>/<namespace>/<kind of workload>/<name>` (in its environment), or a gateway.
+   */
   container: string | null;
-  /** Name of a variable or a setting in the container. */
+  /** Name of a variable, a setting, a secret or a key in the container. */
   entry: string | null;
   /** What it holds now. A secret value; never leaves the process but for the state file. */
   held: { value: string; user: string | null; database: string | null; readMs: number } | null;
@@ -242,6 +252,9 @@ export interface Tenant {
   callers: Caller[];
   workloads: Workload[];
   devops: DevopsOrganization[];
+  github: GithubHost[];
+  clusters: Cluster[];
+  gateways: Gateway[];
   chat: ChatRoom[];
   desks: TicketDesk[];
   /** Id of the one Azure subscription. */

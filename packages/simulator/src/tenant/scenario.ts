@@ -2,6 +2,9 @@ import { z } from "zod";
 import { siteScenario } from "../appservice/seed.ts";
 import { chatScenario } from "../chat/seed.ts";
 import { devopsScenario } from "../devops/seed.ts";
+import { gatewayScenario } from "../gateway/seed.ts";
+import { githubScenario } from "../github/seed.ts";
+import { clusterScenario } from "../kubernetes/seed.ts";
 import { deskScenario } from "../tickets/seed.ts";
 
 const name = z.string().min(1).max(120);
@@ -72,6 +75,9 @@ const workload = z.strictObject({
     "entra-copied",
     "entra-pipeline",
     "entra-site",
+    "entra-actions",
+    "entra-pod",
+    "entra-gateway",
     "postgres-file",
     "postgres-vault",
   ]),
@@ -81,9 +87,9 @@ const workload = z.strictObject({
   /** Absolute path of the reference file or connection file. */
   file: z.string().optional(),
   postgres: name.optional(),
-  /** `<organization>/<group>` of a pipeline, `<site>` or `<site>/<slot>` of an app. */
+  /** What its entry stands in; see the model of a workload. */
   container: name.optional(),
-  /** Variable or setting. */
+  /** Variable, setting, secret or key. */
   entry: name.optional(),
   intervalSeconds: z.number().min(0.05).default(600),
   /** Pick-up delay: how long it keeps what it read. */
@@ -138,6 +144,9 @@ export const scenarioSchema = z.strictObject({
     )
     .default([]),
   devops: z.array(devopsScenario).default([]),
+  github: z.array(githubScenario).default([]),
+  clusters: z.array(clusterScenario).default([]),
+  gateways: z.array(gatewayScenario).default([]),
   chat: z.array(chatScenario).default([]),
   desks: z.array(deskScenario).default([]),
   sites: z.array(siteScenario).default([]),

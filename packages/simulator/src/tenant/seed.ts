@@ -1,6 +1,9 @@
 import { checkSites } from "../appservice/seed.ts";
 import { seedChat } from "../chat/seed.ts";
 import { checkDevops, seedDevops } from "../devops/seed.ts";
+import { seedGateways } from "../gateway/seed.ts";
+import { seedGithub } from "../github/seed.ts";
+import { seedClusters } from "../kubernetes/seed.ts";
 import { createRandom } from "../random.ts";
 import { seedDesks } from "../tickets/seed.ts";
 import { sevenDigitTime } from "../time.ts";
@@ -64,6 +67,9 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
     else Object.assign(known, { host: database.host, port: database.port });
   }
   seedDevops(world, scenario.devops);
+  seedGithub(world, scenario.github);
+  seedClusters(world, scenario.clusters);
+  seedGateways(world, scenario.gateways);
   seedChat(world, scenario.chat);
   seedDesks(world, scenario.desks);
   for (const workload of scenario.workloads) addWorkload(world, workload);
@@ -252,6 +258,9 @@ function checkNames(tenant: Tenant, scenario: Scenario): void {
   );
   fresh(scenario.vaults, tenant.vaults, "vaults");
   fresh(scenario.workloads, tenant.workloads, "workloads");
+  fresh(scenario.github, tenant.github, "github");
+  fresh(scenario.clusters, tenant.clusters, "clusters");
+  fresh(scenario.gateways, tenant.gateways, "gateways");
   checkDevops(tenant, scenario, isApplication);
   checkSites(tenant, scenario, isApplication);
   for (const app of scenario.applications) {
@@ -280,7 +289,7 @@ function checkNames(tenant: Tenant, scenario: Scenario): void {
     if (workload.kind.startsWith("postgres"))
       expect(databases.has(workload.postgres ?? ""), path, "a database", workload.postgres ?? "");
     if (workload.vault !== undefined) expect(vaults.has(workload.vault), path, "a vault", workload.vault);
-    if (workload.kind === "entra-pipeline" || workload.kind === "entra-site") {
+    if (["entra-pipeline", "entra-site", "entra-actions", "entra-pod", "entra-gateway"].includes(workload.kind)) {
       expect(
         workload.container !== undefined && workload.entry !== undefined,
         path,

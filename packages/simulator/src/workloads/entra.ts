@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { effectiveValue } from "../appservice/references.ts";
 import { signIn } from "../entra/sign-in.ts";
+import { secretInWorkflow } from "../github/secrets.ts";
+import { heldBy, secretOf } from "../kubernetes/objects.ts";
 import type { Workload } from "../tenant/model.ts";
 import { readSecret } from "../vault/store.ts";
 import type { World } from "../world.ts";
@@ -50,6 +52,12 @@ async function read(world: World, workload: Workload): Promise<string | null> {
       return readVariable(world, workload);
     case "entra-site":
       return readSetting(world, workload);
+    case "entra-actions":
+      return readActionsSecret(world, workload);
+    case "entra-pod":
+      return readInCluster(world, workload);
+    case "entra-gateway":
+      return readAtGateway(world, workload);
     default:
       return readLatest(world, workload);
   }
@@ -66,6 +74,32 @@ function readVariable(world: World, workload: Workload): string | null {
 function readSetting(world: World, workload: Workload): string | null {
   const site = world.tenant.sites.find((item) => item.name === workload.container);
   return site === undefined ? null : effectiveValue(world, site, workload.entry ?? "");
+}
+
+/** A workflow of GitHub Actions is given its secrets when it begins. */
+function readActionsSecret(world: World, workload: Workload): string | null {
+  const [name, owner, repository, ...environment] = (workload.container ?? "").split("/");
+  const host = world.tenant.github.find((item) => item.name === name);
+  const found = host?.repositories.find((item) => item.owner === owner && item.name === repository);
+  if (host === undefined || found === undefined) return null;
+  return secretInWorkflow(host, found, environment.length === 0 ? null : environment.join("/"), workload.entry ?? "");
+}
+
+/** A pod reads a mounted Secret as it stands, and one in its environment as it stood when the pod began. */
+function readInCluster(world: World, workload: Workload): string | null {
+  const [name, namespace = "", kind, object = ""] = (workload.container ?? "").split("/");
+  const cluster = world.tenant.clusters.find((item) => item.name === name);
+  if (cluster === undefined) return null;
+  if (kind === "secret") return secretOf(cluster, namespace, object)?.data[workload.entry ?? ""] ?? null;
+  const found = cluster.workloads.find(
+    (item) => item.namespace === namespace && item.kind === kind && item.name === object,
+  );
+  return found === undefined ? null : (heldBy(world, found)[workload.entry ?? ""] ?? null);
+}
+
+function readAtGateway(world: World, workload: Workload): string | null {
+  const gateway = world.tenant.gateways.find((item) => item.name === workload.container);
+  return gateway?.entries.find((item) => item.name === workload.entry)?.value ?? null;
 }
 
 function readLatest(world: World, workload: Workload): string | null {
