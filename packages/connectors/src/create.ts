@@ -22,6 +22,10 @@ import { entraWorld } from "./entra/world.ts";
 import { referenceFilePoint } from "./files/point.ts";
 import { FilesConnection } from "./files/schema.ts";
 import { connectionFileWrite } from "./files/write-connection.ts";
+import { connectGithub } from "./github/account.ts";
+import { putActionsSecret } from "./github/put-secret.ts";
+import { GithubConnection } from "./github/schema.ts";
+import { githubTargets } from "./github/target.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
 import { defaultApiVersion, recordStore, type Vault } from "./keyvault/vault.ts";
 import { keyvaultCopy, keyvaultWrite } from "./keyvault/verbs.ts";
@@ -29,12 +33,16 @@ import { isLoopbackHost } from "./kit/addresses.ts";
 import { createBudgets } from "./kit/budget.ts";
 import { createCopies } from "./kit/copies.ts";
 import type { Ground } from "./kit/ground.ts";
-import { createHttp } from "./kit/http.ts";
+import { createHttp, type Http } from "./kit/http.ts";
 import { limits } from "./kit/limits.ts";
 import type { Records } from "./kit/seams.ts";
 import { clientSecretTokens } from "./kit/token.ts";
 import { defaultWaits } from "./kit/twice.ts";
 import { type AnyVerb, offer } from "./kit/verb.ts";
+import { connectCluster } from "./kubernetes/cluster.ts";
+import { patchSecret } from "./kubernetes/patch-secret.ts";
+import { KubernetesConnection } from "./kubernetes/schema.ts";
+import { kubernetesTargets } from "./kubernetes/target.ts";
 import { manualAsk } from "./manual/ask.ts";
 import { manualTargets } from "./manual/target.ts";
 import { disableRole } from "./postgres/disable-role.ts";
@@ -44,6 +52,10 @@ import type { Server } from "./postgres/server.ts";
 import { createSessions } from "./postgres/sessions.ts";
 import { setPassword } from "./postgres/set-password.ts";
 import { postgresWorld } from "./postgres/world.ts";
+import { RestConnection } from "./rest/schema.ts";
+import { connectService } from "./rest/service.ts";
+import { restTargets } from "./rest/target.ts";
+import { writeEntry } from "./rest/write.ts";
 import type { ConnectorsConfig, ConnectorsDeps } from "./settings.ts";
 import { createTargets, storedTargets } from "./targets.ts";
 
@@ -62,12 +74,9 @@ const reportRate = { requests: 5, windowMs: 10_000 };
 export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps): BuiltConnectors {
   const loopback = config.network.loopback && config.profile !== "production";
   const waits = { ...defaultWaits, ...config.waits };
-  const http = createHttp({
-    ...config.network,
-    loopback,
-    callDeadlineMs: config.callDeadlineMs,
-    version: deps.version,
-  });
+  const network = { ...config.network, loopback, callDeadlineMs: config.callDeadlineMs, version: deps.version };
+  const http = createHttp(network);
+  const others: Http[] = [];
   const budgets = createBudgets(limits.inFlightMax);
 
   const tenants = namedBy(
@@ -159,6 +168,12 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
 
   const ground: Ground = {
     http,
+    open(rules) {
+      const other = createHttp({ ...network, ...rules });
+      others.push(other);
+      return other;
+    },
+    profile: config.profile,
     budget: budgets,
     tenant: tenants,
     readSecret: (reference) => deps.readSecret(reference),
@@ -176,11 +191,30 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     (subscription) => subscription.connection.name,
   );
 
+  const githubs = namedBy(
+    "github connection",
+    settingsOf(config, "github", GithubConnection).map((connection) => connectGithub(connection, ground)),
+    (github) => github.connection.name,
+  );
+  const clusters = namedBy(
+    "kubernetes connection",
+    settingsOf(config, "kubernetes", KubernetesConnection).map((connection) => connectCluster(connection, ground)),
+    (cluster) => cluster.connection.name,
+  );
+  const services = namedBy(
+    "rest connection",
+    settingsOf(config, "rest", RestConnection).map((connection) => connectService(connection, ground)),
+    (service) => service.connection.name,
+  );
+
   const records: Records = (connection) => recordStore(vaults(connection));
   const targets = createTargets({
     ...storedTargets(records, roots),
     ...devopsTargets(organizations),
     ...appServiceTargets(subscriptions, records),
+    ...githubTargets(githubs),
+    ...kubernetesTargets(clusters),
+    ...restTargets(services),
     ...manualTargets,
   });
   const copies = createCopies(records);
@@ -199,6 +233,9 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     offer(setVariable(organizations, copies, by("devops"), waits.settleMs)),
     offer(setSetting(subscriptions, copies, by("app-service"), waits.settleMs)),
     offer(refreshReference(subscriptions, records, copies, by("app-service"))),
+    offer(putActionsSecret(githubs, copies, by("github"))),
+    offer(patchSecret(clusters, copies, by("kubernetes"), waits.settleMs)),
+    offer(writeEntry(services, copies, by("rest"))),
     offer(manualAsk(by("manual"))),
     offer(setPassword(servers, by("postgres"))),
     offer(provePostgres(servers, by("postgres"))),
@@ -214,7 +251,9 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     worlds: new Map(worlds.map((world) => [world.procedure, world])),
     scanners,
     sweepMarkers: createSweep(tenants),
-    close: () => http.close(),
+    async close() {
+      await Promise.all([http, ...others].map((one) => one.close()));
+    },
   };
 }
 

@@ -3,9 +3,12 @@ import type { z } from "zod";
 import { AppServiceConnection } from "./appservice/schema.ts";
 import { DevopsConnection } from "./devops/schema.ts";
 import { FilesConnection } from "./files/schema.ts";
+import { GithubConnection } from "./github/schema.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
 import type { Waits } from "./kit/twice.ts";
+import { KubernetesConnection } from "./kubernetes/schema.ts";
 import { PostgresConnection } from "./postgres/schema.ts";
+import { RestConnection } from "./rest/schema.ts";
 
 /** Schema of a connection entry (without `kind`) by kind; core's configuration parser is given this map. */
 export const connectionKinds: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
@@ -14,6 +17,9 @@ export const connectionKinds: ReadonlyMap<string, z.ZodType> = new Map<string, z
   ["postgres", PostgresConnection],
   ["devops", DevopsConnection],
   ["app-service", AppServiceConnection],
+  ["github", GithubConnection],
+  ["kubernetes", KubernetesConnection],
+  ["rest", RestConnection],
 ]);
 
 /** The parts of the configuration that connectors read. */

@@ -55,6 +55,8 @@ export type Reconciled =
    * this step were found to have made although nobody holds its value; the executor discards it, with an intent of its own.
    */
   | { readonly kind: "not-done"; readonly facts: Facts; readonly left?: readonly Left[] }
+  /** It cannot be found out, and need not be: the same again does no harm. */
+  | { readonly kind: "repeat" }
   /** Not believed either way yet; `lookAgainMs` of domain time from now. */
   | { readonly kind: "unknown"; readonly lookAgainMs: number; readonly facts: Facts };
 

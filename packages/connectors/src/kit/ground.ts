@@ -2,10 +2,14 @@ import type { SecretValue, TenantConfig } from "@countersign/core";
 import type { Budget } from "./budget.ts";
 import type { Endpoint, Http } from "./http.ts";
 import { clientSecretTokens, type TokenSource } from "./token.ts";
+import type { Network } from "./wire.ts";
 
 /** What a connection needs to be made ready: the way out, and where its own sign-ins go. */
 export interface Ground {
   readonly http: Http;
+  /** Another way out with other rules for the network, closed with the first. */
+  open(rules: Pick<Network, "publicOnly" | "caOnly" | "bodyBytesMax"> & { readonly ca?: readonly string[] }): Http;
+  readonly profile: "demo" | "test" | "production";
   /** One budget per key; see `createBudgets`. */
   budget(key: string): Budget;
   /** Throws CONFIG_INVALID. */

@@ -24,7 +24,17 @@ export interface Endpoint {
 }
 
 /** How to read a vendor's error body: its code, and whether the same request may be sent again although it was refused. */
-export type ErrorReader = (status: number, body: unknown) => { readonly code: unknown; readonly transient: boolean };
+export type ErrorReader = (
+  status: number,
+  body: unknown,
+  headers: Incoming["headers"],
+  now: number,
+) => {
+  readonly code: unknown;
+  readonly transient: boolean;
+  /** Refused because of too many requests, by another status than 429; come back after so long. */
+  readonly limitedMs?: number | undefined;
+};
 
 export interface Call<T> {
   /** Name of the call in errors and evidence, e.g. `application.addPassword`. */
@@ -45,6 +55,8 @@ export interface Call<T> {
   readonly budget: Budget;
   readonly token?: TokenSource;
   readonly attemptsMax?: number;
+  /** How long nobody should call after this answer, in ms: the vendor says that the last request was spent. */
+  readonly pauseMs?: (headers: Incoming["headers"], now: number) => number;
 }
 
 export interface Answer<T> {
@@ -104,6 +116,8 @@ export function createHttp(settings: Network & { readonly version: string }): Ht
       const answer = await wire.send(outgoing);
       if ("noAnswer" in answer) return unanswered(call, answer);
       call.budget.observe(answer.headers["x-ms-throttle-limit-percentage"], leave.clock.now());
+      const pauseMs = call.pauseMs?.(answer.headers, leave.clock.now()) ?? 0;
+      if (pauseMs > 0) call.budget.pause(leave.clock.now() + Math.min(pauseMs, limits.retryAfterMaxMs));
       return read(call, answer, `${call.url.href} ${body ?? ""} ${token?.reveal() ?? ""}`, ownId, leave.clock.now());
     } finally {
       done();
@@ -111,7 +125,7 @@ export function createHttp(settings: Network & { readonly version: string }): Ht
   }
 
   return {
-    endpoint: (base) => endpoint(baseUrl(base, settings.loopback)),
+    endpoint: (base) => endpoint(baseUrl(base, settings.loopback, settings.publicOnly)),
     close: () => wire.close(),
     async call(leave, call) {
       const attemptsMax = call.retry === "once" ? 1 : (call.attemptsMax ?? limits.attemptsMax);
@@ -220,11 +234,12 @@ function read<T>(call: Call<T>, answer: Incoming, sent: string, ownId: string, n
       message,
     };
   }
-  const error = call.readError(status, jsonOf(answer.text));
+  const error = call.readError(status, jsonOf(answer.text), answer.headers, now);
   const vendorCode = identifier(error.code, sent);
-  const code: ErrorCode = classOf(status);
+  const limited = error.limitedMs !== undefined;
+  const code: ErrorCode = limited ? "OUTSIDE_RATE_LIMITED" : classOf(status);
   // A refusal is believed when the vendor signs it with a code of its own; a bare 4xx may come from anything in between.
-  const refused = status === 429 || (status >= 400 && status < 500 && status !== 408 && vendorCode !== null);
+  const refused = limited || status === 429 || (status >= 400 && status < 500 && status !== 408 && vendorCode !== null);
   return {
     code,
     call: call.name,
@@ -232,8 +247,8 @@ function read<T>(call: Call<T>, answer: Incoming, sent: string, ownId: string, n
     vendorCode,
     requestId,
     refused,
-    transient: status === 429 || status === 408 || status >= 500 || error.transient,
-    retryAfterMs: retryAfterMs(answer.headers["retry-after"], now),
+    transient: limited || status === 429 || status === 408 || status >= 500 || error.transient,
+    retryAfterMs: error.limitedMs ?? retryAfterMs(answer.headers["retry-after"], now),
     message: `expected ${call.name} to answer ${call.expect.join(" or ")}, got ${status}${vendorCode === null ? "" : ` ${vendorCode}`}`,
   };
 }

@@ -12,6 +12,12 @@ export interface Network {
   /** Allow http and loopback addresses: profiles demo and test only. */
   readonly loopback: boolean;
   readonly callDeadlineMs: number;
+  /** Only public addresses: for what people describe themselves. */
+  readonly publicOnly?: boolean;
+  /** Trust `ca` alone: for a server with an authority of its own. */
+  readonly caOnly?: boolean;
+  /** Longest answer that is read. */
+  readonly bodyBytesMax?: number;
 }
 
 /** One request as it goes out. */
@@ -52,9 +58,16 @@ export class Wire {
 
   constructor(network: Network) {
     this.#network = network;
-    const ca = network.ca.length === 0 ? undefined : [...getCACertificates("default"), ...network.ca];
+    const ca =
+      network.ca.length === 0
+        ? undefined
+        : [...(network.caOnly === true ? [] : getCACertificates("default")), ...network.ca];
     const tls = ca === undefined ? {} : { ca };
-    const connect = { ...tls, lookup: guardedLookup(network.loopback), timeout: network.callDeadlineMs };
+    const connect = {
+      ...tls,
+      lookup: guardedLookup(network.loopback, network.publicOnly),
+      timeout: network.callDeadlineMs,
+    };
     const times = { headersTimeout: network.callDeadlineMs, bodyTimeout: network.callDeadlineMs };
     this.#reused = new Agent({ ...times, connect, connections: limits.inFlightMax });
     this.#fresh = new Agent({ ...times, connect, pipelining: 0 });
@@ -81,7 +94,8 @@ export class Wire {
       let bytes = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         bytes += chunk.length;
-        if (bytes > limits.bodyBytesMax) return { noAnswer: "too-large", errorCode: null };
+        if (bytes > (this.#network.bodyBytesMax ?? limits.bodyBytesMax))
+          return { noAnswer: "too-large", errorCode: null };
         chunks.push(chunk);
       }
       return {

@@ -263,16 +263,16 @@ async function reconcile(
   }
   if (direction === "undo" || verb.reconcile === undefined) {
     // An undo is idempotent by contract, and a verb without `reconcile` only looks or may be repeated as it is.
-    await work.conclude(open, step, {
-      outcome: "failed",
-      error: { code: "OUTSIDE_CONFLICT" },
-      facts: { reconciled: "repeat" },
-    });
+    await concludeToRepeat(work, step, open);
     return null;
   }
   for (let looks = 0; looks < patience.looksMax; looks += 1) {
     const answer = await verb.reconcile(ctx, step.params);
     if (answer.kind === "done") return verifyAndConclude(work, step, verb, open, ctx, answer.done, patience);
+    if (answer.kind === "repeat") {
+      await concludeToRepeat(work, step, open);
+      return null;
+    }
     if (answer.kind === "not-done") {
       await concludeNotDone(work, step, open, answer);
       return null;
@@ -281,6 +281,12 @@ async function reconcile(
   }
   await stillUnknown();
   return { kind: "unknown", facts: { looks: patience.looksMax } };
+}
+
+/** An attempt that may be made again although nobody knows what became of it; it is not proven absent. */
+async function concludeToRepeat(work: RunWork, step: PlanStep, open: Attempt): Promise<void> {
+  const error = { code: "OUTSIDE_CONFLICT" };
+  await work.conclude(open, step, { outcome: "failed", error, facts: { reconciled: "repeat" } });
 }
 
 /** An attempt that did not come to be, and what this and earlier ones were found to have left behind. */
