@@ -71,10 +71,11 @@ export function conformance<P>(open: () => Promise<Stage<P>>, lacks: Lacks = {})
     check("undo restores what users saw; twice is once", async (stage) => {
       const [before, beside] = [await stage.seen(), await stage.neighbours()];
       const { done, past } = await act(stage);
-      const first = await undone(stage, stage.context(2, "undo", past), done);
+      const ctx = stage.context(2, "undo", past);
+      const first = await undone(stage, ctx, done);
       assert.equal(await stage.seen(), before, "expected the target as it was");
       const effects = await stage.effects();
-      await undone(stage, stage.context(3, "undo", past), done);
+      await undone(stage, stage.context(3, "undo", [...past, attemptOf(stage, ctx, first)]), done);
       assert.equal(await stage.seen(), before, "expected a second undo to change nothing");
       if (lacks.undoTwice === undefined)
         assert.equal(await stage.effects(), effects, "expected a second undo to have no effect");
