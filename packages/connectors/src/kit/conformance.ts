@@ -19,6 +19,8 @@ export interface Stage<P> {
   effects(): Promise<number>;
   /** The next effect is carried out and its answer lost. Absent where there is no answer to lose. */
   readonly loseNextAnswer?: () => void;
+  /** The connection says that this write may be repeated, whatever the verb may do elsewhere. */
+  readonly mayRepeat?: boolean;
   /** Somebody else writes the target. Absent where the target belongs to the run alone. */
   readonly otherWriter?: () => Promise<void>;
   /** Texts that may stand in no output. */
@@ -105,8 +107,8 @@ export function conformance<P>(open: () => Promise<Stage<P>>, lacks: Lacks = {})
       );
       if (error === null)
         return assert.equal(
-          stage.verb.retry,
-          "idempotent",
+          stage.mayRepeat === true || stage.verb.retry === "idempotent",
+          true,
           "expected only an idempotent verb to get over it by itself",
         );
       assert.ok(
