@@ -41,7 +41,7 @@ const stage = (kind: Kind) => async (): Promise<Stage<Record<string, unknown>>> 
     params: tenant.params[kind],
     context: (attempt, direction = "do", past = []) => {
       // Attempts are seconds apart: times of writes are told in whole seconds.
-      void sim.world.clock.moveTo(clock.now() + 2_000);
+      sim.world.clock.moveTo(clock.now() + 2_000);
       return tenant.context({ attempt, direction, past });
     },
     seen: () => Promise.resolve(valueOf(tenant, kind)),
@@ -103,11 +103,11 @@ describe("github.put-secret@1, what it must not do", () => {
       });
       secret?.selected.push(id_);
     }
-    const before = [...(secret?.selected ?? [])].sort();
+    const before = [...(secret?.selected ?? [])].sort((a, b) => a - b);
     const done = await tenant.verb(id).do(tenant.context(), tenant.params.organization);
     const after = holderOf(tenant, "organization").secrets.SHARED;
     expect(after?.visibility).toBe("selected");
-    expect([...(after?.selected ?? [])].sort()).toEqual(before);
+    expect([...(after?.selected ?? [])].sort((a, b) => a - b)).toEqual(before);
     expect(done.facts).toMatchObject({ visibility: "selected", selected: 152 });
   });
 

@@ -96,103 +96,108 @@ const PostgresTarget = z.strictObject({
   roles: z.array(name).length(2),
 });
 
-export const Plan = z.strictObject({
-  v: z.literal(1),
-  run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/),
-  tenant: z.strictObject({ name, id: id(64) }),
-  environment: name,
-  prod: z.boolean(),
-  procedure: z.strictObject({
-    name: z.string().regex(/^[a-z][a-z0-9-]{0,79}$/),
-    major: z.int().min(1).max(9_999),
-    digest,
-  }),
-  trigger: z.string().max(40),
-  requester: actor,
-  target: z.discriminatedUnion("kind", [EntraTarget, PostgresTarget]),
-  old: z.strictObject({
-    id: name,
-    expiresAt: time.nullable(),
-    binding: z.enum(["ours", "hint", "unproven"]),
-  }),
-  baseline: z.strictObject({
-    credentialIds: z.array(name).max(1_200),
-    owners: z
-      .array(person)
-      .max(50)
-      .refine((people) => each(people, String), "expected every person once"),
-    recordVersion: z.string().max(200).nullable(),
-    rowDigest: digest,
-  }),
-  record: z.strictObject({ kind: z.literal("keyvault-secret"), connection: name, name, identity: facts }),
-  consumers: z.array(PlanConsumer).max(100),
-  steps: z
-    .array(PlanStep)
-    .min(1)
-    .max(300)
-    .refine((steps) => each(steps, (step) => step.id), "expected every step id once"),
-  timing: z.strictObject({
-    overlapSeconds: seconds,
-    lifetimeSeconds: seconds,
-    proofTimes: z.int().min(1).max(20),
-    proofSpacingSeconds: seconds,
-    proofDeadlineSeconds: seconds,
-    rollbackMinRemainingSeconds: seconds,
-    notBefore: time,
-    quietSeconds: seconds,
-  }),
-  retire: z.strictObject({ minGrade: z.enum(["strong", "weak", "none"]), consumerLevel: z.enum(verifyLevels) }),
-  lockKeys: z
-    .array(z.strictObject({ key: z.string().max(300), held: z.enum(["run", "effects"]) }))
-    .min(1)
-    .max(110),
-  approvals: z.strictObject({
-    expiresAfterSeconds: seconds.min(1),
-    minLevel: z.enum(["session", "idp", "passkey"]),
-    // A role named twice would let one approval fill both lines.
-    require: z
-      .array(Requirement)
+export const Plan = z
+  .strictObject({
+    v: z.literal(1),
+    run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/),
+    tenant: z.strictObject({ name, id: id(64) }),
+    environment: name,
+    prod: z.boolean(),
+    procedure: z.strictObject({
+      name: z.string().regex(/^[a-z][a-z0-9-]{0,79}$/),
+      major: z.int().min(1).max(9_999),
+      digest,
+    }),
+    trigger: z.string().max(40),
+    requester: actor,
+    target: z.discriminatedUnion("kind", [EntraTarget, PostgresTarget]),
+    old: z.strictObject({
+      id: name,
+      expiresAt: time.nullable(),
+      binding: z.enum(["ours", "hint", "unproven"]),
+    }),
+    baseline: z.strictObject({
+      credentialIds: z.array(name).max(1_200),
+      owners: z
+        .array(person)
+        .max(50)
+        .refine((people) => each(people, String), "expected every person once"),
+      recordVersion: z.string().max(200).nullable(),
+      rowDigest: digest,
+    }),
+    record: z.strictObject({ kind: z.literal("keyvault-secret"), connection: name, name, identity: facts }),
+    consumers: z.array(PlanConsumer).max(100),
+    steps: z
+      .array(PlanStep)
       .min(1)
-      .max(10)
-      .refine((require) => each(require, (item) => item.role), "expected every role once"),
-    separation: z
-      .array(z.enum(["requester-cannot-approve", "one-person-one-role"]))
-      .max(2)
-      .refine((rules) => each(rules, String), "expected every rule once"),
-  }),
-  rules: z.array(PlanRule).max(300),
-  risks: z.array(z.strictObject({ code: z.string().max(80), sentence: text })).max(100),
-  irreversible: z.array(text).max(50),
-  policyDigest: digest,
-  inventoryDigest: digest,
-  /** Only in the plan of an emergency procedure: what else than an ordinary rotation it does. */
-  emergency: z
-    .strictObject({
-      containWithinSeconds: seconds.min(1),
-      restoreWithinSeconds: seconds.min(1),
-      /** Updates of consumers that do not hold up the cut; they are tried again after it. */
-      leaveBehind: z.array(z.string().max(100)).max(300),
-      /** Every credential that is removed, the compromised one first. */
-      revoke: z.array(name).min(1).max(100),
-      /** The open run of the same application that is taken over. */
-      supersedes: z
-        .strictObject({ run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/), state: z.enum(runStates) })
-        .nullable(),
-    })
-    .optional(),
-  /** Who may start this plan alone, and who confirms and reviews that. Absent where nobody may. */
-  breakGlass: z
-    .strictObject({
-      grant: z.array(Allowed).min(1).max(10),
-      confirm: z.array(Allowed).min(1).max(10),
-      minLevel: z.enum(["session", "idp", "passkey"]),
+      .max(300)
+      .refine((steps) => each(steps, (step) => step.id), "expected every step id once"),
+    timing: z.strictObject({
+      overlapSeconds: seconds,
+      lifetimeSeconds: seconds,
+      proofTimes: z.int().min(1).max(20),
+      proofSpacingSeconds: seconds,
+      proofDeadlineSeconds: seconds,
+      rollbackMinRemainingSeconds: seconds,
+      notBefore: time,
+      quietSeconds: seconds,
+    }),
+    retire: z.strictObject({ minGrade: z.enum(["strong", "weak", "none"]), consumerLevel: z.enum(verifyLevels) }),
+    lockKeys: z
+      .array(z.strictObject({ key: z.string().max(300), held: z.enum(["run", "effects"]) }))
+      .min(1)
+      .max(110),
+    approvals: z.strictObject({
       expiresAfterSeconds: seconds.min(1),
-      confirmWithinSeconds: seconds.min(1),
-      reviewWithinSeconds: seconds.min(1),
-      unconfirmed: z.enum(["hold", "roll-back"]),
-    })
-    .optional(),
-});
+      minLevel: z.enum(["session", "idp", "passkey"]),
+      // A role named twice would let one approval fill both lines.
+      require: z
+        .array(Requirement)
+        .min(1)
+        .max(10)
+        .refine((require) => each(require, (item) => item.role), "expected every role once"),
+      separation: z
+        .array(z.enum(["requester-cannot-approve", "one-person-one-role"]))
+        .max(2)
+        .refine((rules) => each(rules, String), "expected every rule once"),
+    }),
+    rules: z.array(PlanRule).max(300),
+    risks: z.array(z.strictObject({ code: z.string().max(80), sentence: text })).max(100),
+    irreversible: z.array(text).max(50),
+    policyDigest: digest,
+    inventoryDigest: digest,
+    /** Only in the plan of an emergency procedure: what else than an ordinary rotation it does. */
+    emergency: z
+      .strictObject({
+        containWithinSeconds: seconds.min(1),
+        restoreWithinSeconds: seconds.min(1),
+        /** Updates of consumers that do not hold up the cut; they are tried again after it. */
+        leaveBehind: z.array(z.string().max(100)).max(300),
+        /** Every credential that is removed, the compromised one first. */
+        revoke: z.array(name).min(1).max(100),
+        /** The open run of the same application that is taken over. */
+        supersedes: z
+          .strictObject({ run: z.string().regex(/^run_[0-9a-hjkmnp-tv-z]{26}$/), state: z.enum(runStates) })
+          .nullable(),
+      })
+      .optional(),
+    /** Who may start this plan alone, and who confirms and reviews that. Absent where nobody may. */
+    breakGlass: z
+      .strictObject({
+        grant: z.array(Allowed).min(1).max(10),
+        confirm: z.array(Allowed).min(1).max(10),
+        minLevel: z.enum(["session", "idp", "passkey"]),
+        expiresAfterSeconds: seconds.min(1),
+        confirmWithinSeconds: seconds.min(1),
+        reviewWithinSeconds: seconds.min(1),
+        unconfirmed: z.enum(["hold", "roll-back"]),
+      })
+      .optional(),
+  })
+  .refine((plan) => plan.emergency !== undefined || plan.timing.overlapSeconds > 0, {
+    // As the verifiers have it (I5): else something could be frozen that nobody can prove.
+    error: "expected an overlap in a plan that is no emergency",
+  });
 export type Plan = z.infer<typeof Plan>;
 
 /** A plan frozen: the bytes people approve and their digest. */

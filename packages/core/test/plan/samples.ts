@@ -127,7 +127,14 @@ export const postgresRow: PostgresRow = withDigest({
   roles: ["orders_a", "orders_b"] as const,
   owners: [people.ada],
   record,
-  consumers: Object.values(consumersByKind),
+  // Every kind stands in the cases of the procedures; here each one more costs the tests of single changes their square.
+  consumers: [
+    consumersByKind.latest,
+    consumersByKind["connection-file"],
+    consumersByKind["github-secret"],
+    consumersByKind["kubernetes-secret"],
+    consumersByKind.rest,
+  ],
 });
 
 /** The world as a reader would find it when everything is in order. */
@@ -182,7 +189,7 @@ export function inputOf(row: InventoryRow, world: World = worldOf(row)): PlanInp
   };
 }
 
-/** A sample row of each registered procedure, with every kind of consumer that it knows. */
+/** A sample row of each registered procedure. */
 export const samples: readonly InventoryRow[] = [entraRow, postgresRow];
 
 export const frozenOf = (row: InventoryRow = entraRow) => makePlan(inputOf(row));

@@ -291,6 +291,18 @@ const cases: readonly (readonly [string, ValidationInput, string, FindingResult]
     "block",
   ],
   [
+    "a consumer's target can never be changed",
+    inWorld({ consumers: seenConsumers({ refused: "immutable" }) }),
+    "consumer-not-writable",
+    "block",
+  ],
+  [
+    "a consumer's target is kept as it is by something else",
+    inWorld({ consumers: seenConsumers({ refused: "kept-by-another" }) }),
+    "consumer-not-writable",
+    "block",
+  ],
+  [
     "what a consumer holds cannot be read",
     inWorld({ consumers: seenConsumers({ matchesRecord: null }) }),
     "consumer-mismatch",

@@ -112,7 +112,7 @@ export function patchWorkload(world: World, cluster: Cluster, item: ClusterWorkl
     Object.assign(item, {
       template: next,
       held: heldBy(world, item),
-      next: { ...(secretOf(cluster, item.namespace, item.secret)?.data ?? {}) },
+      next: { ...secretOf(cluster, item.namespace, item.secret)?.data },
       changedMs: world.clock.nowMs,
       generation: item.generation + 1,
     });
