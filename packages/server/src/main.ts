@@ -36,6 +36,7 @@ import { readinessOf, shownGround } from "./installation/readiness.ts";
 import { logins, type Role } from "./installation/roles.ts";
 import { loadKey, readTrust } from "./installation/state.ts";
 import { LocalSignIn, Sessions, sessionLimits } from "./signin/index.ts";
+import { openHook } from "./triggers/receive.ts";
 
 export interface StartOptions {
   readonly configPath: string;
@@ -315,6 +316,14 @@ async function startApi(parts: Parts): Promise<string> {
     bundle: (run) => bundleOf(store, run),
     log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
     signInsPerMinuteMax: 30,
+    hooks: {
+      hooks: config.webhooks.map((hook) => openHook(hook, (reference) => installation.secret(reference))),
+      store,
+      rows: () => shownGround(ground).rows,
+      isReadOnly: async () => (await readinessOf(ground, store, state)).mode === "read-only",
+      now: () => clock.now(),
+      realNow,
+    },
     consoleDir: options.consoleDir,
   });
   const { host, port } = addressOf(config.api.listen);

@@ -9,6 +9,7 @@ export function checkConfig(config: Config, complain: Complain): void {
   checkProfile(config, complain);
   checkLiveness(config, complain);
   checkChannels(config, complain);
+  checkWebhooks(config, complain);
 }
 
 function checkChannels(config: Config, complain: Complain): void {
@@ -66,6 +67,13 @@ function checkNames(config: Config, complain: Complain): void {
         `expected a tenant of this file, got ${JSON.stringify(connection.tenant)}`,
       );
   });
+}
+
+function checkWebhooks(config: Config, complain: Complain): void {
+  unique(
+    config.webhooks.map((hook) => hook.name),
+    (index) => complain(["webhooks", index, "name"], "expected a unique name, got one that is used above"),
+  );
 }
 
 function checkProfile(config: Config, complain: Complain): void {

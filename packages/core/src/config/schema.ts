@@ -3,6 +3,7 @@ import { isCron } from "../time/cron.ts";
 import { isZone } from "../time/instant.ts";
 import { guidField, nameField, personField, roleField, secretField, urlField } from "./fields.ts";
 import { NoticesForm, NotifyForm, TicketsForm } from "./notify.ts";
+import { WebhookForm } from "./webhooks.ts";
 
 export { guidField, nameField, personField, roleField };
 
@@ -81,6 +82,7 @@ export const ConfigForm = z.strictObject({
       changesEverySeconds: z.int().min(0).max(86_400).default(3_600),
     })
     .default({ cron: "0 6 * * *", zone: "UTC", changesEverySeconds: 3_600 }),
+  webhooks: z.array(WebhookForm).max(50).default([]),
   liveness: z
     .strictObject({
       leaseMs: milliseconds(500, 120_000).default(10_000),

@@ -1,27 +1,26 @@
 import { type InventoryRow, procedureNamed, procedureNameFor } from "@countersign/core";
 import { newRunId } from "../execution/run-id.ts";
-import type { Store } from "../store/index.ts";
+import type { RunRequest, Store } from "../store/index.ts";
 
-/** Files a request for a row, unless a run of the same application is open: then that run is the answer. */
-export function requestRun(
-  store: Store,
-  row: InventoryRow,
-  why: {
-    readonly id?: string;
-    readonly trigger: "due" | "manual" | "compromise";
-    /** With trigger `compromise`: which credential, and since when that is known (RFC 3339). */
-    readonly compromised?: { readonly credential: string; readonly reportedAt: string };
-    readonly requester: string;
-    readonly reason: Uint8Array | null;
-    readonly at: number;
-  },
-): Promise<string> {
+/** Why a run is asked for. */
+export interface Why {
+  readonly id?: string;
+  readonly trigger: "due" | "manual" | "compromise" | "event";
+  /** With trigger `compromise`: which credential, and since when that is known (RFC 3339). */
+  readonly compromised?: { readonly credential: string; readonly reportedAt: string };
+  readonly requester: string;
+  readonly reason: Uint8Array | null;
+  readonly at: number;
+}
+
+/** The request for a row. Whoever asks by itself gets the run of the same application that is open, where there is one. */
+export function runRequest(row: InventoryRow, why: Why): RunRequest {
   const target: Record<string, string> =
     row.procedure === "entra-client-secret"
       ? { appId: row.appId, objectId: row.objectId, row: row.name }
       : { connection: row.connection, row: row.name };
   const procedure = procedureNamed(procedureNameFor(row, why.trigger));
-  return store.submitRun({
+  return {
     id: why.id ?? newRunId(why.at),
     tenant: row.tenant,
     environment: row.environment,
@@ -32,6 +31,11 @@ export function requestRun(
     requester: why.requester,
     reason: why.reason,
     at: why.at,
-    unlessOpen: why.trigger === "due",
-  });
+    unlessOpen: why.trigger === "due" || why.trigger === "event",
+  };
+}
+
+/** Files a request for a row, unless a run of the same application is open: then that run is the answer. */
+export function requestRun(store: Store, row: InventoryRow, why: Why): Promise<string> {
+  return store.submitRun(runRequest(row, why));
 }

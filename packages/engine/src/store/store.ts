@@ -1,5 +1,6 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
+import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
@@ -41,6 +42,7 @@ export function openStore(options: {
     ...noticeStore(sql),
     ...recordStore(sql),
     ...scanStore(sql),
+    ...hookStore(sql),
     ...breakGlassStore(sql),
     ...runRecordStore(sql),
     /** See {@link listen}. */

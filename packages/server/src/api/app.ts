@@ -6,6 +6,7 @@ import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import { cookieName, presented, refuseForgery } from "../signin/cookie.ts";
+import { registerHooks } from "../triggers/hooks.ts";
 import { serveConsole } from "../web/console.ts";
 import { authorise } from "./authorise.ts";
 import { bodyBytesMax, parseJsonOnly } from "./body.ts";
@@ -73,6 +74,7 @@ export async function createApi(api: ApiDependencies): Promise<FastifyInstance> 
   const document = openApi(api.installation.build);
   app.get("/v1/openapi.json", { config: { access: "public" } }, async () => document);
   countReports(app, api);
+  if (api.hooks !== null) registerHooks(app, api.hooks);
   if (api.consoleDir !== null) await serveConsole(app, api.consoleDir);
   return app;
 }

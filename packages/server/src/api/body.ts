@@ -4,7 +4,7 @@ import type { FastifyInstance } from "fastify";
 /** Largest body of any route. */
 export const bodyBytesMax = 1_048_576;
 /** Deepest nesting of a body; ours need three levels. */
-const depthMax = 16;
+export const jsonDepthMax = 16;
 
 /** Registers the only body parser: strict JSON, bounded in size and depth, no prototype members. */
 export function parseJsonOnly(app: FastifyInstance): void {
@@ -14,8 +14,8 @@ export function parseJsonOnly(app: FastifyInstance): void {
     "application/json",
     { parseAs: "string", bodyLimit: bodyBytesMax },
     (request, text, done) => {
-      if (depthOf(text) > depthMax) {
-        done(new CountersignError("LIMIT_EXCEEDED", `expected JSON of at most ${depthMax} levels, got more`));
+      if (jsonDepth(text) > jsonDepthMax) {
+        done(new CountersignError("LIMIT_EXCEEDED", `expected JSON of at most ${jsonDepthMax} levels, got more`));
         return;
       }
       void parse(request, text, done);
@@ -24,7 +24,7 @@ export function parseJsonOnly(app: FastifyInstance): void {
 }
 
 /** Deepest nesting of brackets outside strings; counted before parsing, so that depth costs no stack. */
-function depthOf(text: string): number {
+export function jsonDepth(text: string): number {
   let depth = 0;
   let deepest = 0;
   let inString = false;

@@ -2,6 +2,7 @@ import type { InventoryRow } from "@countersign/core";
 import type { Signer } from "@countersign/evidence";
 import type { LocalSignIn } from "../signin/local.ts";
 import type { Sessions } from "../signin/sessions.ts";
+import type { HooksDependencies } from "../triggers/hooks.ts";
 import type { IdempotencyStore } from "./idempotency.ts";
 import type { ApiStore, Installation, KnownPerson, Readiness } from "./ports.ts";
 
@@ -39,6 +40,8 @@ export interface ApiDependencies {
   }) => void;
   /** Sign-ins one address may try per minute. */
   readonly signInsPerMinuteMax: number;
+  /** Ways in for events from outside. */
+  readonly hooks: HooksDependencies | null;
   /** Folder of the built console; null serves the API alone. */
   readonly consoleDir: string | null;
 }

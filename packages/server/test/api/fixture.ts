@@ -73,6 +73,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     bundle: async () => new TextEncoder().encode("PK\u0005\u0006"),
     log: () => {},
     signInsPerMinuteMax: 10_000,
+    hooks: null,
     consoleDir: null,
     ...change,
   };

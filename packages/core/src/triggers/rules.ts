@@ -1,0 +1,94 @@
+import { Environment } from "@marcbachmann/cel-js";
+import type { InventoryRow } from "../inventory/row.ts";
+import type { HookEvent } from "./event.ts";
+
+/** A rule as it stands in the configuration: conditions are CEL over `event`. */
+export interface HookRule {
+  /** Of type bool. The first rule of which it holds decides. */
+  readonly when: string;
+  /** Of type string: name, appId or objectId of an application of the inventory, or the entry of its record. Left out: do nothing. */
+  readonly application?: string | undefined;
+}
+
+/** What the rules make of one event. */
+export type Routed =
+  | { readonly kind: "propose"; readonly rule: number; readonly row: InventoryRow }
+  /** A rule says so, or none holds. */
+  | { readonly kind: "ignore"; readonly rule: number | null }
+  /** No row, or more than one. */
+  | { readonly kind: "unlisted" | "ambiguous"; readonly rule: number; readonly application: string }
+  /** The expression failed on this event, e.g. for a field that is not there. */
+  | { readonly kind: "rule-failed"; readonly rule: number };
+
+const limits = { maxAstNodes: 500, maxDepth: 30, maxListElements: 100, maxMapEntries: 50, maxCallArguments: 8 };
+export const expressionCharsMax = 1_000;
+
+// No regular expressions: a pattern of the user's over text of the sender's may take for ever. `startsWith`, `endsWith` and
+// `contains` are there.
+const forbidden = /(?:^|[^\w])matches\s*\(/;
+
+function environment(): Environment {
+  return new Environment({ limits }).registerVariable("event", "map");
+}
+
+/** Says what is wrong with an expression that must be of a type; null: nothing. */
+export function expressionProblem(expression: string, type: "bool" | "string"): string | null {
+  if (forbidden.test(expression))
+    return "expected an expression without matches(), got one; use startsWith or contains";
+  try {
+    const checked = environment().check(expression);
+    if (!checked.valid) return `expected a CEL expression, got one with an error: ${firstLine(checked.error?.message)}`;
+    if (checked.type !== type && checked.type !== "dyn")
+      return `expected an expression of type ${type}, got ${checked.type}`;
+    return null;
+  } catch (error) {
+    return `expected a CEL expression, got one with an error: ${firstLine(error instanceof Error ? error.message : "")}`;
+  }
+}
+
+function firstLine(text: string | undefined): string {
+  return (text ?? "").split("\n")[0]?.slice(0, 200) ?? "";
+}
+
+/** Compiles rules that {@link expressionProblem} found nothing wrong with. */
+export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows: readonly InventoryRow[]) => Routed {
+  const env = environment();
+  const compiled = rules.map(({ when, application }) => ({
+    when: env.parse(when),
+    application: application === undefined ? null : env.parse(application),
+  }));
+  return (event, rows) => {
+    for (const [rule, { when, application }] of compiled.entries()) {
+      const holds = evaluated(when, event);
+      if (holds === failed) return { kind: "rule-failed", rule };
+      if (holds !== true) continue;
+      if (application === null) return { kind: "ignore", rule };
+      const name = evaluated(application, event);
+      if (typeof name !== "string" || name === "") return { kind: "rule-failed", rule };
+      const found = rows.filter((row) => isAbout(row, name));
+      const [row] = found;
+      if (row === undefined) return { kind: "unlisted", rule, application: name.slice(0, 200) };
+      if (found.length > 1) return { kind: "ambiguous", rule, application: name.slice(0, 200) };
+      return { kind: "propose", rule, row };
+    }
+    return { kind: "ignore", rule: null };
+  };
+}
+
+const failed = Symbol("failed");
+
+function evaluated(expression: (context: { readonly event: HookEvent }) => unknown, event: HookEvent): unknown {
+  try {
+    return expression({ event });
+  } catch {
+    return failed;
+  }
+}
+
+/** Ids are compared without regard to case, names exactly. */
+function isAbout(row: InventoryRow, name: string): boolean {
+  if (row.name === name || row.record.name === name) return true;
+  if (row.procedure !== "entra-client-secret") return false;
+  const id = name.toLowerCase();
+  return row.appId.toLowerCase() === id || row.objectId.toLowerCase() === id;
+}
