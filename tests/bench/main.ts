@@ -1,16 +1,19 @@
-/** `npm run bench -- rotations --count 100 --latency 100 --json`, `npm run bench -- scan --apps 100000 --json`; what the figures mean: docs/benchmarks.md. */
+/** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`; what the figures mean: docs/benchmarks.md. */
 import { parseArgs } from "node:util";
+import { benchHooks } from "./hooks.ts";
 import { benchRotations } from "./rotations.ts";
 import { benchScan } from "./scan.ts";
 
 const ratioMax = 2;
 const scanChanges = 100;
+const rssGrowthMbMax = 30;
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
-      count: { type: "string", default: "100" },
+      count: { type: "string" },
+      http: { type: "string", default: "20000" },
       latency: { type: "string", default: "100" },
       apps: { type: "string", default: "100000" },
       json: { type: "boolean", default: false },
@@ -22,11 +25,13 @@ async function main(): Promise<number> {
     void process.stdout.write(`${values.json ? JSON.stringify(report) : text}\n`);
   switch (name) {
     case "rotations":
-      return rotations(Number(values.count), Number(values.latency), print);
+      return rotations(Number(values.count ?? 100), Number(values.latency), print);
     case "scan":
       return scan(Number(values.apps), print);
+    case "hooks":
+      return hooks(Number(values.count ?? 1_000_000), Number(values.http), print);
     default:
-      return refuse(`expected the bench rotations or scan, got ${name ?? "none"}`);
+      return refuse(`expected the bench rotations, scan or hooks, got ${name ?? "none"}`);
   }
 }
 
@@ -56,6 +61,22 @@ async function scan(apps: number, print: Print): Promise<number> {
     `${report.n} applications with ${report.credentials} credentials in ${report.seconds} s; plain fetch, parse and COPY in ${report.floorSeconds} s; ratio ${report.ratio}; ${report.rssMb} MB; again in ${report.againSeconds} s; ${report.changes} changes in ${report.changesSeconds} s; ${report.differences.length} differences`,
   );
   return report.differences.length > 0 || report.changes !== scanChanges ? 1 : 0;
+}
+
+/** Exits 1 when anything unsigned was taken, a replay filed twice, an answer was a 5xx, or memory grew. */
+async function hooks(count: number, http: number, print: Print): Promise<number> {
+  if (!Number.isInteger(count) || count < 1_000 || count > 10_000_000)
+    return refuse(`expected --count from 1000 to 10000000, got ${count}`);
+  if (!Number.isInteger(http) || http < 0 || http > 50_000)
+    return refuse(`expected --http from 0 to 50000, got ${http}`);
+  const report = await benchHooks({ count, http, say });
+  const failed = Object.keys(report.statuses).filter((status) => !/^[24]\d\d$/.test(status));
+  print(
+    report,
+    `${report.n} deliveries judged and ${report.http} sent in ${report.seconds} s: ${report.unsignedAccepted} unsigned taken, ${report.filedByReplays} request for the replayed one, answers ${JSON.stringify(report.statuses)}, ${report.rssGrowthMb} MB more`,
+  );
+  const held = report.unsignedAccepted === 0 && report.thrown === 0 && report.filedByReplays === 1;
+  return held && failed.length === 0 && report.rssGrowthMb <= rssGrowthMbMax ? 0 : 1;
 }
 
 function refuse(message: string): number {

@@ -7,6 +7,7 @@ import { addNotices } from "./commands/notices.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
 import { addVerify } from "./commands/verify.ts";
+import { addWebhooks } from "./commands/webhooks.ts";
 import { exit, say } from "./output.ts";
 
 const program = new Command("countersign")
@@ -21,6 +22,7 @@ addInstallation(program);
 addRuns(program);
 addNotices(program);
 addVerify(program);
+addWebhooks(program);
 addConformance(program);
 
 try {

@@ -16,3 +16,4 @@ export { type Role, roles } from "./installation/roles.ts";
 export { readSecret } from "./installation/secrets.ts";
 export { loadKey, readTrust, stateFiles } from "./installation/state.ts";
 export { type Running, type StartOptions, startProduct } from "./main.ts";
+export { type Hook, openHook } from "./triggers/receive.ts";

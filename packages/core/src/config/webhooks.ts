@@ -19,7 +19,7 @@ export const WebhookForm = z.strictObject({
   kind: z.enum(["standard", "event-grid"]),
   /** The newest first; two, so that one can be replaced while the other is in use. */
   keys: z.array(secretField).min(1).max(2),
-  perMinuteMax: z.int().min(1).max(6_000).default(120),
+  perMinuteMax: z.int().min(1).max(60_000).default(120),
   rules: z
     .array(z.strictObject({ when: expression("bool"), application: expression("string").optional() }))
     .min(1)

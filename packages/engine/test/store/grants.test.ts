@@ -117,6 +117,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.scan_restart('s', gen_random_uuid())", but("cs_scanner")],
   ["select cs.scan_merge('s', gen_random_uuid(), 0, 0)", but("cs_scanner")],
   ["select cs.scan_end('s', gen_random_uuid(), null, null, '[]', '[]', 0)", but("cs_scanner")],
+  ["select cs.hook_take('h', 'i', 't', 0, 'ignored', null, null, null, 0, 0)", but("cs_api")],
   ["select cs.scan_ask()", but("cs_api")],
   ["select cs.notice_route(1, '[]', '{}', '[]', false, 0)", but("cs_notifier")],
   ["select cs.delivery_take('c', 0, 0, 1)", but("cs_notifier")],

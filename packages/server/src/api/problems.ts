@@ -59,7 +59,8 @@ function classify(error: unknown): Classified {
     }));
     return { code: "INPUT_INVALID", detail: errors[0]?.detail ?? "not valid", errors };
   }
-  if (statusCode === 413) return { code: "LIMIT_EXCEEDED", detail: "expected a body of at most 1 MiB, got more" };
+  if (statusCode === 413)
+    return { code: "LIMIT_EXCEEDED", detail: "expected a smaller body, got more bytes than this address takes" };
   if (statusCode === 415)
     return { code: "INPUT_INVALID", status: 415, detail: "expected content-type application/json, got another" };
   if (statusCode === 404) return { code: "NOT_FOUND" };

@@ -25,7 +25,7 @@ export function heldReferences(config: Config): readonly Held[] {
     ]),
     ...config.connections.flatMap((connection) => by(connection.settings, "executor")),
     ...by([config.notify, config.tickets], "notifier"),
-    ...by(config.signIn.local, "api"),
+    ...by([config.signIn.local, config.webhooks], "api"),
   ];
 }
 
