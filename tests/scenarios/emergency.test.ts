@@ -10,6 +10,9 @@ beforeAll(async () => {
       { name: "app-leaked", instant: true },
       { name: "app-partner", instant: true, consumers: ["latest", "copied"] },
       { name: "app-denied" },
+      { name: "app-overlap", instant: true },
+      { name: "app-waiting", instant: true },
+      { name: "app-goes-on", instant: true },
     ],
     policy: withEmergencyTerms,
   });
@@ -110,6 +113,76 @@ describe("a compromised secret of a live application", () => {
     // After the cut there is nothing to go back to.
     const back = (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "too late" } });
     expect((await refusal(back)).code).toBe("STATE_CONFLICT");
+  });
+});
+
+describe("an emergency while another run of the application is open", () => {
+  it("takes over a run in its overlap with all it has made; nothing is orphaned and nobody fails", async () => {
+    const leaked = await onlySecretOf("app-overlap");
+    const elder = await stage.request("app-overlap");
+    await stage.approve(elder);
+    await stage.advance(120);
+    expect(await stage.stateOf(elder)).toBe("overlapping");
+    const made = (await stage.secretsOf("app-overlap")).filter((secret) => secret !== leaked);
+    expect(made).toHaveLength(1);
+
+    const run = await stage.report("app-overlap", leaked);
+    await stage.advance(60);
+    expect((await stage.run(elder)).run).toMatchObject({ state: "held", because: { code: "emergency", run } });
+    const asked = await stage.run(run);
+    expect(asked.run.state).toBe("awaiting_approval");
+    expect(JSON.parse(asked.plan?.text ?? "{}").emergency).toMatchObject({
+      revoke: [leaked, ...made],
+      supersedes: { run: elder, state: "held" },
+    });
+    // Until somebody has decided, nothing was touched and the older run is not over.
+    expect(words(await stage.effects("app-overlap")).filter((word) => word.includes("remove"))).toEqual([]);
+
+    await stage.decide("cleo", run, "security");
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 300, hoursMax: 2 });
+    expect((await stage.run(elder)).run).toMatchObject({ state: "superseded", because: { code: "emergency", run } });
+    const removed = (await stage.effects("app-overlap")).filter(({ op }) => op === "application.removePassword");
+    expect(removed.map(({ target }) => target.keyId)).toEqual([leaked, ...made]);
+    const { failedSignIns, orphans } = await stage.figures("app-overlap");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.secretsOf("app-overlap")).toHaveLength(1);
+    expect(await stage.verdict(run)).toBe("proven");
+    expect(await stage.verdict(elder)).toBe("proven");
+  });
+
+  it("ends a plan that waits for approval, which nobody can start any more", async () => {
+    const leaked = await onlySecretOf("app-waiting");
+    const elder = await stage.request("app-waiting");
+    const run = await stage.report("app-waiting", leaked);
+    await stage.approve(elder);
+    await stage.advance(300);
+    expect(await stage.stateOf(elder)).toBe("scheduled");
+    expect(await stage.effects("app-waiting")).toEqual([]);
+    await stage.decide("cleo", run, "security");
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 300, hoursMax: 2 });
+    expect(await stage.stateOf(elder)).toBe("superseded");
+    expect((await stage.figures("app-waiting")).failedSignIns).toBe(0);
+    expect(await stage.verdict(elder)).toBe("proven");
+  });
+
+  it("that is rejected lets the older run go on where it was", async () => {
+    const leaked = await onlySecretOf("app-goes-on");
+    const elder = await stage.request("app-goes-on");
+    await stage.approve(elder);
+    await stage.advance(120);
+    const run = await stage.report("app-goes-on", leaked);
+    await stage.advance(60);
+    expect(await stage.stateOf(elder)).toBe("held");
+    // Neither may a second emergency be opened beside it.
+    expect((await refusal(stage.report("app-goes-on", leaked))).code).toBe("STATE_CONFLICT");
+    await stage.decide("cleo", run, "security", "reject");
+    await stage.advance(60);
+    expect(await stage.stateOf(elder)).toBe("overlapping");
+    await stage.advanceUntil(elder, ["completed"], { hoursMax: 30 });
+    const { failedSignIns, orphans } = await stage.figures("app-goes-on");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(elder)).toBe("proven");
+    expect(await stage.verdict(run)).toBe("proven");
   });
 });
 

@@ -19,6 +19,7 @@ import { isProvenDead, Lease, type Liveness, thisProcess } from "./lease.ts";
 import type { Pauses } from "./pauses.ts";
 import { awaitApproval } from "./phases/await-approval.ts";
 import { execute } from "./phases/execute.ts";
+import { giveWay, restlessElders } from "./phases/give-way.ts";
 import { held } from "./phases/held.ts";
 import { hold, type Next } from "./phases/moves.ts";
 import { overlap } from "./phases/overlap.ts";
@@ -62,6 +63,8 @@ export interface Executor {
 /** Real time between two sweeps when nothing else wakes them. */
 const sweepMs = 1_000;
 const dueMax = 500;
+/** How often an emergency looks whether the run before it has come to rest (domain time). */
+const eldersMs = 2_000;
 /** How long running steps may go on when the worker is asked to stop (real time). */
 const stopGraceMs = 1_500;
 
@@ -173,6 +176,16 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return { ...run, data: kept };
   }
 
+  /** An emergency is planned once the run that it takes over has come to rest. Whether it has to wait for that. */
+  async function waitForElders(run: RunRow, hold: Hold): Promise<boolean> {
+    const elders = await restlessElders(store, run);
+    if (elders.length === 0) return false;
+    const now = clock.now();
+    for (const elder of elders) await store.wake(elder.id, now);
+    await store.release(hold, now + eldersMs, now);
+    return true;
+  }
+
   /** The run's plan, or null when what is stored is not what its digest says. */
   async function planOf(run: RunRow): Promise<FrozenPlan | null> {
     const bytes = run.planDigest === null ? null : await store.plan(run.planDigest);
@@ -199,6 +212,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function drive(claimed: RunRow, at: At): Promise<void> {
     let run = claimed;
     if (run.state === "requested") {
+      if (run.trigger === "compromise" && (await waitForElders(run, at.hold))) return;
       const planned = await options.planner.plan(run, at.hold, services);
       if (planned === null) return;
       run = planned;
@@ -223,7 +237,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
           continue;
         }
       }
-      if ((await stopUnconfirmed(work)) !== null) {
+      const way = await giveWay(work, options.guard);
+      if (way === "released") return;
+      if (way === "again" || (await stopUnconfirmed(work)) !== null) {
         at.hold = work.hold;
         continue;
       }

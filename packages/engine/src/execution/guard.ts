@@ -1,5 +1,6 @@
 import type { Drift } from "@countersign/core";
 import type { EntryData } from "@countersign/evidence";
+import type { RunRow } from "../store/index.ts";
 import type { Because } from "./phases/moves.ts";
 import type { RunWork } from "./run-work.ts";
 
@@ -25,6 +26,8 @@ export interface Guard {
   underWay(work: RunWork): Promise<Because | null>;
   /** Null when the old credential may be retired; otherwise why the run holds. */
   beforeRetirement(work: RunWork): Promise<Because | null>;
+  /** Whether an emergency is authorised, and by a plan that takes over this run. Proven, not read from its row (I2, I4). */
+  takesOver(emergency: RunRow, run: string): Promise<boolean>;
   /**
    * Null when nobody started this run alone, or when a second person's signed confirmation is proven; otherwise what is
    * missing of it.

@@ -109,6 +109,15 @@ export function createJudge(options: {
     });
   }
 
+  /** What an emergency that drifted had taken over already passes to the one that replaces it. */
+  async function inherited(run: RunRow): Promise<Urgent["supersedes"]> {
+    const before = run.trigger !== "compromise" || run.replaces === null ? null : await store.run(run.replaces);
+    const bytes = before === null || before.planDigest === null ? null : await store.plan(before.planDigest);
+    if (before === null || before.planDigest === null || bytes === null) return null;
+    const elder = thawPlan(bytes, before.planDigest).plan.emergency?.supersedes ?? null;
+    return elder === null ? null : { ...elder, made: await madeBy(elder.run) };
+  }
+
   return {
     async judge(run, at, signal) {
       const inventory = ground.inventory();
@@ -129,7 +138,9 @@ export function createJudge(options: {
       // Only an emergency may take over another run (I2), and only one that is none itself.
       const taken = isUrgent ? elders.find((other) => other.trigger !== "compromise") : undefined;
       const supersedes =
-        taken === undefined ? null : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id) };
+        taken === undefined
+          ? await inherited(run)
+          : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id) };
       const { objectId, appId, credential } = run.target;
       const input: ValidationInput = {
         at,

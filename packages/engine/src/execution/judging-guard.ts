@@ -16,10 +16,11 @@ import {
   rulesOf,
   type StoredApproval,
   settingsOf,
+  thawPlan,
 } from "@countersign/core";
 import { type CheckpointRef, type Entry, parseEntry, type Trust } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
-import type { BreakGlassRow, Checkpointer, Store } from "../store/index.ts";
+import type { BreakGlassRow, Checkpointer, RunRow, Store } from "../store/index.ts";
 import type { Ground } from "./ground.ts";
 import type { Guard, StartVerdict } from "./guard.ts";
 import type { Judge, Judgement } from "./judge.ts";
@@ -33,6 +34,8 @@ const horizonMs = 400 * 86_400_000;
 const againMs = 60_000;
 /** System clock and database clock may differ by so much; beyond that nothing is touched. */
 const skewMsMax = 30_000;
+
+const beforeApproval: ReadonlySet<string> = new Set(["requested", "planned", "awaiting_approval"]);
 
 /** What keeps a start waiting without voiding anything. */
 const passing: readonly ErrorCode[] = [
@@ -84,6 +87,22 @@ export function createGuard(options: {
       statement === null || envelope === null ? [] : [{ statement, envelope }],
     );
     return authorise(work.frozen, stored, trust, required.quorum, null);
+  }
+
+  async function takesOver(emergency: RunRow, run: string): Promise<boolean> {
+    const bytes = emergency.planDigest === null ? null : await store.plan(emergency.planDigest);
+    if (emergency.planDigest === null || bytes === null || beforeApproval.has(emergency.state)) return false;
+    try {
+      const frozen = thawPlan(bytes, emergency.planDigest);
+      if (frozen.plan.emergency?.supersedes?.run !== run) return false;
+      const { expiresAt, entries } = await prove({ row: emergency, frozen }, ground.trust(), requiredBy(frozen.plan));
+      // An authorisation that can start nothing any more takes over nothing either.
+      return clock.now() < expiresAt || entries.some(({ type }) => type === "run.authorised");
+    } catch (error) {
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+        return false;
+      throw error;
+    }
   }
 
   async function unconfirmed(work: RunWork): Promise<Because | null> {
@@ -228,7 +247,7 @@ export function createGuard(options: {
     return version !== null && versions.includes(version) ? null : { code: "record-changed" };
   }
 
-  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, recordHeld, unconfirmed, frozen };
+  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, recordHeld, takesOver, unconfirmed, frozen };
 }
 
 /** A run and the plan that its row names. */

@@ -1,7 +1,7 @@
 import { CountersignError, type Facts, runStates } from "@countersign/core";
 import { z } from "zod";
 
-const Because = z.object({ code: z.string(), step: z.string().optional() });
+const Because = z.object({ code: z.string(), step: z.string().optional(), run: z.string().optional() });
 
 /** Small working data of a run, kept in its row; never anything that evidence depends on. Times are domain milliseconds. */
 const RunDataForm = z.object({

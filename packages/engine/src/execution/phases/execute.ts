@@ -3,6 +3,7 @@ import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { doStep, takeBack, tryStep } from "../step.ts";
 import { askOwners } from "./by-hand.ts";
+import { giveWay } from "./give-way.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
@@ -19,6 +20,8 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
       if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
       return releaseUntil(work, work.now + frozenMs);
     }
+    const way = await giveWay(work, guard);
+    if (way !== null) return way;
     const mayBeLeft = work.plan.emergency?.leaveBehind.includes(step.id) === true;
     const result = await (mayBeLeft ? tryStep(work, step, 0) : doStep(work, step));
     // A consumer that cannot be written does not keep a compromised credential alive: it is written after the cut.

@@ -13,6 +13,8 @@ export const frozenMs = 60_000;
 export interface Because {
   readonly code: string;
   readonly step?: string;
+  /** Another run that this is about. */
+  readonly run?: string;
 }
 
 /** Moves the run with its log entry in one transaction; this worker goes on with it unless it has ended. */

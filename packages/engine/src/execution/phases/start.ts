@@ -1,4 +1,4 @@
-import { type Drift, isCode } from "@countersign/core";
+import { closedStates, type Drift, isCode } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import { newRunId } from "../run-id.ts";
 import type { RunWork } from "../run-work.ts";
@@ -6,6 +6,8 @@ import { move, type Next, releaseUntil } from "./moves.ts";
 
 /** How long a run waits for another one's lock before it looks again (domain time). */
 const lockMs = 60_000;
+/** How long an emergency waits for the run that it takes over before it looks again (domain time). */
+const takeOverMs = 2_000;
 
 /**
  * approved, scheduled: waits for its time and window, then proves the authorisation once more and consumes it in the
@@ -28,6 +30,7 @@ export async function start(work: RunWork, guard: Guard): Promise<Next> {
       return supersede(work, verdict.reasons);
     case "go":
   }
+  if (await isTakingOver(work)) return waitUntil(work, now + takeOverMs, "supersedes");
   try {
     return await move(work, "executing", {
       because: { code: "authorised" },
@@ -38,6 +41,15 @@ export async function start(work: RunWork, guard: Guard): Promise<Next> {
     if (!isCode(error, "LOCK_HELD")) throw error;
     return waitUntil(work, now + lockMs, "lock-held");
   }
+}
+
+/** Whether the run that an emergency takes over is still open; its own holder ends it, and is woken for that (I2). */
+async function isTakingOver(work: RunWork): Promise<boolean> {
+  const elder = work.plan.emergency?.supersedes ?? null;
+  const row = elder === null ? null : await work.store.run(elder.run);
+  if (row === null || closedStates.has(row.state)) return false;
+  await work.store.wake(row.id, work.now);
+  return true;
 }
 
 async function waitUntil(work: RunWork, until: number, code: string): Promise<Next> {

@@ -9,6 +9,8 @@ import { newReason } from "../views/reason.ts";
 import { detailOf, summaryOf, waitsFor } from "../views/run.ts";
 import { iso } from "../views/time.ts";
 
+const openRunsMax = 50;
+
 /** The run, or NOT_FOUND. */
 export async function runOf(api: ApiDependencies, id: string): Promise<RunRecord> {
   const run = await api.store.run(id);
@@ -19,7 +21,10 @@ export async function runOf(api: ApiDependencies, id: string): Promise<RunRecord
 export const requestRun: Handler<"requestRun"> = async ({ api, body, person }) => {
   const row = api.inventory().rows.find((candidate) => candidate.name === body.row);
   if (row === undefined) throw new CountersignError("NOT_FOUND", `expected a row of the inventory, got ${body.row}`);
-  const [open] = await api.store.runs({ row: row.name, open: true, limit: 1 });
+  const open = (await api.store.runs({ row: row.name, open: true, limit: openRunsMax })).find(
+    // An emergency takes over an open rotation, but no other emergency.
+    ({ trigger }) => body.trigger !== "compromise" || trigger === "compromise",
+  );
   if (open !== undefined)
     throw new CountersignError("STATE_CONFLICT", `expected no open run of ${row.name}, ${open.id} is ${open.state}`);
   const at = api.now();
