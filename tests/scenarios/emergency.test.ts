@@ -76,6 +76,7 @@ describe("a compromised secret of a live application", () => {
     expect(tokensMs).toBe(90 * 60_000);
     expect(clock).toMatchObject({ credential: leaked, leftBehind: [] });
     expect(await stage.verdict(run)).toBe("proven");
+    expect(stage.secondVerdict(run)).toBe("proven");
   });
 
   it("goes although a consumer cannot be written; that one is named, and restored when it can be", async () => {
@@ -110,6 +111,7 @@ describe("a compromised secret of a live application", () => {
     expect(failing.map(({ workload }) => workload)).toEqual(["app-partner-copied"]);
     expect(orphans).toEqual([]);
     expect(await stage.verdict(run)).toBe("proven");
+    expect(stage.secondVerdict(run)).toBe("proven");
     // After the cut there is nothing to go back to.
     const back = (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "too late" } });
     expect((await refusal(back)).code).toBe("STATE_CONFLICT");
@@ -146,8 +148,8 @@ describe("an emergency while another run of the application is open", () => {
     const { failedSignIns, orphans } = await stage.figures("app-overlap");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect(await stage.secretsOf("app-overlap")).toHaveLength(1);
-    expect(await stage.verdict(run)).toBe("proven");
-    expect(await stage.verdict(elder)).toBe("proven");
+    for (const id of [run, elder])
+      expect([await stage.verdict(id), stage.secondVerdict(id)]).toEqual(["proven", "proven"]);
   });
 
   it("ends a plan that waits for approval, which nobody can start any more", async () => {

@@ -3,6 +3,7 @@
  * people who drive it over HTTP. Time is the tenant's virtual clock: `advance` returns when everybody has nothing left to
  * do at the new time, so nothing here waits for a while and hopes.
  */
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -14,6 +15,7 @@ import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
+import { root } from "../crash/stage/process.ts";
 import * as documents from "./documents.ts";
 import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
 import { openSink, type Sink } from "./sink.ts";
@@ -457,6 +459,18 @@ export class Stage {
     const file = this.path(`${run}.zip`);
     writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
     return verifyBundle(readBundle(file), parseTrust(readFileSync(this.path("state/trust.json")))).verdict;
+  }
+
+  /** What the second verifier, written from the format page alone, says about the bundle that `verdict` has fetched. */
+  secondVerdict(run: string): string {
+    const args = [
+      join(root, "tools/verify.py"),
+      this.path(`${run}.zip`),
+      "--trust",
+      this.path("state/trust.json"),
+      "--json",
+    ];
+    return (JSON.parse(execFileSync("python3", args).toString()) as { verdict: string }).verdict;
   }
 
   /** A bundle ends at a signed checkpoint; one is signed every second while the log grows. */

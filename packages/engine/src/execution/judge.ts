@@ -96,26 +96,32 @@ export function createJudge(options: {
     return bytes === null ? null : thawPlan(bytes, last.planDigest).plan;
   }
 
-  /** Every credential that a run has made and not taken back, by id. */
-  async function madeBy(run: string): Promise<string[]> {
+  /**
+   * Every credential that a run has made and not taken back, by id: those that its journal knows, and those that are seen
+   * with the marker of one of its attempts, whose answer was lost.
+   */
+  async function madeBy(run: string, world: World | null): Promise<string[]> {
     const journal = await store.steps(run);
     const takenBack = new Set(
       journal.filter((row) => row.direction === "discard" && row.outcome === "done").map((row) => row.attempt),
     );
-    return journal.flatMap((row) => {
+    const nonces = new Set(journal.map((row) => row.nonce));
+    const seen = (world?.credentials ?? []).filter(({ marker }) => marker?.run === run && nonces.has(marker.nonce));
+    const known = journal.flatMap((row) => {
       const id = row.outcomeData?.objectIds.keyId;
       const makes = row.direction === "do" && connectors.verbs.get(row.verb)?.value === "yields";
       return makes && typeof id === "string" && !takenBack.has(row.attempt) ? [id] : [];
     });
+    return [...new Set([...known, ...seen.map(({ id }) => id)])];
   }
 
   /** What an emergency that drifted had taken over already passes to the one that replaces it. */
-  async function inherited(run: RunRow): Promise<Urgent["supersedes"]> {
+  async function inherited(run: RunRow, world: World | null): Promise<Urgent["supersedes"]> {
     const before = run.trigger !== "compromise" || run.replaces === null ? null : await store.run(run.replaces);
     const bytes = before === null || before.planDigest === null ? null : await store.plan(before.planDigest);
     if (before === null || before.planDigest === null || bytes === null) return null;
     const elder = thawPlan(bytes, before.planDigest).plan.emergency?.supersedes ?? null;
-    return elder === null ? null : { ...elder, made: await madeBy(elder.run) };
+    return elder === null ? null : { ...elder, made: await madeBy(elder.run, world) };
   }
 
   return {
@@ -139,8 +145,8 @@ export function createJudge(options: {
       const taken = isUrgent ? elders.find((other) => other.trigger !== "compromise") : undefined;
       const supersedes =
         taken === undefined
-          ? await inherited(run)
-          : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id) };
+          ? await inherited(run, world)
+          : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id, world) };
       const { objectId, appId, credential } = run.target;
       const input: ValidationInput = {
         at,
