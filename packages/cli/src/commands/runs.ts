@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { Problem, ProblemError, pathOf } from "@countersign/contract";
+import { type Answer, Problem, ProblemError, pathOf } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
@@ -10,6 +10,43 @@ interface Common {
   readonly url: string;
   readonly login?: string;
   readonly json?: boolean;
+}
+
+/** The compromise clock and the break-glass use of a run, where it has them. */
+function urgentLines({ compromise, breakGlass }: Answer<"getRun">): string[] {
+  const lines: string[] = [];
+  if (compromise !== null) {
+    const { leftBehind, tokenBound } = compromise;
+    lines.push(
+      table(
+        ["compromise clock", "at"],
+        [
+          ["reported", compromise.reportedAt],
+          ["authorised", compromise.authorisedAt ?? "not yet"],
+          ["new one live", compromise.newLiveAt ?? "not yet"],
+          ["old one dead", compromise.oldDeadAt ?? "not yet"],
+          ["shown refused", compromise.shownDeadAt ?? "not yet"],
+          [`last token dead (at most ${tokenBound.seconds / 60} min later)`, compromise.lastTokenDeadAt ?? "not yet"],
+          ["all consumers well", compromise.restoredAt ?? "not yet"],
+        ],
+      ),
+    );
+    if (leftBehind.length > 0) lines.push(`left behind, and failing until written: ${leftBehind.join(", ")}`);
+  }
+  const use = breakGlass?.use ?? null;
+  if (use !== null) {
+    const { granted, confirmed, confirmUntil, reviews, reviewUntil } = use;
+    lines.push(`BREAK-GLASS: ${granted.person} as ${granted.role} started this run alone at ${granted.at}`);
+    lines.push(
+      confirmed === null
+        ? `  not confirmed; until ${confirmUntil}`
+        : `  confirmed by ${confirmed.person} at ${confirmed.at}`,
+    );
+    for (const { person, at, result } of reviews) lines.push(`  ${result} in review by ${person} at ${at}`);
+    if (!reviews.some(({ result }) => result === "accepted"))
+      lines.push(`  no review has accepted it (due ${reviewUntil}): nothing begins by itself for this application`);
+  }
+  return lines;
 }
 
 /** Commands that talk to the API as a signed-in person. Approving is not among them: it happens in the browser. */
@@ -82,6 +119,34 @@ export function addRuns(program: Command): void {
       else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
     });
 
+  command("credentials", "live credentials of one application, by id; no value is ever shown")
+    .argument("<application>", "name in the inventory")
+    .action(async (application: string, options: Common) => {
+      const { client } = await sessionOf(options);
+      const page = await client.listCredentials({ query: { application } });
+      if (options.json === true) return printJson(page);
+      return say(
+        table(
+          ["credential", "kind", "ledger", "expires"],
+          page.items.map(({ id, kind, state, expiresAt }) => [id, kind, state, expiresAt ?? "never"]),
+        ),
+      );
+    });
+
+  command("compromise", "report that somebody else may hold a credential: after approval it goes without overlap")
+    .argument("<application>", "name in the inventory")
+    .argument("<credential>", "its id, as `countersign credentials` lists it")
+    .requiredOption("--reason <text>", "why that is believed")
+    .option("--reported-at <time>", "since when it is known (RFC 3339, UTC); now if left out")
+    .action(async (row: string, credential: string, options: Common & { reason: string; reportedAt?: string }) => {
+      const { client } = await sessionOf(options);
+      const { reason, reportedAt } = options;
+      const when = reportedAt === undefined ? {} : { reportedAt };
+      const filed = await client.requestRun({ body: { row, reason, trigger: "compromise", credential, ...when } });
+      if (options.json === true) printJson(filed);
+      else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
+    });
+
   command("runs", "list runs").action(async (options: Common) => {
     const { client } = await sessionOf(options);
     const page = await client.listRuns({});
@@ -102,6 +167,7 @@ export function addRuns(program: Command): void {
       const detail = await client.getRun({ params: { id } });
       if (options.json === true) return printJson(detail);
       say(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
+      for (const line of urgentLines(detail)) say(line);
       say(
         table(
           ["step", "state", "does"],

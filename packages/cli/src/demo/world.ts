@@ -278,6 +278,11 @@ environments:
       separation: [requester-cannot-approve, one-person-one-role]
     proof: { times: 5, spacing: PT15S, deadline: PT5M }
     rollback: { minRemaining: P2D }
+    emergency:
+      approvals: { expiresAfter: PT4H, require: [{ role: security, from: "role:security", count: 1 }] }
+      containWithin: PT1H
+      restoreWithin: PT4H
+    breakGlass: { roles: [platform], confirm: [app-owner, security], expiresAfter: PT1H, confirmWithin: P1D, reviewWithin: P3D, unconfirmed: hold }
     retire: { minGrade: strong, consumerLevel: used, quiet: P1D }
     kinds:
       # PostgreSQL keeps no history of logins: who connects only for a moment is never seen, so "used" cannot be asked for.

@@ -11,11 +11,12 @@ import { Badge, StateBadge } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
 import { Card, Command, Empty, Facts } from "../ui/card.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { TextArea } from "../ui/field.tsx";
+import { Choice, TextArea } from "../ui/field.tsx";
 import { Loaded, ProblemBox } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 import { readinessWords } from "./applications.tsx";
+import { ReasonDialog } from "./reason-dialog.tsx";
 
 type Detail = Answer<"getApplication">;
 
@@ -38,14 +39,27 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
             <Badge tone={readinessWords[row.readiness].tone}>{readinessWords[row.readiness].word}</Badge>
           </p>
         </div>
-        {row.openRun === null ? (
-          <RequestDialog row={row.name} />
-        ) : (
-          <Link to="/runs/$id" params={{ id: row.openRun.id }} className="font-semibold">
-            Go to the open run
-          </Link>
-        )}
+        <div className="flex items-center gap-3">
+          <ReportDialog row={row.name} credentials={credentials} />
+          {row.openRun === null ? (
+            <RequestDialog row={row.name} />
+          ) : (
+            <Link to="/runs/$id" params={{ id: row.openRun.id }} className="font-semibold">
+              Go to the open run
+            </Link>
+          )}
+        </div>
       </div>
+      {row.locked !== null && (
+        <div role="alert" className="mb-3 rounded-lg border border-bad-line bg-bad-bg px-4 py-3 text-bad-fg">
+          <strong>Locked.</strong> {nameOf(row.locked.person)} started a run alone (break-glass) at{" "}
+          <Time at={row.locked.at} />, and no review has accepted it. Nothing begins by itself until one has, due{" "}
+          <Until at={row.locked.reviewUntil} />.{" "}
+          <Link to="/runs/$id" params={{ id: row.locked.run }} className="font-semibold">
+            Review it
+          </Link>
+        </div>
+      )}
       <div className="grid items-start gap-4 xl:grid-cols-[1fr_360px]">
         <div className="grid gap-4">
           <Card title="Credentials over time" aside="values are never shown: no page, no API">
@@ -149,6 +163,41 @@ function CredentialTable({ credentials }: { readonly credentials: Detail["creden
         ))}
       </Table>
     </div>
+  );
+}
+
+/** Reports that somebody else may hold a credential: which one, and why that is believed. */
+function ReportDialog({ row, credentials }: { readonly row: string; readonly credentials: Detail["credentials"] }) {
+  const live = credentials.filter(({ kind, state }) => kind === "client-secret" && state !== "retired");
+  const [credential, setCredential] = useState(live[0]?.id ?? "");
+  const navigate = useNavigate();
+  if (live.length === 0) return null;
+  return (
+    <ReasonDialog
+      button="Report a compromise"
+      look="danger"
+      title={`Report a compromised secret of ${row}`}
+      text={
+        <div className="grid gap-3">
+          <p>
+            For a secret that somebody else may hold. Nothing is changed by reporting, but an open run of this
+            application holds at once. After approval the secret is replaced and removed{" "}
+            <strong>without overlap</strong>: consumers that have not picked up the new one fail until they do.
+          </p>
+          <Choice
+            label="Which secret"
+            value={credential}
+            onChange={(event) => setCredential(event.target.value)}
+            options={live.map(({ id }) => [id, id] as const)}
+          />
+        </div>
+      }
+      confirm="Report"
+      act={async (reason) => {
+        const { run } = await api.requestRun({ body: { row, reason, trigger: "compromise", credential } });
+        await navigate({ to: "/runs/$id", params: { id: run } });
+      }}
+    />
   );
 }
 

@@ -50,7 +50,8 @@ export const states: Readonly<
   superseded: {
     word: "Superseded",
     tone: "neutral",
-    sentence: "The world differed from the plan. A new plan replaced this one; its approvals are void.",
+    sentence:
+      "Another run took its place: the plan no longer fitted the world, or an emergency of the application took it over.",
   },
 };
 
@@ -73,6 +74,7 @@ export const roleWords: Readonly<Record<string, string>> = {
 export const procedureWords: Readonly<Record<string, string>> = {
   "entra-client-secret": "client secret",
   "postgres-role-password": "PostgreSQL login",
+  "emergency-revoke": "compromised client secret",
 };
 
 export const levelWords: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import { Button } from "../../ui/button.tsx";
 import { Card } from "../../ui/card.tsx";
 import { Digest } from "../../ui/digest.tsx";
 import { Time, Until } from "../../ui/time.tsx";
+import { StartAlone } from "./break-glass.tsx";
 import type { CheckedPlan } from "./plan.ts";
 import { SignDialog } from "./sign-dialog.tsx";
 
@@ -63,6 +64,7 @@ export function DecisionCard({ detail, checked }: { readonly detail: RunDetail; 
             {approvals.you.why}
           </p>
         ))}
+      {open && <StartAlone detail={detail} checked={checked} />}
       {asking !== null && (
         <SignDialog decision={asking} detail={detail} checked={checked} onClose={() => setAsking(null)} />
       )}

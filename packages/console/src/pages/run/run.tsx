@@ -9,6 +9,7 @@ import { Loaded } from "../../ui/problem.tsx";
 import { Until } from "../../ui/time.tsx";
 import { RunActions } from "./actions.tsx";
 import { Approval } from "./approval.tsx";
+import { BreakGlassCard } from "./break-glass.tsx";
 import { EntriesView } from "./entries.tsx";
 import { EvidenceView } from "./evidence.tsx";
 import { useCheckedPlan } from "./plan.ts";
@@ -37,6 +38,7 @@ function RunView({ detail }: { readonly detail: RunDetail }) {
   return (
     <>
       <Header detail={detail} />
+      <BreakGlassCard detail={detail} checked={checked} />
       <div role="tablist" aria-label="Views of this run" className="mb-3 flex gap-1 border-b border-line2">
         {views.map(([key, text]) => (
           <button
@@ -73,7 +75,8 @@ function Header({ detail }: { readonly detail: RunDetail }) {
     <div className="mb-2 flex items-start justify-between gap-4">
       <div className="min-w-0">
         <h1 className="flex flex-wrap items-center gap-2 text-xl font-semibold">
-          Rotate the {procedureWords[run.procedure] ?? run.procedure} of{" "}
+          {run.trigger === "compromise" ? "EMERGENCY: revoke" : "Rotate"} the{" "}
+          {procedureWords[run.procedure] ?? run.procedure} of{" "}
           <Link to="/applications/$name" params={{ name: run.application }}>
             {run.application}
           </Link>

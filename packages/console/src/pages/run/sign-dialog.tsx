@@ -19,7 +19,7 @@ interface Statement {
 }
 
 /** Refuses to sign a statement that says anything else than what this page shows. */
-async function checkStatement(
+export async function checkStatement(
   base64: string,
   digest: string,
   expected: { decision: string; run: string; role: string; plan: string },

@@ -8,6 +8,7 @@ import { cx } from "../../ui/classes.ts";
 import { useNow } from "../../ui/now.tsx";
 import { Time, Until } from "../../ui/time.tsx";
 import { ByHand } from "./by-hand.tsx";
+import { CompromiseClock } from "./compromise.tsx";
 import { Told } from "./told.tsx";
 
 const waitWords: Readonly<Record<string, string>> = {
@@ -26,6 +27,7 @@ export function StoryView({ detail, plan }: { readonly detail: RunDetail; readon
     <div className="grid items-start gap-3 lg:grid-cols-[1.3fr_1fr]">
       <div className="grid gap-3">
         {detail.run.state === "held" && <Held detail={detail} />}
+        <CompromiseClock detail={detail} />
         <ByHand detail={detail} />
         <Steps detail={detail} plan={plan} />
       </div>
@@ -66,7 +68,9 @@ function Held({ detail }: { readonly detail: RunDetail }) {
         Held{step}: {humanise(because?.code ?? "unknown")}
       </p>
       <p>
-        Both credentials are valid; nothing moves until a person decides.{" "}
+        {detail.compromise?.oldDeadAt == null
+          ? "Both credentials are valid; nothing moves until a person decides."
+          : "The compromised credential is gone, so there is nothing to go back to; nothing moves until a person decides."}{" "}
         {detail.actions.holdDecision.allowed
           ? "Choose above: retry, roll forward or roll back."
           : detail.actions.holdDecision.why}
