@@ -2,17 +2,29 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
-const all = ["latest", "pinned", "copied", "pipeline", "setting", "reference", "desk"] as const;
+const all = [
+  "latest",
+  "pinned",
+  "copied",
+  "pipeline",
+  "setting",
+  "reference",
+  "workflow",
+  "pod",
+  "partner",
+  "desk",
+] as const;
 const step = (name: string, kind: string) => `update:${name}-${kind}`;
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({
     applications: [
-      { name: "app-seven", consumers: all },
+      { name: "app-ten", consumers: all },
       { name: "app-back", consumers: all },
       { name: "app-third", consumers: ["latest", "pipeline"] },
       { name: "app-fourth", consumers: ["latest", "pipeline"] },
+      { name: "app-day", consumers: ["latest", "reference"] },
       { name: "app-desk", consumers: ["latest", "desk"] },
       ...["once", "never", "lost"].flatMap((how) =>
         (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
@@ -43,9 +55,9 @@ async function figures(application: string) {
   return { failedSignIns, orphans, uses };
 }
 
-describe("a run over seven kinds of consumers", () => {
+describe("a run over ten kinds of consumers", () => {
   it("waits for the owner's word and a day for the reference; none of them ever fails to sign in", async () => {
-    const run = await stage.request("app-seven");
+    const run = await stage.request("app-ten");
     expect((await stage.run(run)).findings.filter(({ result }) => result === "block")).toEqual([]);
     await stage.approve(run);
     await stage.advance(3_600);
@@ -55,16 +67,16 @@ describe("a run over seven kinds of consumers", () => {
     // All others are through; the desk is not, so nothing is removed, and the owner has been reminded.
     expect(await stage.stateOf(run)).toBe("overlapping");
     await stage.sink.until(({ type, data }) => type === "step.reminded" && data.run === run);
-    expect((await figures("app-seven")).failedSignIns).toBe(0);
+    expect((await figures("app-ten")).failedSignIns).toBe(0);
 
-    await byHand("app-seven");
-    await say(run, step("app-seven", "desk"), "do");
+    await byHand("app-ten");
+    await say(run, step("app-ten", "desk"), "do");
     await stage.advanceUntil(run, ["completed"], { hoursMax: 60 });
-    const { failedSignIns, orphans, uses } = await figures("app-seven");
+    const { failedSignIns, orphans, uses } = await figures("app-ten");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
-    const removed = (await stage.effects("app-seven")).at(-1)?.target.keyId;
+    const removed = (await stage.effects("app-ten")).at(-1)?.target.keyId;
     const onNew = uses.filter(({ credential, workload, ok }) => workload !== null && credential !== removed && ok > 0);
-    expect(new Set(onNew.map(({ workload }) => workload))).toEqual(new Set(all.map((kind) => `app-seven-${kind}`)));
+    expect(new Set(onNew.map(({ workload }) => workload))).toEqual(new Set(all.map((kind) => `app-ten-${kind}`)));
     expect(await stage.verdict(run)).toBe("proven");
   });
 
@@ -89,6 +101,46 @@ describe("a run over seven kinds of consumers", () => {
     const { failedSignIns, orphans } = await figures("app-back");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect((await stage.effects("app-back")).at(-1)?.op).toBe("application.removePassword");
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+describe("a reference that the platform refreshes only after a day", () => {
+  it("is looked at again and again as a row, over a restart of the product; nothing is removed before it follows", async () => {
+    await stage.manage("PUT", "/knobs", { refreshIgnored: 1 });
+    const run = await stage.request("app-day");
+    await stage.approve(run);
+    await stage.advance(3_600);
+    await stage.manage("PUT", "/knobs", { refreshIgnored: 0 });
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    const references = async () => {
+      const { sites } = (await stage.manage("GET", "/directory")) as {
+        sites: { name: string; references: Record<string, { version: string }> }[];
+      };
+      return sites.find(({ name }) => name === "app-day")?.references.REFERENCE?.version;
+    };
+    const before = await references();
+    // Between two looks nobody holds the run: it is a row with the time of the next one.
+    const parked = () =>
+      stage.asDatabaseOwner(async (client) => {
+        const { rows } = await client.query<{ claimed: boolean; waits: boolean }>(
+          "select worker is not null as claimed, not_before is not null as waits from cs.run where id = $1",
+          [run],
+        );
+        return rows[0];
+      });
+    for (const hours of [2, 4, 6]) {
+      await stage.advance(hours * 3_600);
+      expect(await stage.stateOf(run)).toBe("overlapping");
+      expect(await parked()).toEqual({ claimed: false, waits: true });
+      await stage.stop();
+      await stage.start();
+    }
+    expect(await references()).toBe(before);
+    expect((await stage.effects("app-day")).filter(({ op }) => op === "application.removePassword")).toEqual([]);
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 60 });
+    expect(await references()).not.toBe(before);
+    expect(await figures("app-day")).toMatchObject({ failedSignIns: 0, orphans: [] });
     expect(await stage.verdict(run)).toBe("proven");
   });
 });

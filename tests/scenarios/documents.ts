@@ -50,6 +50,11 @@ export interface Places {
   readonly callers: Readonly<Record<"reader" | "writer" | "vault", string>>;
   readonly devops: Readonly<Record<string, string>>;
   readonly arm: string;
+  readonly github: Readonly<Record<string, string>>;
+  /** Client id of the app on the GitHub that there is. */
+  readonly githubApp: string;
+  readonly clusters: Readonly<Record<string, string>>;
+  readonly gateways: Readonly<Record<string, string>>;
   readonly subscription: string;
   readonly api: number;
   readonly hook: string;
@@ -92,7 +97,11 @@ export function consumersOf(application: StageApplication): readonly KindName[] 
 }
 
 /** Pick-up delay and cadence of any kind. */
-export function timesOf(kind: KindName): { readonly pickup: number; readonly cadence: number } {
+export function timesOf(kind: KindName): {
+  readonly pickup: number;
+  readonly cadence: number;
+  readonly cache?: number;
+} {
   return isMore(kind) ? moreKinds[kind] : consumerTimes[kind];
 }
 
@@ -130,8 +139,7 @@ export function scenarioOf(applications: readonly StageApplication[], files: str
             ? { kind: "entra-pinned", file: `${files}/${application.name}.ref` }
             : { kind: `entra-${kind}`, vault: kind === "latest" ? "main" : "partner", secret: application.name }),
         intervalSeconds: timesOf(kind).cadence,
-        // What a reference is worth is kept by the platform; the app itself keeps nothing.
-        cacheSeconds: kind === "reference" ? 0 : pickupOf(application, kind),
+        cacheSeconds: timesOf(kind).cache ?? pickupOf(application, kind),
         ipAddress: addressOf(applications, application.name, kind),
       })),
     ),

@@ -18,6 +18,7 @@ import pg from "pg";
 import { root } from "../crash/stage/process.ts";
 import * as documents from "./documents.ts";
 import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
+import { type MorePlaces, moreSecrets, othersAt } from "./more-consumers.ts";
 import { openSink, type Sink } from "./sink.ts";
 import { type ChannelName, channelSecrets, type Receivers, receiversOf } from "./telling.ts";
 
@@ -61,7 +62,7 @@ export type Role = "app-owner" | "platform" | "security";
 type StageRole = "api" | "scanner" | "executor" | "notifier";
 
 /** What the simulator answers about itself. */
-export interface Directory extends Receivers {
+export interface Directory extends Receivers, MorePlaces {
   readonly tenant: { readonly id: string };
   readonly subscription: string;
   readonly callers: Readonly<
@@ -173,7 +174,7 @@ export class Stage {
     const secret = (name: string, value: string) => writeFileSync(join(folder, name), value, { mode: 0o600 });
     for (const name of ["reader", "writer", "vault"] as const) secret(`${name}.secret`, callers[name].clientSecret);
     secret("person.secret", documents.password);
-    for (const [name, value] of channelSecrets(directory)) secret(name, value);
+    for (const [name, value] of [...channelSecrets(directory), ...moreSecrets(directory)]) secret(name, value);
     secret("hook.secret", sink.secret);
     secret(
       "database.secret",
@@ -192,6 +193,10 @@ export class Stage {
       vaults,
       devops: urls.devops,
       arm: urls.arm,
+      github: urls.github,
+      githubApp: directory.github[0]?.apps[0]?.clientId ?? "",
+      clusters: urls.clusters,
+      gateways: urls.gateways,
       subscription: directory.subscription,
       tenantId: directory.tenant.id,
       callers: clientIds,
@@ -436,6 +441,11 @@ export class Stage {
     const text = await answer.text();
     if (!answer.ok) throw new Error(`expected ${method} ${path} to work, got ${answer.status} ${text.slice(0, 300)}`);
     return text === "" ? null : JSON.parse(text);
+  }
+
+  /** Somebody else at work in the places that hold more kinds of consumers. */
+  get elsewhere(): ReturnType<typeof othersAt> {
+    return othersAt(this.urls, this.#directory);
   }
 
   /** Everything that was changed for this application by callers from outside, in order. */

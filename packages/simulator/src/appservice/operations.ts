@@ -120,9 +120,10 @@ function referenceShape(call: ArmCall, name: string): Record<string, unknown> {
   };
 }
 
-/** POST refresh: the platform asks the vault again at once. */
+/** POST refresh: the platform asks the vault again at once, or says so and does not. */
 export function refresh(call: ArmCall): Outcome {
-  const references = refreshReferences(call.world, call.site);
+  const ignored = call.world.random("refresh-ignored").chance(call.world.knobs.refreshIgnored);
+  const references = ignored ? 0 : refreshReferences(call.world, call.site);
   writeActivity(call, "Microsoft.Web/sites/config/refresh/Action");
   return { reply: { status: 200, body: {} }, effect: true, target: { references } };
 }

@@ -36,6 +36,8 @@ export interface Knobs {
   activityLagSeconds: Range;
   /** A deleted vault secret stands in the list of deleted ones after so long. */
   deletedSecretLagSeconds: Range;
+  /** A refresh of Key Vault references is answered and not done: they follow within a day. */
+  refreshIgnored: number;
   /** A new issue is found by a Jira search after so long; reading it by its key works at once. */
   ticketSearchLagSeconds: Range;
   /** Requests to audit and sign-in reports per 10 virtual seconds and caller; 0 = no limit. */
@@ -66,6 +68,7 @@ export const defaultKnobs: Knobs = {
   auditLagSeconds: [30, 300],
   activityLagSeconds: [3600, 14_400],
   deletedSecretLagSeconds: [1, 5],
+  refreshIgnored: 0.1,
   ticketSearchLagSeconds: [5, 60],
   reportsPer10Seconds: 5,
   postgresReset: 0.01,
@@ -89,6 +92,7 @@ export const quietKnobs: Knobs = {
   auditLagSeconds: [0, 0],
   activityLagSeconds: [0, 0],
   deletedSecretLagSeconds: [0, 0],
+  refreshIgnored: 0,
   ticketSearchLagSeconds: [0, 0],
   reportsPer10Seconds: 0,
   postgresReset: 0,
