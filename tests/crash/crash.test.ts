@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type CrashReport, runCrash } from "./run.ts";
 import { kinds } from "./trials.ts";
 
-/** Another slice every day, and the same one all day: the seed stands in every failure. */
-const seed = Math.floor(Date.now() / 86_400_000);
+/** The same slice in every run of the suite, so that a change is what breaks it; other seeds and the whole go by command. */
+const seed = 1;
 const slice = 8;
 
 let report: CrashReport;

@@ -254,10 +254,15 @@ export class RunWork {
     });
   }
 
-  /** Commits the intent of an attempt: nothing leaves before this. */
-  async intend(step: PlanStep, direction: Attempt["direction"], attempt: number, facts: Facts): Promise<Attempt> {
+  /** Commits the intent of an attempt: nothing leaves before this. `nonce`: the one that its facts already name. */
+  async intend(
+    step: PlanStep,
+    direction: Attempt["direction"],
+    attempt: number,
+    facts: Facts,
+    nonce = newNonce(),
+  ): Promise<Attempt> {
     const { call } = this.#verbs(step.verb);
-    const nonce = newNonce();
     const intentAt = this.now;
     await this.services.pauses.at("before-intent", `${direction}:${step.id}`, this.row.id);
     await this.store.intent({

@@ -150,7 +150,7 @@ async function drive(
     const mismatch = await identityProblem(work, verb, step, look, patience);
     if (mismatch !== null && !patience.tellsEveryFailure) return mismatch;
 
-    const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {});
+    const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {}, look.nonce);
     if (mismatch !== null) {
       await work.conclude(row, step, { outcome: "failed", error: { code: mismatch.code } });
       return mismatch;
