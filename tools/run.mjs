@@ -8,18 +8,18 @@ import { forwardSignals } from "./signals.mjs";
 
 /**
  * What each verb runs, always with Node 24; further arguments are passed on.
- * @type {Record<string, { file: string, args: string[], console: boolean }>}
+ * @type {Record<string, { file: string, args: string[], builds: ("console" | "programs")[] }>}
  */
 const verbs = {
-  start: { file: "packages/cli/src/main.ts", args: ["demo"], console: true },
-  dev: { file: "packages/cli/src/main.ts", args: ["demo", "--dev"], console: true },
-  test: { file: "tools/test.mjs", args: [], console: true },
-  check: { file: "tools/check.mjs", args: [], console: false },
-  crash: { file: "tests/crash/main.ts", args: [], console: false },
-  faults: { file: "tests/faults/main.ts", args: [], console: false },
-  evidence: { file: "tests/bundles/main.ts", args: [], console: false },
-  conformance: { file: "tests/conformance/main.ts", args: [], console: false },
-  bench: { file: "tests/bench/main.ts", args: [], console: false },
+  start: { file: "packages/cli/src/main.ts", args: ["demo"], builds: ["console", "programs"] },
+  dev: { file: "packages/cli/src/main.ts", args: ["demo", "--dev"], builds: ["console"] },
+  test: { file: "tools/test.mjs", args: [], builds: ["console"] },
+  check: { file: "tools/check.mjs", args: [], builds: [] },
+  crash: { file: "tests/crash/main.ts", args: [], builds: [] },
+  faults: { file: "tests/faults/main.ts", args: [], builds: [] },
+  evidence: { file: "tests/bundles/main.ts", args: [], builds: [] },
+  conformance: { file: "tests/conformance/main.ts", args: [], builds: [] },
+  bench: { file: "tests/bench/main.ts", args: [], builds: [] },
 };
 
 /** How often we look whether npm is still there, in milliseconds. */
@@ -32,8 +32,10 @@ async function main(name, args) {
   if (!existsSync(join(root, verb.file))) {
     throw new SetUpError(`\`${name}\` runs ${verb.file}, which this checkout does not have. Is it complete?`);
   }
-  const { node, env } = await setUp({ console: verb.console });
-  return run(node, [join(root, verb.file), ...verb.args, ...args], env);
+  const { node, env } = await setUp({ builds: verb.builds });
+  const bundles = env.COUNTERSIGN_PROGRAMS;
+  const program = bundles === undefined ? join(root, verb.file) : join(bundles, "countersign.mjs");
+  return run(node, [program, ...verb.args, ...args], env);
 }
 
 /** @param {string} node @param {string[]} args @param {NodeJS.ProcessEnv} env @returns {Promise<number>} */

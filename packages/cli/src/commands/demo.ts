@@ -1,9 +1,10 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { startDemo } from "../demo/demo.ts";
+import { type Demo, startDemo } from "../demo/demo.ts";
 import { runHeadless } from "../demo/headless.ts";
 import { demoPassword, demoPeople } from "../demo/world.ts";
 import { exit, printJson, say } from "../output.ts";
+import { askedToEnd } from "../signals.ts";
 
 interface Options {
   readonly headless?: boolean;
@@ -47,6 +48,8 @@ async function headless(options: Options, verbose: boolean): Promise<number> {
 
 async function interactive(options: Options, verbose: boolean): Promise<number> {
   const folder = resolve(options.dir ?? join(".state", "demo"));
+  // Listened for before anything starts: an early Ctrl-C must not leave half of it running.
+  const asked = askedToEnd();
   const demo = await startDemo({
     folder,
     seed: Number(options.seed),
@@ -64,19 +67,14 @@ ${demoPeople.map(({ login, name, roles }) => `    ${login.padEnd(6)} ${name}, ${
   Trust file for \`countersign verify\`: ${join(folder, "state", "trust.json")}
   Ctrl-C stops everything; what is under way goes on at the next start.
 `);
-  const code = await new Promise<number>((done) => {
-    let asked = false;
-    const end = () => {
-      asked = true;
-      done(exit.ok);
-    };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
-    demo.product.once("exit", (status) => {
-      if (asked) return;
-      say(`the product ended by itself (${status}); its log is ${join(folder, "product.log")}`);
-      done(exit.failed);
-    });
-  });
+  const code = await Promise.race([asked.then(() => exit.ok), endOf(demo).then(() => exit.failed)]);
+  if (code === exit.failed) say(`the product ended by itself; its log is ${join(folder, "product.log")}`);
   await demo.stop();
   return code;
+}
+
+function endOf(demo: Demo): Promise<void> {
+  return new Promise((resolve) => {
+    demo.product.once("exit", () => resolve());
+  });
 }

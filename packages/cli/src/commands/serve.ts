@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type Role, roles, startProduct } from "@countersign/server";
 import { type Command, Option } from "commander";
 import { say } from "../output.ts";
+import { askedToEnd } from "../signals.ts";
 
 /** Where `npm start` and the shipped package put the built console. */
 export function consoleFolder(): string | null {
@@ -25,9 +26,7 @@ export function addServe(program: Command): void {
         process.exit(70);
       });
       // Listened for before anything says that we are ready: whoever hears that may end us at once.
-      const ended = new Promise<void>((resolve) => {
-        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-      });
+      const ended = askedToEnd();
       const running = await startProduct({
         configPath: options.config,
         role: options.role,

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { CountersignError } from "@countersign/core";
 import { init } from "@countersign/server";
 import { type OrdersDatabase, startOrders } from "./orders-database.ts";
 import { freePort } from "./ports.ts";
+import { programFile } from "./programs.ts";
 import { endProcess, type SimulatedTenant, startTenant } from "./simulator.ts";
 import { demoScenario, writeConsumerFiles, writeDocuments } from "./world.ts";
 
@@ -91,10 +91,9 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 }
 
 function startServe(folder: string, verbose: boolean): ChildProcess {
-  const main = fileURLToPath(new URL("../main.ts", import.meta.url));
   const child = spawn(
     process.execPath,
-    [main, "serve", "--config", join(folder, "countersign.yaml"), "--role", "all"],
+    [programFile("countersign"), "serve", "--config", join(folder, "countersign.yaml"), "--role", "all"],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
   const file = join(folder, "product.log");

