@@ -28,7 +28,7 @@ export { createPlanner } from "./execution/phases/plan.ts";
 export { newRunId } from "./execution/run-id.ts";
 export type { SweepTwins } from "./execution/sweep.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
-export type { Answer, Outgoing, Outside } from "./notify/outside.ts";
+export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
 export { requestRun, runRequest } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
 export * from "./store/index.ts";

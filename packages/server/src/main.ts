@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BuiltConnectors, createConnectors, openOutside } from "@countersign/connectors";
+import { type BuiltConnectors, createConnectors, openMailer, openOutside } from "@countersign/connectors";
 import { type Connection, CountersignError, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
@@ -250,10 +250,13 @@ async function startNotifier(parts: Parts): Promise<void> {
   const { callDeadlineMs } = config.liveness;
   const outside = openOutside({ ...config.network, ca, callDeadlineMs, version: build });
   stops.push(() => outside.close());
+  const store = storeOf(parts, "cs_notifier", 6);
   const notifier = createNotifier({
-    store: storeOf(parts, "cs_notifier", 6),
+    store,
     clock,
     outside,
+    mailer: openMailer({ ...config.network, ca, callDeadlineMs }),
+    addressOf: async (person) => (await store.people()).find(({ id }) => id === person)?.email ?? null,
     secret,
     callDeadlineMs,
     notify: config.notify,

@@ -44,8 +44,30 @@ const Teams = z.strictObject({
   hosts: z.array(hostPattern).min(1).max(10).default(["*.logic.azure.com", "*.api.powerplatform.com"]),
   ...bundling,
 });
+/** One address and nothing else: no name, no list. */
+const addressField = z.email().max(254);
+const Mail = z
+  .strictObject({
+    kind: z.literal("mail"),
+    ...taking,
+    host: z
+      .string()
+      .max(253)
+      .regex(/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/, "expected the name of a mail server such as smtp.example.com"),
+    port: z.int().min(1).max(65_535).default(587),
+    tls: z.enum(["starttls", "implicit", "none"]).default("starttls"),
+    user: z.string().min(1).max(320).optional(),
+    password: secretField.optional(),
+    from: addressField,
+    /** Left out: each person whom a notice is for gets it at the person's own address. */
+    to: z.array(addressField).max(50).default([]),
+    ...bundling,
+  })
+  .refine((mail) => (mail.user === undefined) === (mail.password === undefined), {
+    error: "expected user and password, or neither",
+  });
 /** Where people are told. */
-export const NotifyForm = z.discriminatedUnion("kind", [Webhook, Slack, Teams]);
+export const NotifyForm = z.discriminatedUnion("kind", [Webhook, Slack, Teams, Mail]);
 
 const Jira = z.strictObject({
   kind: z.literal("jira"),

@@ -66,9 +66,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
     const now = clock.now();
     const context = notice.runId === null ? null : await contextOf(store, notice.runId, options.ownersOf);
     const moot = isMoot(notice, context);
-    const deliveries = moot ? [] : deliveriesOf(notice, context, takers, options.notices, now);
     const escalateTo = options.notices.escalate?.role ?? null;
     const audience = audienceOf(notice, context, escalateTo, options.peopleOf);
+    const deliveries = moot ? [] : deliveriesOf(notice, context, takers, audience, options.notices, now);
     const routed = await store.noticeRoute(
       notice.id,
       {

@@ -12,6 +12,8 @@ export interface Taker {
   readonly owners?: readonly string[] | undefined;
   readonly environments?: readonly string[] | undefined;
   readonly tenants?: readonly string[] | undefined;
+  /** Mail: how many addresses of the configuration it goes to; none: to each person it is for. */
+  readonly addresses: number;
   /** Kinds of the digest wait for it. */
   readonly digest: boolean;
 }
@@ -27,6 +29,8 @@ export function deliveriesOf(
   notice: NoticeRow,
   context: RunContext | null,
   takers: readonly Taker[],
+  /** Whom it is for; mail goes to each of them. */
+  audience: readonly string[],
   rules: Pick<NoticesConfig, "digest">,
   now: number,
 ): Route["deliveries"] {
@@ -35,6 +39,7 @@ export function deliveriesOf(
   const general = forOperators(notice, candidates, takers);
   return [...general, ...deskInAnyCase(notice, general, takers)].flatMap((taker): Route["deliveries"] => {
     const to = { channel: taker.name, recipient: "", ticket: null, bundle: taker.digest ? bundle : null };
+    if (taker.kind === "mail") return recipientsOf(taker, audience).map((recipient) => ({ ...to, recipient }));
     if (!isDesk(taker)) return [to];
     if (notice.runId === null || waitingKinds.has(notice.kind)) return [];
     return [{ ...to, ticket: troubleKinds.has(notice.kind) ? "open" : "append" }];
@@ -70,6 +75,10 @@ function forOperators(notice: NoticeRow, candidates: readonly Taker[], all: read
 function deskInAnyCase(notice: NoticeRow, found: readonly Taker[], all: readonly Taker[]): readonly Taker[] {
   if (!troubleKinds.has(notice.kind) || found.some(isDesk)) return [];
   return all.filter(isDesk).slice(0, 1);
+}
+
+function recipientsOf({ addresses }: Taker, audience: readonly string[]): readonly string[] {
+  return addresses === 0 ? audience : Array.from({ length: addresses }, (_, n) => `to-${n + 1}`);
 }
 
 function isDesk({ kind }: Taker): boolean {

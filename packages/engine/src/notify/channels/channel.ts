@@ -1,7 +1,7 @@
 import type { Facts } from "@countersign/core";
 import type { TakenDelivery } from "../../store/index.ts";
 import type { Message } from "../message.ts";
-import type { Answer } from "../outside.ts";
+import type { Answer, NoAnswer } from "../outside.ts";
 
 /** What came of one attempt. */
 export interface Sent {
@@ -31,7 +31,7 @@ export interface Sending {
 /** One way to tell somebody. */
 export interface Channel {
   readonly name: string;
-  readonly kind: "webhook" | "slack" | "teams" | "jira" | "servicenow";
+  readonly kind: "webhook" | "slack" | "teams" | "mail" | "jira" | "servicenow";
   /** Longest that one attempt can take, real ms. */
   readonly busyMsMax: number;
   /** Tries once. Never throws: a dead channel must not block anything. */
@@ -54,10 +54,7 @@ export function failure(code: string, more: Partial<Sent> = {}): Sent {
 
 /** What an HTTP exchange that was no success says. `final`: statuses after which this very message is given up. */
 export function notArrived(answer: Answer, now: number, final: readonly number[]): Sent {
-  if ("noAnswer" in answer) {
-    const code = answer.noAnswer === "not-sent" ? "not-reached" : `no-answer-${answer.noAnswer}`;
-    return failure(code, { outcome: answer.noAnswer === "not-sent" ? "failed" : "unknown" });
-  }
+  if ("noAnswer" in answer) return noAnswer(answer);
   const { status } = answer;
   return failure(status === 429 ? "throttled" : `status-${status}`, {
     status,
@@ -66,6 +63,11 @@ export function notArrived(answer: Answer, now: number, final: readonly number[]
     // A message of which it cannot make sense says nothing about the channel.
     ofChannel: !final.includes(status),
   });
+}
+
+/** An exchange without an answer: whether it arrived is known only where nothing left. */
+export function noAnswer({ noAnswer: why }: NoAnswer): Sent {
+  return why === "not-sent" ? failure("not-reached") : failure(`no-answer-${why}`, { outcome: "unknown" });
 }
 
 /** Longest pause that a channel may ask for. */

@@ -1,11 +1,12 @@
 import type { NotifyConfig, SecretValue, TicketsConfig } from "@countersign/core";
 import type { Store } from "../../store/index.ts";
-import type { Outside } from "../outside.ts";
+import type { Mailer, Outside } from "../outside.ts";
 import type { Taker } from "../routing.ts";
 import { ticketChannel } from "../tickets/channel.ts";
 import { jira } from "../tickets/jira.ts";
 import { serviceNow } from "../tickets/servicenow.ts";
 import type { Channel } from "./channel.ts";
+import { type AddressOf, mailChannel } from "./mail.ts";
 import { slackChannel } from "./slack.ts";
 import { teamsChannel } from "./teams.ts";
 import { webhookChannel } from "./webhook.ts";
@@ -14,7 +15,9 @@ import { webhookChannel } from "./webhook.ts";
 export interface ChannelParts {
   readonly store: Store;
   readonly outside: Outside;
+  readonly mailer: Mailer;
   readonly secret: (reference: string) => SecretValue;
+  readonly addressOf: AddressOf;
   readonly callDeadlineMs: number;
 }
 
@@ -30,6 +33,11 @@ export function createChannel(config: NotifyConfig | TicketsConfig, parts: Chann
       return slackChannel({ ...shared, url: read(config.url), hosts: config.hosts });
     case "teams":
       return teamsChannel({ ...shared, url: read(config.url), hosts: config.hosts });
+    case "mail": {
+      const { host, port, tls, user, password, from, to } = config;
+      const server = { host, port, tls, user: user ?? null, password: read(password ?? "") };
+      return mailChannel({ ...shared, ...parts, server, from, to });
+    }
     case "jira": {
       const { url, user, token, project, issueType, closeTransition, searchLagSeconds } = config;
       const system = jira({
@@ -65,6 +73,7 @@ export function createChannel(config: NotifyConfig | TicketsConfig, parts: Chann
 export function takerOf(config: NotifyConfig | TicketsConfig): Taker {
   const { name, kind, owners, environments, tenants } = config;
   const kinds = "kinds" in config ? config.kinds : undefined;
-  const digest = (config.kind === "slack" || config.kind === "teams") && config.digest;
-  return { name, kind, kinds, owners, environments, tenants, digest };
+  const digest = "digest" in config && config.digest;
+  const addresses = config.kind === "mail" ? config.to.length : 0;
+  return { name, kind, kinds, owners, environments, tenants, digest, addresses };
 }
