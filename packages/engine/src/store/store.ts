@@ -2,6 +2,7 @@ import { type Connection, type DatabaseRole, openPool } from "../database/connec
 import { breakGlassStore } from "./break-glass-store.ts";
 import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
+import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
@@ -41,6 +42,7 @@ export function openStore(options: {
     ...journalStore(sql),
     ...noticeStore(sql),
     ...recordStore(sql),
+    ...ledgerStore(sql),
     ...scanStore(sql),
     ...hookStore(sql),
     ...breakGlassStore(sql),
