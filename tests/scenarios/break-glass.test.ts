@@ -170,6 +170,8 @@ describe("a grant that nobody gave", () => {
 
 /** Writes a use as the owner of the database could, and lets the run go. */
 function forge(run: string, statement: Uint8Array, envelope: Uint8Array): Promise<unknown> {
+  // On purpose: the row is moved past its log, in which no `run.moved` says so.
+  stage.expectBroken(run, "I9");
   return stage.asDatabaseOwner(async (owner) => {
     for (const [kind, bytes] of [
       ["statement", statement],

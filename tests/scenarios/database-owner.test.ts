@@ -126,6 +126,8 @@ describe("whoever owns the database changes nothing outside by", () => {
       owner.query("update cs.run set state = 'approved', not_before = updated_at where id = $1", [run]),
     );
     await stage.advance(600);
+    // The row was moved past its log.
+    stage.expectBroken(run, "I9");
     expect(await stage.effects("app-missing")).toEqual([]);
   });
 
@@ -209,6 +211,7 @@ describe("whoever owns the database changes nothing outside by", () => {
     await stage.asDatabaseOwner((owner) =>
       owner.query("update cs.run set state = 'executing', not_before = updated_at where id = $1", [run]),
     );
+    stage.expectBroken(run, "I9");
     await stage.advance(600);
     expect(await stage.effects("app-phase")).toEqual([]);
     expect(await stage.stateOf(run)).toBe("held");
@@ -225,6 +228,7 @@ describe("whoever owns the database changes nothing outside by", () => {
       );
       await owner.query("update cs.run set state = 'rolling_back', not_before = updated_at where id = $1", [run]);
     });
+    stage.expectBroken(run, "I4", "I6", "I9");
     await stage.advance(600);
     expect(await stage.effects("app-rollback")).toEqual([]);
   });
@@ -262,6 +266,7 @@ describe("whoever owns the database changes nothing outside by", () => {
           ],
         );
     });
+    stage.expectBroken(run, "I2", "I5", "I6");
     await (await stage.as("ben")).rollBack({ params: { id: run }, body: { reason: "something looks odd" } });
     await stage.advance(4 * 3_600);
     const gone = (await stage.effects("app-made"))
@@ -289,6 +294,7 @@ describe("whoever owns the database changes nothing outside by", () => {
     const state = await tamper("app-locks", async (owner, run) => {
       const { tenant } = (await stage.manage("GET", "/directory")) as { tenant: { id: string } };
       const other = await owner.query<{ id: string }>("select id from cs.run where id <> $1 limit 1", [run]);
+      stage.expectBroken(other.rows[0]?.id ?? "", "I2");
       await owner.query("insert into cs.run_lock values ($1, $2, 'run')", [
         `application:${tenant.id}/${stage.idsOf("app-locks").objectId}`,
         other.rows[0]?.id,

@@ -10,12 +10,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Answer, type Client, createClient, ProblemError, pathOf } from "@countersign/contract";
+import type { History, InvariantId } from "@countersign/core";
 import { embeddedAdmin, startEmbedded } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
 import { root } from "../crash/stage/process.ts";
+import { historyOf, surprises } from "../history/check.ts";
 import * as documents from "./documents.ts";
 import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
 import { type MorePlaces, moreSecrets, othersAt } from "./more-consumers.ts";
@@ -98,6 +100,7 @@ export class Stage {
   readonly #database: pg.ClientConfig;
   readonly #ends: (() => Promise<void>)[];
   readonly #clients = new Map<string, Promise<Client>>();
+  readonly #broken = new Map<string, readonly InvariantId[]>();
   readonly #tokens = new Map<string, string>();
   readonly #how: StageProduct;
   #product: readonly Pick<Running, "stop">[] = [];
@@ -222,15 +225,42 @@ export class Stage {
     this.#product = await this.#how.start(this.folder, (line) => this.said.push(line));
   }
 
+  /** Says which invariants a test breaks on purpose, of which run: they must be reported, and nothing else may be. */
+  expectBroken(run: string, ...ids: readonly InvariantId[]): void {
+    this.#broken.set(run, [...(this.#broken.get(run) ?? []), ...ids]);
+  }
+
   async stop(): Promise<void> {
     for (const running of this.#product) await running.stop();
     this.#product = [];
   }
 
-  /** Ends everything. */
+  /** Joins what happened outside, journal and log of all runs, judges them by every invariant, and ends everything. */
   async close(): Promise<void> {
+    const found = await this.#surprises().catch((error: unknown) => [
+      `the history could not be read: ${String(error)}`,
+    ]);
+    await this.closeBroken();
+    if (found.length > 0) throw new Error(`expected every invariant to hold, got\n${found.join("\n")}`);
+  }
+
+  /** Ends everything without judging it: for a product that is broken on purpose, whose test judges by itself. */
+  async closeBroken(): Promise<void> {
     await this.stop();
     for (const end of this.#ends.splice(0).reverse()) await end().catch(() => {});
+  }
+
+  /** Journal and log of all runs, joined with what happened outside. */
+  history(): Promise<History> {
+    return historyOf({
+      database: this.#database,
+      management: this.urls.management,
+      config: this.path("countersign.yaml"),
+    });
+  }
+
+  async #surprises(): Promise<readonly string[]> {
+    return surprises(await this.history(), this.#broken);
   }
 
   path(name: string): string {

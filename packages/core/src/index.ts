@@ -9,6 +9,8 @@ export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
 export * from "./errors.ts";
 export * from "./fleet/survey.ts";
+export * from "./invariants/history.ts";
+export { invariants, violationsOf } from "./invariants/index.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
 export { type Inventory, parseInventory } from "./inventory/parse.ts";
 export * from "./inventory/row.ts";

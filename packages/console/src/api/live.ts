@@ -9,7 +9,6 @@ const lists = new Set([
   "getApplication",
   "listFindings",
   "listCredentials",
-  "getExpiryWeeks",
   "getStatus",
   "getCheckpoint",
   "getLogEntries",

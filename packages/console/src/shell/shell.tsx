@@ -14,7 +14,6 @@ import { FreezeBar } from "./freeze-bar.tsx";
 const links = [
   ["/", "Overview"],
   ["/applications", "Applications"],
-  ["/credentials", "Credentials"],
   ["/runs", "Runs"],
   ["/findings", "Findings"],
   ["/log", "Evidence log"],

@@ -1,8 +1,8 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
+import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
-import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
@@ -40,9 +40,9 @@ export function openStore(options: {
     ...runStore(sql),
     ...workerStore(sql, sqlOver(beatPool)),
     ...journalStore(sql),
+    ...historyStore(sql),
     ...noticeStore(sql),
     ...recordStore(sql),
-    ...ledgerStore(sql),
     ...scanStore(sql),
     ...hookStore(sql),
     ...breakGlassStore(sql),

@@ -5,7 +5,7 @@ import type { World } from "../world.ts";
 
 /**
  * Body of `GET /directory`: ids of everything, and the credentials of the callers made for whoever drives the tenant.
- * The only answer on this port that holds secret values.
+ * Beside `/holdings` the only answer on this port that holds secret values.
  */
 export function directory(world: World): Record<string, unknown> {
   const { tenant, addresses } = world;

@@ -7,6 +7,7 @@ import { addFleet, changeFleet } from "../tenant/fleet.ts";
 import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { directory } from "./directory.ts";
+import { holdings } from "./holdings.ts";
 import { readFault, readHold, ruleView } from "./rules-body.ts";
 
 const PAGE_MAX = 10_000;
@@ -59,6 +60,8 @@ async function answer(parts: ManagementParts, request: IncomingMessage, url: URL
       return ok({ simulator: "countersign", seed: world.seed, urls: world.addresses });
     case "GET /directory":
       return ok(directory(world));
+    case "GET /holdings":
+      return ok(holdings(world));
     case "GET /told":
       return ok(told(world));
     case "POST /seed":
