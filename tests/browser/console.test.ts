@@ -39,6 +39,7 @@ const addresses: Readonly<Record<string, string>> = {
   overview: "/",
   applications: "/applications",
   application: "/applications/payroll-sync",
+  credentials: "/credentials?expiry=90-days",
   runs: "/runs",
   findings: "/findings",
   log: "/log",

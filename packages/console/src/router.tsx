@@ -3,6 +3,7 @@ import { isSignedOut } from "./api/client.ts";
 import { ApplicationPage } from "./pages/application.tsx";
 import { type ApplicationFilter, ApplicationsPage, readFilter } from "./pages/applications.tsx";
 import { FindingsPage } from "./pages/findings.tsx";
+import { type LedgerFilter, LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { RunPage } from "./pages/run/run.tsx";
@@ -41,6 +42,13 @@ const applications = createRoute({
   errorComponent: Failed,
   validateSearch: (search): ApplicationFilter => readFilter(search),
 });
+const credentials = createRoute({
+  getParentRoute: () => shell,
+  path: "/credentials",
+  component: LedgerPage,
+  errorComponent: Failed,
+  validateSearch: (search): LedgerFilter => readLedgerFilter(search),
+});
 const runs = createRoute({
   getParentRoute: () => shell,
   path: "/runs",
@@ -67,6 +75,7 @@ export const router = createRouter({
       page("/", OverviewPage),
       applications,
       page("/applications/$name", ApplicationPage),
+      credentials,
       runs,
       run,
       page("/findings", FindingsPage),

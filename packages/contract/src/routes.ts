@@ -80,6 +80,13 @@ export const routes = {
     query: applications.CredentialQuery,
     response: applications.page(applications.Credential),
   }),
+  getExpiryWeeks: route({
+    method: "GET",
+    path: "/v1/expiry-weeks",
+    summary: "What expires in the next thirteen weeks, by whether a rotation of it can go ahead",
+    roles: "signed-in",
+    response: applications.ExpiryWeeks,
+  }),
   listFindings: route({
     method: "GET",
     path: "/v1/findings",

@@ -9,6 +9,7 @@ const lists = new Set([
   "getApplication",
   "listFindings",
   "listCredentials",
+  "getExpiryWeeks",
   "getStatus",
   "getCheckpoint",
   "getLogEntries",

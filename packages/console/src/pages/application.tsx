@@ -6,7 +6,7 @@ import { api } from "../api/client.ts";
 import { query, useNames } from "../api/queries.ts";
 import { OverlapTimeline } from "../charts/overlap-timeline.tsx";
 import { duration } from "../text/duration.ts";
-import { humanise, kindWords, procedureWords } from "../text/words.ts";
+import { humanise, kindWords, ledgerWords, procedureWords } from "../text/words.ts";
 import { Badge, StateBadge } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
 import { Card, Command, Empty, Facts } from "../ui/card.tsx";
@@ -150,11 +150,7 @@ function CredentialTable({ credentials }: { readonly credentials: Detail["creden
           <tr key={credential.id}>
             <Cell mono>{credential.id}</Cell>
             <Cell>
-              <Badge
-                tone={credential.state === "ours-active" ? "good" : credential.state === "orphan" ? "bad" : "neutral"}
-              >
-                {humanise(credential.state)}
-              </Badge>
+              <Badge tone={ledgerWords[credential.state].tone}>{ledgerWords[credential.state].word}</Badge>
             </Cell>
             <Cell>{credential.startsAt === null ? "–" : <Time at={credential.startsAt} />}</Cell>
             <Cell>{credential.expiresAt === null ? "never" : <Time at={credential.expiresAt} />}</Cell>

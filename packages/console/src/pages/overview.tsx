@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { api } from "../api/client.ts";
 import { query, useSession, useStatus } from "../api/queries.ts";
+import { ExpiryWeeks } from "../charts/expiry-weeks.tsx";
 import { procedureWords } from "../text/words.ts";
 import { StateBadge } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
@@ -58,6 +59,7 @@ export function OverviewPage() {
               <WaitingForYou />
               <Running />
             </div>
+            <Weeks />
             <Expiring />
             <p className="text-xs text-fg3">
               {lastScanAt === null ? (
@@ -168,6 +170,28 @@ function Running() {
             </ul>
           );
         }}
+      </Loaded>
+    </Section>
+  );
+}
+
+function Weeks() {
+  const found = useQuery(query("getExpiryWeeks", {}));
+  return (
+    <Section title="What expires, by week">
+      <Loaded of={found}>
+        {({ weeks }) =>
+          weeks.every(({ ready, stuck, unmanaged }) => ready + stuck + unmanaged === 0) ? (
+            <Empty title="Nothing expires in the next 13 weeks" command="npx countersign scan">
+              As far as the last scan saw. Without a scan nothing is known: start one with “Scan now” above.
+            </Empty>
+          ) : (
+            <>
+              <ExpiryWeeks weeks={weeks} />
+              <Link to="/credentials">All credentials</Link>
+            </>
+          )
+        }
       </Loaded>
     </Section>
   );

@@ -14,6 +14,7 @@ import { FreezeBar } from "./freeze-bar.tsx";
 const links = [
   ["/", "Overview"],
   ["/applications", "Applications"],
+  ["/credentials", "Credentials"],
   ["/runs", "Runs"],
   ["/findings", "Findings"],
   ["/log", "Evidence log"],

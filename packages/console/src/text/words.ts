@@ -1,4 +1,4 @@
-import type { RunState } from "@countersign/contract";
+import type { Credential, RunState } from "@countersign/contract";
 
 export type Tone = "neutral" | "brand" | "good" | "warn" | "bad";
 
@@ -53,6 +53,32 @@ export const states: Readonly<
     sentence:
       "Another run took its place: the plan no longer fitted the world, or an emergency of the application took it over.",
   },
+};
+
+/** To whom a credential belongs, as the ledger knows it by evidence. */
+export const ledgerWords: Readonly<Record<Credential["state"], { readonly word: string; readonly tone: Tone }>> = {
+  "ours-active": { word: "Ours, in use", tone: "good" },
+  "ours-retiring": { word: "Ours, retiring", tone: "brand" },
+  "ours-unpublished": { word: "Ours, not published", tone: "warn" },
+  foreign: { word: "Made by others", tone: "neutral" },
+  orphan: { word: "Orphan", tone: "bad" },
+  unknown: { word: "Unknown", tone: "warn" },
+  retired: { word: "Retired", tone: "neutral" },
+};
+
+export const credentialWords: Readonly<Record<Credential["kind"], string>> = {
+  "client-secret": "Secret",
+  certificate: "Certificate",
+  role: "Database role",
+};
+
+export const expiryWords: Readonly<Record<string, string>> = {
+  expired: "Expired",
+  "7-days": "Within 7 days",
+  "30-days": "In 8 to 30 days",
+  "90-days": "In 31 to 90 days",
+  later: "Later",
+  never: "Never",
 };
 
 export const triggerWords: Readonly<Record<string, string>> = {

@@ -13,13 +13,23 @@ export const LedgerState = z.enum([
   "retired",
 ]);
 
+export const CredentialKind = z.enum(["client-secret", "certificate", "role"]);
+
+/** How soon it expires; each excludes the ones before it. `never`: it has no end, or none that the directory told. */
+export const Expiry = z.enum(["expired", "7-days", "30-days", "90-days", "later", "never"]);
+
 export const Credential = z
   .object({
+    /** Row of the inventory that covers it; null: it is not managed. */
     application: RowName.nullable(),
+    /** Name of what holds it, as the directory shows it: free text of others. */
+    name: z.string(),
     tenant: z.string(),
+    objectId: z.string(),
+    appId: z.string(),
     /** keyId, or the role's name. Never a value: no route of this API returns one. */
     id: z.string(),
-    kind: z.enum(["client-secret", "certificate", "role"]),
+    kind: CredentialKind,
     state: LedgerState,
     startsAt: Time.nullable(),
     expiresAt: Time.nullable(),
@@ -107,9 +117,32 @@ export const ApplicationQuery = z.strictObject({
 });
 export const CredentialQuery = z.strictObject({
   application: RowName.optional(),
+  q: Printable.max(200).optional(),
   state: LedgerState.optional(),
+  kind: CredentialKind.optional(),
+  tenant: Printable.max(100).optional(),
+  expiry: Expiry.optional(),
+  managed: z.enum(["true", "false"]).optional(),
   ...paging,
 });
+
+/** Live secrets and certificates by the week in which they expire, the first week beginning now. */
+export const ExpiryWeeks = z
+  .object({
+    weeks: z.array(
+      z.object({
+        from: Time,
+        /** Of the inventory, and nothing stands in the way of a rotation. */
+        ready: z.int().nonnegative(),
+        /** Of the inventory, and its rotation is blocked, held, or nobody owns it. */
+        stuck: z.int().nonnegative(),
+        /** Not in the inventory: nothing will rotate it. */
+        unmanaged: z.int().nonnegative(),
+      }),
+    ),
+  })
+  .meta({ id: "ExpiryWeeks" });
+
 export const FindingQuery = z.strictObject({
   application: RowName.optional(),
   result: z.enum(["warn", "block"]).optional(),

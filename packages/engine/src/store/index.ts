@@ -3,6 +3,14 @@ export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";
 export type { Intent, Outcome } from "./journal-store.ts";
+export {
+  type Expiry,
+  expiries,
+  type LedgerCount,
+  type LedgerFilter,
+  type LedgerTarget,
+  type LedgerView,
+} from "./ledger-store.ts";
 export type { Channel } from "./listen.ts";
 export type { ListedDelivery, NoticeInput, Route, TakenDelivery } from "./notice-store.ts";
 export type { CredentialFilter, CredentialInput } from "./record-store.ts";

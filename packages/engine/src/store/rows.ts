@@ -176,14 +176,24 @@ export type LockRow = z.output<typeof LockRow>;
 
 const marker = z.object({ run: z.string(), attempt: z.int(), nonce: z.string() });
 
+export const credentialKinds = ["client-secret", "certificate", "role"] as const;
+export const credentialStates = [
+  "ours-active",
+  "ours-retiring",
+  "ours-unpublished",
+  "foreign",
+  "orphan",
+  "unknown",
+] as const;
+
 export const CredentialRow = row({
   tenant: z.string(),
   objectId: z.string(),
   id: z.string(),
   appId: z.string(),
   application: z.string(),
-  kind: z.enum(["client-secret", "certificate", "role"]),
-  state: z.enum(["ours-active", "ours-retiring", "ours-unpublished", "foreign", "orphan", "unknown"]),
+  kind: z.enum(credentialKinds),
+  state: z.enum(credentialStates),
   runId: z.string().nullable(),
   marker: marker.nullable(),
   startsAt: time.nullable(),

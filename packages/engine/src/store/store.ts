@@ -3,6 +3,7 @@ import { breakGlassStore } from "./break-glass-store.ts";
 import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
+import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
 import { recordStore } from "./record-store.ts";
@@ -43,6 +44,7 @@ export function openStore(options: {
     ...historyStore(sql),
     ...noticeStore(sql),
     ...recordStore(sql),
+    ...ledgerStore(sql),
     ...scanStore(sql),
     ...hookStore(sql),
     ...breakGlassStore(sql),

@@ -1,12 +1,21 @@
 import type { Credential } from "@countersign/contract";
 import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
-import { type RunRow, requestRun, type Store } from "@countersign/engine";
+import { type CredentialRow, type LedgerTarget, type RunRow, requestRun, type Store } from "@countersign/engine";
 import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
+import { z } from "zod";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
-const credentialsPage = 1_000;
+/** Sorts after every time. */
+const never = "9999";
+/** Where a page of the ledger ended. */
+const Place = z.object({
+  expiresAt: z.int().nullable(),
+  tenant: z.string(),
+  objectId: z.string(),
+  id: z.string(),
+});
 const countedMax = 1_000;
 
 /** {@link ApiStore} over our tables, as the login `cs_api`: what that login may not do, this cannot either. */
@@ -81,20 +90,39 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const read = checkpointRef(readCheckpointUnverified(new TextEncoder().encode(newest.note)));
       return { ...read, note: newest.note };
     },
-    async credentials(options) {
-      const rows = inventory().rows;
-      const all: Credential[] = [];
-      let after: Awaited<ReturnType<Store["credentials"]>>[number] | undefined;
-      for (;;) {
-        const found = await store.credentials({
-          limit: credentialsPage,
-          withGone: options?.withRetired ?? false,
-          ...(after === undefined ? {} : { after }),
-        });
-        for (const row of found) all.push(credentialOf(row, rows));
-        after = found.at(-1);
-        if (found.length < credentialsPage) return all;
-      }
+    async credentialsOf(rows, withRetired) {
+      const naming = namesOf(rows);
+      const found = await store.credentialsOf(targetsOf(rows), withRetired);
+      return found
+        .map((row) => credentialOf(row, naming))
+        .filter(({ application }) => application !== null)
+        .sort((a, b) => ((a.expiresAt ?? never) < (b.expiresAt ?? never) ? -1 : 1));
+    },
+    async ledger({ filter, now, after, limit }) {
+      const { rows } = inventory();
+      const view = { filter, now, managed: targetsOf(rows) };
+      const [found, counts] = await Promise.all([
+        store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: Place.parse(JSON.parse(after)) }) }),
+        store.ledgerCounts(view),
+      ]);
+      const naming = namesOf(rows);
+      const shown = found.slice(0, limit);
+      const last = shown.at(-1);
+      return {
+        items: shown.map((row) => credentialOf(row, naming)),
+        next: found.length > limit && last !== undefined ? JSON.stringify(Place.parse(last)) : null,
+        counts,
+      };
+    },
+    async expiryWeeks(now, weeks) {
+      const { rows } = inventory();
+      const naming = namesOf(rows);
+      const found = await store.expiryWeeks({ now, managed: targetsOf(rows) }, weeks);
+      return found.map(({ week, tenant, objectId, count }) => ({
+        week,
+        row: objectId === null ? null : (naming.objects.get(`${tenant} ${objectId}`) ?? null),
+        count,
+      }));
     },
     async freeze() {
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
@@ -234,21 +262,40 @@ function recordOf(run: RunRow): RunRecord {
   };
 }
 
-function credentialOf(
-  row: Awaited<ReturnType<Store["credentials"]>>[number],
-  rows: readonly InventoryRow[],
-): Credential {
-  const of = rows.find((candidate) =>
-    candidate.procedure === "entra-client-secret"
-      ? candidate.tenant === row.tenant && candidate.objectId === row.objectId
-      : row.kind === "role" &&
-        candidate.roles.includes(row.id) &&
-        (candidate.connection === row.application || candidate.name === row.application),
+/** Names of rows by what they list: an object of the directory, a role of a database. */
+interface Naming {
+  readonly objects: ReadonlyMap<string, string>;
+  readonly roles: ReadonlyMap<string, string>;
+}
+
+function namesOf(rows: readonly InventoryRow[]): Naming {
+  const objects = new Map<string, string>();
+  const roles = new Map<string, string>();
+  for (const row of rows) {
+    if (row.procedure === "entra-client-secret") objects.set(`${row.tenant} ${row.objectId}`, row.name);
+    else
+      for (const role of row.roles)
+        for (const place of [row.connection, row.name]) roles.set(`${place} ${role}`, row.name);
+  }
+  return { objects, roles };
+}
+
+function targetsOf(rows: readonly InventoryRow[]): LedgerTarget[] {
+  return rows.flatMap((row) =>
+    row.procedure === "entra-client-secret" ? [{ tenant: row.tenant, objectId: row.objectId }] : [],
   );
+}
+
+function credentialOf(row: CredentialRow, { objects, roles }: Naming): Credential {
+  const of =
+    row.kind === "role" ? roles.get(`${row.application} ${row.id}`) : objects.get(`${row.tenant} ${row.objectId}`);
   const time = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
   return {
-    application: of?.name ?? null,
+    application: of ?? null,
+    name: row.application,
     tenant: row.tenant,
+    objectId: row.objectId,
+    appId: row.appId,
     id: row.id,
     kind: row.kind,
     state: row.goneAt === null ? row.state : "retired",

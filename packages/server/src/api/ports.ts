@@ -6,6 +6,7 @@
 
 import type { ChannelView, Credential, Delivery, Status } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
+import type { LedgerCount, LedgerFilter } from "@countersign/engine";
 
 /** A run as its row has it. */
 export interface RunRecord {
@@ -155,8 +156,25 @@ export interface ApiStore {
     readonly root: string;
     readonly note: string;
   } | null>;
-  /** The ledger; those that are gone outside only when asked for. */
-  credentials(options?: { readonly withRetired: boolean }): Promise<readonly Credential[]>;
+  /** Credentials of rows of the inventory, what expires soonest first; those that are gone outside only when asked for. */
+  credentialsOf(rows: readonly InventoryRow[], withRetired: boolean): Promise<readonly Credential[]>;
+  /** A page of the whole ledger, and counts by every word that can be filtered by. */
+  ledger(query: {
+    readonly filter: LedgerFilter;
+    readonly now: number;
+    /** Where an earlier page ended; INPUT_INVALID if it is no such place. */
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<{
+    readonly items: readonly Credential[];
+    readonly next: string | null;
+    readonly counts: readonly LedgerCount[];
+  }>;
+  /** What expires in the weeks after an instant: by row, and null for what the inventory does not list. */
+  expiryWeeks(
+    now: number,
+    weeks: number,
+  ): Promise<readonly { readonly week: number; readonly row: string | null; readonly count: number }[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
   /** Notices on their way, the newest first. */

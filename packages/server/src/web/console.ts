@@ -3,6 +3,19 @@ import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
 
+/** Addresses of the console's pages (its router.tsx): each is the same document, and any other address is not found. */
+const pages = [
+  "/",
+  "/sign-in",
+  "/applications",
+  "/applications/*",
+  "/credentials",
+  "/runs",
+  "/runs/*",
+  "/findings",
+  "/log",
+] as const;
+
 /**
  * Serves the built console: files with a hash in their name for ever, everything else as the one page, whose router
  * knows the address. No template and no inline script, so one set of strict headers fits all answers.
@@ -19,7 +32,7 @@ export async function serveConsole(app: FastifyInstance, folder: string): Promis
   });
   const send = { config: { access } };
   app.get<{ Params: { file: string } }>("/assets/:file", send, (request, reply) => reply.sendFile(request.params.file));
-  for (const url of ["/", "/sign-in", "/applications", "/applications/*", "/runs", "/runs/*", "/findings", "/log"]) {
+  for (const url of pages) {
     app.get(url, send, async (_request, reply) =>
       reply.type("text/html; charset=utf-8").header("cache-control", "no-cache").send(page),
     );

@@ -183,7 +183,7 @@ describe("a refusal", () => {
 
   it("a stored object with a member that the contract does not know never leaves", async () => {
     const leaky = await fixture();
-    leaky.store.ledger.push({ ...leaky.store.ledger[0]!, id: "leak", secretText: "hunter2" } as never);
+    leaky.store.credentials.push({ ...leaky.store.credentials[0]!, id: "leak", secretText: "hunter2" } as never);
     const answer = await leaky.app.inject({
       url: "/v1/credentials?limit=200",
       headers: { authorization: `Bearer ${await leaky.token("ada")}` },

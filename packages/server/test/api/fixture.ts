@@ -100,8 +100,11 @@ function seed(store: MemoryStore): void {
   store.append(now - 3_600_000, "scan.completed", {});
   for (const [index, name] of ["billing-api", "payroll-sync", "reporting", "crm-bridge"].entries()) {
     const expiresAt = new Date(now + [14, 9, 88, -2][index]! * day).toISOString();
-    store.ledger.push({
+    store.credentials.push({
       application: name,
+      name,
+      objectId: `0b1e-${name}`,
+      appId: `a99d-${name}`,
       tenant: "contoso",
       id: `3c7a9f10-77aa-4c0b-9c1e-5d2f8a6b4e2${index}`,
       kind: "client-secret",
@@ -114,8 +117,11 @@ function seed(store: MemoryStore): void {
   }
   for (let index = 6; index < 126; index += 1) {
     const expiresAt = new Date(now + (20 + ((index * 37) % 300)) * day).toISOString();
-    store.ledger.push({
+    store.credentials.push({
       application: `service-${String(index).padStart(3, "0")}`,
+      name: `service-${String(index).padStart(3, "0")}`,
+      objectId: `0b1e-${index}`,
+      appId: `a99d-${index}`,
       tenant: "contoso",
       id: `5c7a9f10-77aa-4c0b-9c1e-${String(index).padStart(12, "0")}`,
       kind: "client-secret",

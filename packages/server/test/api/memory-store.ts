@@ -1,8 +1,18 @@
 import { type Credential, closedStates } from "@countersign/contract";
 import { CountersignError, canMove, type RunState } from "@countersign/core";
+import type { Expiry } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
 import type { ApiStore, NewAttachment, RunRecord, StoredApproval, StoredEntry } from "../../src/api/index.ts";
 import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
+
+const dayMs = 86_400_000;
+const filters = ["state", "kind", "tenant", "expiry", "managed"] as const;
+
+function expiryOf(expiresAt: string | null, now: number): Expiry {
+  if (expiresAt === null) return "never";
+  const days = (Date.parse(expiresAt) - now) / dayMs;
+  return days <= 0 ? "expired" : days <= 7 ? "7-days" : days <= 30 ? "30-days" : days <= 90 ? "90-days" : "later";
+}
 
 /** What {@link ApiStore} promises, in memory: the reference that tests of the API run against without a database. */
 export class MemoryStore implements ApiStore {
@@ -11,7 +21,7 @@ export class MemoryStore implements ApiStore {
   readonly plans = new Map<string, string>();
   readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
-  readonly ledger: Credential[] = [];
+  readonly credentials: Credential[] = [];
   frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
 
@@ -91,8 +101,39 @@ export class MemoryStore implements ApiStore {
       note: "demo.countersign.invalid/log\n1\n…\n",
     };
   }
-  async credentials() {
-    return this.ledger;
+  async credentialsOf(rows: Parameters<ApiStore["credentialsOf"]>[0]) {
+    return this.credentials.filter(({ application }) => rows.some(({ name }) => name === application));
+  }
+  async ledger({ filter, now, after, limit }: Parameters<ApiStore["ledger"]>[0]) {
+    const found = this.credentials
+      .filter(({ name, id }) => filter.search === undefined || id === filter.search || name.includes(filter.search))
+      .map((credential) => ({
+        credential,
+        word: {
+          state: credential.state,
+          kind: credential.kind,
+          tenant: credential.tenant,
+          expiry: expiryOf(credential.expiresAt, now),
+          managed: credential.application !== null,
+        },
+      }));
+    const fitting = found
+      .filter(({ word }) => filters.every((key) => filter[key] === undefined || filter[key] === word[key]))
+      .map(({ credential }) => credential)
+      .toSorted((a, b) => ((a.expiresAt ?? "9999") < (b.expiresAt ?? "9999") ? -1 : 1));
+    const start = after === null ? 0 : fitting.findIndex(({ id }) => id === after) + 1;
+    const items = fitting.slice(start, start + limit);
+    return {
+      items,
+      next: start + limit < fitting.length ? (items.at(-1)?.id ?? null) : null,
+      counts: found.map(({ word }) => ({ ...word, count: 1 })),
+    };
+  }
+  async expiryWeeks(now: number, weeks: number) {
+    return this.credentials.flatMap(({ expiresAt, application }) => {
+      const week = Math.floor((Date.parse(expiresAt ?? "9999-01-01") - now) / (7 * dayMs));
+      return week >= 0 && week < weeks ? [{ week, row: application, count: 1 }] : [];
+    });
   }
   async freeze() {
     return this.frozen;

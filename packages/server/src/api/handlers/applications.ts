@@ -1,11 +1,12 @@
 import type { Application, Credential, Finding } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
+import type { LedgerCount } from "@countersign/engine";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Handler } from "../handler.ts";
 import type { RunRecord } from "../ports.ts";
 import { applicationOf } from "../views/applications.ts";
 import { lastOf, readEntries } from "../views/entries.ts";
-import { facetOf, pageOf } from "../views/page.ts";
+import { decodeCursor, encodeCursor, facetOf, pageOf } from "../views/page.ts";
 import { sentenceOf } from "../views/sentences.ts";
 import { iso } from "../views/time.ts";
 
@@ -58,7 +59,7 @@ export async function allFindings(api: ApiDependencies): Promise<Finding[]> {
 /** Every application of the inventory as the list shows it. */
 export async function allApplications(api: ApiDependencies): Promise<Application[]> {
   const [credentials, runs, findings, unreviewed] = await Promise.all([
-    api.store.credentials(),
+    api.store.credentialsOf(api.inventory().rows, false),
     runsByRow(api),
     allFindings(api),
     api.store.unreviewed(),
@@ -112,13 +113,12 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
   const row = api.inventory().rows.find((candidate) => candidate.name === params.name);
   if (row === undefined)
     throw new CountersignError("NOT_FOUND", `expected an application of the inventory, got ${params.name}`);
-  const [credentials, runs, findings, unreviewed] = await Promise.all([
-    api.store.credentials({ withRetired: true }),
+  const [own, runs, findings, unreviewed] = await Promise.all([
+    api.store.credentialsOf([row], true),
     api.store.runs({ row: row.name, limit: 50 }),
     allFindings(api),
     api.store.unreviewed(),
   ]);
-  const own = credentials.filter((credential) => credential.application === row.name);
   const about = findings.filter((finding) => finding.application === row.name);
   const { isProd } = api.inventory();
   return {
@@ -131,7 +131,7 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
       cadenceSeconds,
       callers: [...callers],
     })),
-    credentials: own,
+    credentials: [...own],
     switches: (await Promise.all(runs.slice(0, 5).map((run) => switchesOf(api, run)))).flat(),
     runs: runs.map((run) => ({ id: run.id, state: run.state, requestedAt: iso(run.requestedAt) })),
     findings: about,
@@ -153,20 +153,84 @@ async function switchesOf(api: ApiDependencies, run: RunRecord) {
 }
 
 export const listCredentials: Handler<"listCredentials"> = async ({ api, query }) => {
-  const all = (await api.store.credentials({ withRetired: query.state === "retired" })).filter(
-    (row) =>
-      (query.application === undefined || row.application === query.application) &&
-      (query.state === undefined || row.state === query.state),
-  );
-  const keyOf = (row: Credential) => [row.expiresAt ?? "9999", row.tenant, row.application ?? "", row.id];
+  if (query.application !== undefined) return credentialsOfRow(api, query.application, query);
+  const { state, kind, tenant, expiry } = query;
+  const wanted = {
+    state,
+    kind,
+    tenant,
+    expiry,
+    managed: query.managed === undefined ? undefined : query.managed === "true",
+  };
+  const found = await api.store.ledger({
+    filter: { search: query.q, ...wanted },
+    now: api.now(),
+    after: query.cursor === undefined ? null : decodeCursor(query.cursor),
+    limit: query.limit,
+  });
+  type Word = keyof typeof wanted;
+  const fits = (count: LedgerCount, except: Word | null) =>
+    (Object.keys(wanted) as Word[]).every(
+      (word) => word === except || wanted[word] === undefined || wanted[word] === count[word],
+    );
+  const sum = (counts: readonly LedgerCount[]) => counts.reduce((total, { count }) => total + count, 0);
+  const facet = (word: Word) =>
+    [
+      ...Map.groupBy(
+        found.counts.filter((count) => fits(count, word)),
+        (count) => String(count[word]),
+      ),
+    ]
+      .map(([value, counts]) => ({ value, count: sum(counts) }))
+      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
   return {
-    ...pageOf(
-      all.sort((a, b) => compare(keyOf(a), keyOf(b))),
-      keyOf,
-      query,
-    ),
+    items: [...found.items],
+    nextCursor: found.next === null ? null : encodeCursor(found.next),
+    total: sum(found.counts.filter((count) => fits(count, null))),
+    facets: Object.fromEntries((Object.keys(wanted) as Word[]).map((word) => [word, facet(word)])),
+  };
+};
+
+/** Those of one application are few, and the inventory says which they are. */
+async function credentialsOfRow(
+  api: ApiDependencies,
+  name: string,
+  query: {
+    readonly state?: Credential["state"] | undefined;
+    readonly cursor?: string | undefined;
+    readonly limit: number;
+  },
+) {
+  const rows = api.inventory().rows.filter((row) => row.name === name);
+  const all = (await api.store.credentialsOf(rows, query.state === "retired")).filter(
+    (row) => query.state === undefined || row.state === query.state,
+  );
+  return {
+    ...pageOf(all, (row) => [row.expiresAt ?? "9999", row.tenant, row.id], query),
     facets: { state: facetOf(all.map((row) => row.state)) },
   };
+}
+
+const weeksShown = 13;
+const weekMs = 7 * 86_400_000;
+
+export const getExpiryWeeks: Handler<"getExpiryWeeks"> = async ({ api }) => {
+  const now = api.now();
+  const [found, applications] = await Promise.all([api.store.expiryWeeks(now, weeksShown), allApplications(api)]);
+  const stuck = new Set(
+    applications.filter(({ readiness }) => ["blocked", "held", "unowned"].includes(readiness)).map(({ name }) => name),
+  );
+  const weeks = Array.from({ length: weeksShown }, (_, week) => ({
+    from: iso(now + week * weekMs),
+    ready: 0,
+    stuck: 0,
+    unmanaged: 0,
+  }));
+  for (const { week, row, count } of found) {
+    const line = weeks[Math.min(week, weeksShown - 1)];
+    if (line !== undefined) line[row === null ? "unmanaged" : stuck.has(row) ? "stuck" : "ready"] += count;
+  }
+  return { weeks };
 };
 
 export const listFindings: Handler<"listFindings"> = async ({ api, query }) => {

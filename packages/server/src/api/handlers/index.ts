@@ -24,6 +24,7 @@ export const handlers: Handlers = {
   listApplications: applications.listApplications,
   getApplication: applications.getApplication,
   listCredentials: applications.listCredentials,
+  getExpiryWeeks: applications.getExpiryWeeks,
   listFindings: applications.listFindings,
   requestRun: runs.requestRun,
   listRuns: runs.listRuns,

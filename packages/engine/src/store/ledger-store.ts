@@ -1,0 +1,153 @@
+import { z } from "zod";
+import { CredentialRow, credentialKinds, credentialStates } from "./rows.ts";
+import { row, type Sql } from "./sql.ts";
+
+/** How soon a credential expires, from a domain instant; each excludes the ones before it. */
+export const expiries = ["expired", "7-days", "30-days", "90-days", "later", "never"] as const;
+export type Expiry = (typeof expiries)[number];
+
+/** What of the ledger to show. */
+export interface LedgerFilter {
+  /** Part of an application's name, or a whole id; case does not count in names. */
+  readonly search?: string | undefined;
+  /** `retired`: gone outside. Without a state: everything that is there. */
+  readonly state?: CredentialRow["state"] | "retired" | undefined;
+  readonly kind?: CredentialRow["kind"] | undefined;
+  readonly tenant?: string | undefined;
+  readonly expiry?: Expiry | undefined;
+  /** Whether the inventory lists what holds it. */
+  readonly managed?: boolean | undefined;
+}
+
+/** What a filter is read against. */
+export interface LedgerView {
+  readonly filter: LedgerFilter;
+  /** Domain milliseconds, for {@link Expiry}. */
+  readonly now: number;
+  /** Directory objects that the inventory lists. Database roles are in the ledger only because it lists them. */
+  readonly managed: readonly LedgerTarget[];
+}
+
+/** A directory object, by tenant and id. */
+export interface LedgerTarget {
+  readonly tenant: string;
+  readonly objectId: string;
+}
+
+/** How many credentials have the same words in every column that can be filtered by. */
+const LedgerCount = row({
+  state: z.enum([...credentialStates, "retired"]),
+  kind: z.enum(credentialKinds),
+  tenant: z.string(),
+  expiry: z.enum(expiries),
+  managed: z.boolean(),
+  count: z.int(),
+});
+export type LedgerCount = z.output<typeof LedgerCount>;
+
+/** Live secrets and certificates that expire in one week, counted from an instant; week 0 begins there. */
+const ExpiryWeek = row({ week: z.int(), tenant: z.string(), objectId: z.string().nullable(), count: z.int() });
+export type ExpiryWeek = z.output<typeof ExpiryWeek>;
+
+const forever = Number.MAX_SAFE_INTEGER;
+const dayMs = 86_400_000;
+
+/** A credential in the words that can be filtered by: `$1` now, `$2` and `$3` tenants and objects of the inventory. */
+const worded = `
+  select c.*,
+    case when gone_at is null then state else 'retired' end as shown_state,
+    case when expires_at is null then 'never'
+      when expires_at <= $1::bigint then 'expired'
+      when expires_at <= $1::bigint + ${7 * dayMs} then '7-days'
+      when expires_at <= $1::bigint + ${30 * dayMs} then '30-days'
+      when expires_at <= $1::bigint + ${90 * dayMs} then '90-days'
+      else 'later' end as expiry,
+    kind = 'role' or (tenant, object_id) in (select * from unnest($2::text[], $3::text[])) as managed
+  from cs.credential c`;
+
+/** The ledger as people look at it: 100,000 applications and more, so everything is filtered, counted and paged in the database. */
+export function ledgerStore(sql: Sql) {
+  return {
+    /** A page, what expires soonest first and what never expires last. */
+    ledger(
+      view: LedgerView,
+      page: {
+        readonly after?: Pick<CredentialRow, "expiresAt" | "tenant" | "objectId" | "id">;
+        readonly limit: number;
+      },
+    ): Promise<CredentialRow[]> {
+      const { where, values } = conditions(view, "all");
+      if (page.after !== undefined) {
+        const { expiresAt, tenant, objectId, id } = page.after;
+        values.push(expiresAt ?? forever, tenant, objectId, id);
+        const places = [3, 2, 1, 0].map((back) => `$${values.length - back}`).join(", ");
+        where.push(`(coalesce(expires_at, ${forever}), tenant, object_id, id) > (${places})`);
+      }
+      values.push(page.limit);
+      return sql.rows(
+        CredentialRow,
+        `select * from (${worded}) as w where ${where.join(" and ")}
+         order by coalesce(expires_at, ${forever}), tenant, object_id, id limit $${values.length}`,
+        values,
+      );
+    },
+
+    /** Counts of what the search finds, in one pass: total and facets are sums of these. Other filters do not narrow it. */
+    ledgerCounts(view: LedgerView): Promise<LedgerCount[]> {
+      const { where, values } = conditions(view, "search");
+      return sql.rows(
+        LedgerCount,
+        `select shown_state as state, kind, tenant, expiry, managed, count(*) as count from (${worded}) as w
+         where ${where.join(" and ")} group by 1, 2, 3, 4, 5`,
+        values,
+      );
+    },
+
+    /** Credentials of the objects given, and of every database role. */
+    credentialsOf(targets: readonly LedgerTarget[], withGone: boolean): Promise<CredentialRow[]> {
+      return sql.rows(
+        CredentialRow,
+        `select c.* from unnest($1::text[], $2::text[]) as t(tenant, object_id) join cs.credential c using (tenant, object_id)
+           where c.kind <> 'role' and ($3 or c.gone_at is null)
+         union all select * from cs.credential where kind = 'role' and ($3 or gone_at is null)`,
+        [targets.map(({ tenant }) => tenant), targets.map(({ objectId }) => objectId), withGone],
+      );
+    },
+
+    /** What expires in the weeks after `now`: by object for those of the inventory, in one sum (no object) for all others. */
+    expiryWeeks(view: Pick<LedgerView, "now" | "managed">, weeks: number): Promise<ExpiryWeek[]> {
+      const values = [view.now, view.managed.map(({ tenant }) => tenant), view.managed.map((one) => one.objectId)];
+      return sql.rows(
+        ExpiryWeek,
+        `select ((expires_at - $1::bigint) / ${7 * dayMs})::integer as week, tenant,
+           case when managed then object_id end as object_id, count(*) as count
+         from (${worded}) as w
+         where gone_at is null and kind <> 'role' and expires_at > $1::bigint and expires_at <= $1::bigint + ${7 * dayMs} * $4::bigint
+         group by 1, 2, 3`,
+        [...values, weeks],
+      );
+    },
+  };
+}
+
+/** `search`: only what narrows the counts too; a retired credential is out of sight unless it is asked for. */
+function conditions({ filter, now, managed }: LedgerView, which: "all" | "search") {
+  const values: unknown[] = [now, managed.map(({ tenant }) => tenant), managed.map(({ objectId }) => objectId)];
+  const where = [filter.state === "retired" ? "gone_at is not null" : "gone_at is null"];
+  const add = (value: unknown, condition: (place: string) => string) => {
+    if (value === undefined) return;
+    values.push(value);
+    where.push(condition(`$${values.length}`));
+  };
+  add(
+    filter.search,
+    (p) => `(id = ${p} or object_id = ${p} or app_id = ${p} or strpos(lower(application), lower(${p})) > 0)`,
+  );
+  if (which === "search") return { where, values };
+  add(filter.state, (p) => `shown_state = ${p}`);
+  add(filter.kind, (p) => `kind = ${p}`);
+  add(filter.tenant, (p) => `tenant = ${p}`);
+  add(filter.expiry, (p) => `expiry = ${p}`);
+  add(filter.managed, (p) => `managed = ${p}`);
+  return { where, values };
+}
