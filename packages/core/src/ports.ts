@@ -142,6 +142,11 @@ export interface Verb<P = unknown> {
   readonly asks?: true;
   /** Its target follows the record by itself: undone after the record was. */
   readonly follows?: true;
+  /**
+   * There is one place for what it makes: each attempt replaces what the one before has made. So no other attempt may be
+   * made while a stalled holder may still publish the value of an earlier one.
+   */
+  readonly replaces?: true;
   /** The call's name in journal and evidence, e.g. `application.addPassword`. */
   readonly call: string;
   /** Reads back the target's immutable identity; the executor compares it with the plan's before do, undo and discard. */

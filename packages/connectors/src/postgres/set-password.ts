@@ -28,6 +28,7 @@ export function setPassword(servers: Servers, connector: Verb["connector"]): Ver
     connector,
     params: Params,
     value: "yields",
+    replaces: true,
     effect: "change",
     retry: "once",
     call: "role.set-password",

@@ -12,7 +12,7 @@ import {
 } from "@countersign/core";
 import { newNonce } from "./context.ts";
 import { type Attempt, doneOf, type RunWork } from "./run-work.ts";
-import { stalledHolders } from "./stalled.ts";
+import { mayStillPublish } from "./stalled.ts";
 
 /** What came of a step, as the phases decide on it. */
 export type StepResult =
@@ -96,8 +96,8 @@ export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Att
  * break every consumer of `latest`, so it is left behind then and removed later.
  */
 export async function takeBack(work: RunWork, step: PlanStep, attempt: Attempt): Promise<void> {
-  const stalled = await stalledHolders(work);
-  if (stalled.length === 0 && (await discardAttempt(work, step, attempt)).kind === "done") return;
+  const stalled = await mayStillPublish(work, attempt.intentAt);
+  if (!stalled && (await discardAttempt(work, step, attempt)).kind === "done") return;
   await work.keep({ abandoned: [...work.data.abandoned, { step: step.id, attempt: attempt.attempt }] });
 }
 

@@ -1,6 +1,6 @@
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
-import { stalledHolders, stalledMsMax } from "../stalled.ts";
+import { mayStillPublish } from "../stalled.ts";
 import { discardAttempt } from "../step.ts";
 import type { Because } from "./moves.ts";
 
@@ -11,14 +11,13 @@ import type { Because } from "./moves.ts";
  */
 export async function removeAbandoned(work: RunWork, guard: Guard): Promise<Because | null> {
   if (work.data.abandoned.length === 0) return null;
-  const stalled = (await stalledHolders(work)).length > 0;
   const left: { step: string; attempt: number }[] = [];
   let readBack = false;
   for (const gone of work.data.abandoned) {
     const step = work.plan.steps.find((candidate) => candidate.id === gone.step);
     const row = work.attempts(gone.step, "do").find((candidate) => candidate.attempt === gone.attempt);
     if (step === undefined || row === undefined) continue;
-    if (stalled && work.now - row.intentAt < stalledMsMax) {
+    if (await mayStillPublish(work, row.intentAt)) {
       left.push(gone);
       continue;
     }

@@ -1,11 +1,15 @@
 import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
+import { mayStillPublish } from "../stalled.ts";
 import { doStep, takeBack, tryStep } from "../step.ts";
 import { askOwners } from "./by-hand.ts";
 import { giveWay } from "./give-way.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
+
+/** How often a stalled holder is looked for (domain time). */
+const stalledAgainMs = 60_000;
 
 /**
  * executing: every step of phase `execute`, in the plan's order. The value exists in memory from `create` to `store`;
@@ -13,6 +17,11 @@ import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "
  */
 export async function execute(work: RunWork, guard: Guard): Promise<Next> {
   const steps = work.plan.steps.filter((step) => step.phase === "execute");
+  // Another attempt would replace the value that a stalled holder may still publish; both sign in while it is waited for.
+  if (await wouldReplace(work, steps)) {
+    if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
+    return releaseUntil(work, work.now + stalledAgainMs);
+  }
   await startOverIfValueLost(work, steps);
   for (const step of steps) {
     // The kill switch stops between two effects; what is in memory stays there until it is lifted.
@@ -37,6 +46,16 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
   work.services.held.drop(work.id);
   await recordLedger(work, "published");
   return move(work, "overlapping", { data: { overlapUntil: work.now + work.plan.timing.overlapSeconds * 1_000 } });
+}
+
+/** Whether going on may create anew where there is one place for it, while a stalled holder may publish what stands there. */
+async function wouldReplace(work: RunWork, steps: readonly PlanStep[]): Promise<boolean> {
+  const create = steps.find((step) => work.verbOf(step).value === "yields");
+  const store = steps.find((step) => work.verbOf(step).value === "stores");
+  if (create === undefined || store === undefined || work.verbOf(create).replaces !== true) return false;
+  const newest = work.attempts(create.id, "do").at(-1);
+  if (newest === undefined || work.services.held.has(work.id) || work.outcomeOf(store.id) !== undefined) return false;
+  return mayStillPublish(work, newest.intentAt);
 }
 
 /** The credential's value was never stored and is in nobody's memory: remove what carries our marker, mint again. */

@@ -1,7 +1,7 @@
 import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
-import { stalledHolders, stalledMsMax } from "../stalled.ts";
+import { mayStillPublish } from "../stalled.ts";
 import { discardAttempt, undoStep } from "../step.ts";
 import { askOwners, remindOwners } from "./by-hand.ts";
 import { recordLedger } from "./ledger.ts";
@@ -43,7 +43,9 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
   if (backAt !== null && work.now < backAt) return releaseUntil(work, backAt);
   if (create !== undefined) {
     // A holder that stalled may still publish what it created: nothing is removed before it no longer can (I8).
-    if (await mayStillPublish(work, create)) return releaseUntil(work, work.now + waitMs);
+    const newest = work.attempts(create.id, "do").at(-1);
+    if (newest !== undefined && (await mayStillPublish(work, newest.intentAt)))
+      return releaseUntil(work, work.now + waitMs);
     if (work.data.unproven.length > 0) {
       const found = await guard.recordHeld(work, versionsBack(work));
       if (found?.code === "world-unreadable") return releaseUntil(work, work.now + waitMs);
@@ -75,12 +77,6 @@ async function putBackByHand(work: RunWork, step: PlanStep): Promise<boolean> {
   await askOwners(work, step, "undo");
   await remindOwners(work, step, "undo", work.data.rollback?.since || work.now);
   return false;
-}
-
-async function mayStillPublish(work: RunWork, create: PlanStep): Promise<boolean> {
-  const newest = work.attempts(create.id, "do").at(-1);
-  if (newest === undefined || work.now - newest.intentAt >= stalledMsMax) return false;
-  return (await stalledHolders(work)).length > 0;
 }
 
 /** Versions of the record that hold the old value again: the one of the plan, and what undo steps wrote. */
