@@ -182,7 +182,7 @@ export class Blows {
     // The next point is one of the recovery itself: it counts from the start of the next process.
     const product = lane.start();
     await this.arm();
-    await Promise.race([product.ready, this.reached]);
+    await Promise.race([lane.untilReady(), this.reached]);
     if (journal !== null && journal.worker !== null) {
       const known = journal.entries.filter(({ type }) => type === "recovery.started").length;
       const { leaseMs, callDeadlineMs } = lane.liveness;
@@ -234,10 +234,7 @@ export class Blows {
   }
 
   async #noteValue(when: string): Promise<void> {
-    const id = await inRecord(this.#lane, this.#row);
-    const isRole = this.#row.procedure === "postgres-role-password";
-    const signsIn = id !== null && (!isRole || (await this.#lane.server.logins([id])).length > 0);
-    if (!signsIn) this.#dead.push(when);
+    if ((await inRecord(this.#lane, this.#row)) === null) this.#dead.push(when);
   }
 
   async #decide(verdict: "release" | "drop"): Promise<void> {

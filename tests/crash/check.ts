@@ -230,7 +230,7 @@ function checkOrder(effects: readonly Effect[], journal: Journal | null, when: s
   const changed = effects.filter((effect) => effect.effect && effect.workload === null);
   const authorised = journal?.entries.some(({ type }) => type === "run.authorised") ?? false;
   for (const { name, is, steps } of changes) {
-    const made = changed.filter(is);
+    const made = changed.filter((effect) => is(effect) && isCommitted(effect, effects));
     must(made.length === 0 || authorised, "I4", `expected no ${name} before run.authorised, got one ${when}`);
     const intended = (journal?.steps ?? []).filter((row) => names(row).some((label) => steps.test(label)));
     must(
@@ -248,6 +248,15 @@ function checkOrder(effects: readonly Effect[], journal: Journal | null, when: s
       `expected a created secret to carry the nonce of a committed intent, got ${String(target.displayName)} ${when}`,
     );
   }
+}
+
+/** A statement counts once its transaction was committed; what a session that broke had begun never was. */
+function isCommitted(effect: Effect, effects: readonly Effect[]): boolean {
+  if (effect.op !== "postgres.query") return true;
+  const end = effects
+    .slice(effects.indexOf(effect))
+    .find(({ op, target }) => op === "postgres.query" && /^(begin|commit|rollback)/i.test(String(target.text)));
+  return /^commit/i.test(String(end?.target.text));
 }
 
 /** Changes outside, and the steps whose intent may lead to each. */

@@ -22,7 +22,7 @@ const stepsMax = 40;
 
 /** Rotates one row from request to end; the product is dealt each blow in turn (none: a clean run). */
 export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after: number): Promise<Driven> {
-  await lane.product.ready;
+  await lane.untilReady();
   await startWorkloads(lane.simulator, row, lane.folder);
   // Each consumer signs in with the old credential once, so that its last use is known.
   await advance(lane, 10);
@@ -43,7 +43,7 @@ export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after:
     for (;;) {
       if (performance.now() > deadline) return ended("expected the run to end in time, got none", run);
       if (crash.due) await crash.strike(run);
-      if (lane.product.fenced()) await lane.start().ready;
+      if (lane.product.fenced()) await lane.untilReady();
       const row_ = await runOf(lane.server.admin, row.name);
       run = row_?.id ?? null;
       await crash.thawIfTime((row_?.state ?? null) as RunState | null, steps);

@@ -18,14 +18,15 @@ export interface Rotated {
 export async function rotate(lane: Lane, row: Row, blows: readonly Blow[], name: string): Promise<Rotated> {
   const after = await lane.simulator.cursor();
   const driven = await drive(lane, row, blows, after);
-  const seen = await observe(lane, name, row, driven, after);
+  const seen = await observe(lane, name, row, driven, await lane.simulator.effects(after));
   await stopWorkloads(lane.simulator, row);
   return { driven, seen };
 }
 
 export async function restart(lane: Lane): Promise<void> {
   await lane.product.kill();
-  await lane.start().ready;
+  lane.start();
+  await lane.untilReady();
 }
 
 export interface LaneOptions {

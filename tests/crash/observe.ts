@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type PlanFacts, parseEntry, parsePlan, parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import type pg from "pg";
+import { z } from "zod";
 import type { Driven } from "./drive.ts";
 import type { Lane } from "./stage/lane.ts";
 import { type Row, rolesOf } from "./stage/names.ts";
@@ -125,16 +126,33 @@ export interface Observation {
   readonly bundle: string;
 }
 
+/** The part of the effect log that is about one row. */
+export function effectsOf(
+  effects: readonly Effect[],
+  row: Row,
+  applications: Lane["directory"]["applications"],
+): Effect[] {
+  const app = applications.find(({ name }) => name === row.name);
+  const roles: readonly unknown[] = rolesOf(row.name);
+  return effects.filter(
+    ({ target, workload }) =>
+      workload?.startsWith(`${row.name}-`) === true ||
+      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
+      target.secret === row.name ||
+      roles.includes(target.role) ||
+      roles.some((role) => String(target.text ?? "").includes(String(role))),
+  );
+}
+
 /** Reads everything about one row's run. */
 export async function observe(
   lane: Lane,
   point: string,
   row: Row,
   driven: Driven,
-  after: number,
+  effects: readonly Effect[],
 ): Promise<Observation> {
   const { server, simulator } = lane;
-  const effects = await simulator.effects(after);
   const run = driven.run;
   const common = {
     point,
@@ -182,10 +200,15 @@ async function liveSecrets(lane: Lane, row: Row): Promise<string[]> {
   return (applications.find(({ name }) => name === row.name)?.credentials ?? []).map(({ keyId }) => keyId);
 }
 
-/** The credential whose value the newest version of the record is: by its value, not by what its tags claim. */
+const Account = z.looseObject({ user: z.string(), password: z.string() });
+
+/** The credential whose value the newest version of the record is: by its value, not by what its tags claim; null when it does not sign in. */
 export async function inRecord(lane: Lane, row: Row): Promise<string | null> {
   const value = await readSecret(lane, "main", row.name);
-  if (row.procedure === "postgres-role-password") return (JSON.parse(value) as { user?: string }).user ?? null;
+  if (row.procedure === "postgres-role-password") {
+    const { user, password } = Account.parse(JSON.parse(value));
+    return (await lane.server.signsIn(user, password)) ? user : null;
+  }
   const app = lane.directory.applications.find(({ name }) => name === row.name);
   return app === undefined ? null : signInKey(lane, app.appId, value);
 }

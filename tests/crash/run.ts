@@ -57,13 +57,18 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
       return done.flatMap(({ tried }) => tried);
     };
     const planting = options.planted ? await plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
-    if (options.kinds.includes("kill")) await make(chosen(killTrials(clean.points, random), options, random));
-    if (options.kinds.includes("stall")) await make(chosen(stallTrials(clean.points, random, false), options, random));
-    if (options.kinds.includes("second")) {
-      const firsts = await make(chosen(firstKills(clean.points, random), options, random, 2));
-      const seconds = firsts.flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
-      await make(options.slice === null ? shuffled(seconds, random) : sliceOf(seconds, options.slice, random));
-    }
+    const asked = (kind: Kind, trials: () => readonly Trial[], max?: number) =>
+      options.kinds.includes(kind) ? chosen(trials(), options, random, max) : [];
+    // All in the same lanes: an installation costs as much as ten trials.
+    const firsts = await make([
+      ...asked("kill", () => killTrials(clean.points, random)),
+      ...asked("stall", () => stallTrials(clean.points, random)),
+      ...asked("second", () => firstKills(clean.points, random), 2),
+    ]);
+    const seconds = firsts
+      .filter(({ trial }) => trial.kind === "second")
+      .flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
+    await make(options.slice === null ? shuffled(seconds, random) : sliceOf(seconds, options.slice, random));
     const tried = results.flatMap((result) => result.tried);
     const recoveries = tried
       .flatMap(({ trial, recoveryMs }) => (trial.kind === "stall" || recoveryMs === null ? [] : [recoveryMs]))
@@ -95,6 +100,7 @@ async function inLanes(
   cache: string,
   elapsed: () => number,
 ): Promise<LaneResult[]> {
+  if (trials.length === 0) return [];
   const lanes = Math.min(options.lanes, trials.length);
   let done = 0;
   const told = (line: string) => {

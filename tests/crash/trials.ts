@@ -1,4 +1,4 @@
-import { type Blow, thaws, verdicts } from "./blows.ts";
+import { type Blow, type Thaw, thaws, type Verdict, verdicts } from "./blows.ts";
 import type { CrashPoint } from "./points.ts";
 import { shuffled } from "./random.ts";
 import type { Course, ProcedureName } from "./stage/names.ts";
@@ -16,6 +16,8 @@ export interface Trial {
   readonly blows: readonly Blow[];
   /** The product is to be started just before. */
   readonly fresh: boolean;
+  /** Belongs to every slice. */
+  readonly pinned: boolean;
 }
 
 /** A kill at every point. */
@@ -23,16 +25,27 @@ export function killTrials(points: readonly CrashPoint[], random: () => number):
   return points.map((point) => trial("kill", point, [kill(point, random)], point.name));
 }
 
+/** Stalls that once broke a promise: tried whatever the seed draws. */
+const known: readonly { readonly point: string; readonly thaw: Thaw; readonly verdict: Verdict }[] = [
+  // A role has one password: the one that a stalled process published late was dead when another had set a new one.
+  { point: "postgres-role-password/secret.set[main]#1@after-send", thaw: "published", verdict: "land-late" },
+];
+
 /**
- * A stall inside every outside call, at a position drawn by the seed (`all`: at each), and right after every intent: the
- * process stands still beyond its lease, another one takes over, and it goes on at a moment drawn by the seed.
+ * A stall inside every outside call, at a position drawn by the seed, and right after every intent: the process stands
+ * still beyond its lease, another one takes over, and it goes on at a moment drawn by the seed.
  */
-export function stallTrials(points: readonly CrashPoint[], random: () => number, all: boolean): Trial[] {
-  const stalled = points.filter(({ at }) => at.kind === "call" || at.position === "after-intent");
-  return (all ? stalled : oneOfEach(stalled, random)).map((point) => {
-    const blow: Blow = { point, how: { thaw: drawn(thaws, random) }, verdict: drawn(verdicts, random) };
-    return trial("stall", point, [blow], `stalled at ${point.name}`);
+export function stallTrials(points: readonly CrashPoint[], random: () => number): Trial[] {
+  const again = known.map(({ point: name, thaw, verdict }) => {
+    const point = points.find((one) => one.name === name);
+    if (point === undefined) throw new Error(`expected a point ${name} in the clean runs, got none`);
+    return stall({ point, how: { thaw }, verdict }, true);
   });
+  const stalled = points.filter(({ at }) => at.kind === "call" || at.position === "after-intent");
+  const drawnOnes = oneOfEach(stalled, random).map((point) =>
+    stall({ point, how: { thaw: drawn(thaws, random) }, verdict: drawn(verdicts, random) }),
+  );
+  return [...again, ...drawnOnes];
 }
 
 /** First kills after which a recovery has something to find out: each attempt, before and after it had its effect. */
@@ -51,15 +64,16 @@ export function secondKills(first: Trial, recovery: readonly CrashPoint[], rando
   });
 }
 
-/** Turn by turn one of each procedure, course and sort of point, so that a small slice has something of everything. */
+/** Those that are always tried, then turn by turn one of each procedure, course and sort of point, so that a small slice has something of everything. */
 export function sliceOf(trials: readonly Trial[], count: number, random: () => number): Trial[] {
   const groups = new Map<string, Trial[]>();
   for (const one of shuffled(trials, random)) {
+    if (one.pinned) continue;
     const key = `${one.procedure} ${one.course} ${one.blows[0]?.point.at.kind}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   const sorted = [...groups].sort(([a], [b]) => a.localeCompare(b)).map(([, group]) => group);
-  const picked: Trial[] = [];
+  const picked = trials.filter(({ pinned }) => pinned);
   for (let round = 0; picked.length < Math.min(count, trials.length); round += 1)
     picked.push(...sorted.flatMap((group) => group.slice(round, round + 1)));
   return picked.slice(0, count);
@@ -67,7 +81,11 @@ export function sliceOf(trials: readonly Trial[], count: number, random: () => n
 
 function trial(kind: Kind, point: CrashPoint, blows: readonly Blow[], name: string): Trial {
   const { procedure, course, fresh } = point;
-  return { name, kind, procedure, course, blows, fresh };
+  return { name, kind, procedure, course, blows, fresh, pinned: false };
+}
+
+function stall(blow: Blow, pinned = false): Trial {
+  return { ...trial("stall", blow.point, [blow], `stalled at ${blow.point.name}`), pinned };
 }
 
 function kill(point: CrashPoint, random: () => number): Blow {

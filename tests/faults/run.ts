@@ -3,11 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { drive } from "../crash/drive.ts";
-import { inRecord, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
+import { effectsOf, inRecord, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
 import { randomOf, shuffled } from "../crash/random.ts";
 import { type Lane, startLane } from "../crash/stage/lane.ts";
-import { procedures, type Row, rolesOf, rowsOf } from "../crash/stage/names.ts";
-import type { Effect } from "../crash/stage/simulator.ts";
+import { procedures, type Row, rowsOf } from "../crash/stage/names.ts";
 import { stopWorkloads } from "../crash/stage/tenant.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
 import { type Cell, deriveCells } from "./cells.ts";
@@ -206,19 +205,6 @@ async function untilTold(sink: Sink, { run, state }: Rest): Promise<void> {
   if (run === null || state === "completed") return;
   const told = sink.until(({ type, data }) => data.run === run && type === noticeOf(state));
   await Promise.race([told, delay(noticeDeadlineMs)]);
-}
-
-/** The part of the effect log that is about one row. */
-function effectsOf(effects: readonly Effect[], row: Row, applications: Lane["directory"]["applications"]): Effect[] {
-  const app = applications.find(({ name }) => name === row.name);
-  const roles: readonly unknown[] = rolesOf(row.name);
-  return effects.filter(
-    ({ target, workload }) =>
-      workload?.startsWith(`${row.name}-`) === true ||
-      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
-      target.secret === row.name ||
-      roles.includes(target.role),
-  );
 }
 
 /** What is known so far. */

@@ -18,6 +18,8 @@ export interface WorkServer {
   readonly admin: pg.Client;
   /** Which of these roles may log in now. */
   logins(roles: readonly string[]): Promise<string[]>;
+  /** Whether a role signs in with this password. */
+  signsIn(user: string, password: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -72,6 +74,19 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
           [roles],
         );
         return found.map((row) => row.rolname);
+      },
+      async signsIn(user, password) {
+        const client = new pg.Client({ host: login.host, port: login.port, database: workDatabase, user, password });
+        try {
+          await client.connect();
+          return true;
+        } catch (error) {
+          // Invalid password, or a role that may not log in.
+          if (error instanceof pg.DatabaseError && error.code?.startsWith("28") === true) return false;
+          throw error;
+        } finally {
+          await client.end().catch(() => {});
+        }
       },
       async stop() {
         await admin.end().catch(() => {});

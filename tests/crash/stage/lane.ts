@@ -33,6 +33,12 @@ export interface Lane {
   readonly product: Product;
   /** Starts the product; the one before has ended, or stands still: the next one has an address of its own. */
   start(): Product;
+  /** Waits for the present process; one whose beats came too late ends itself, and another one is started. */
+  untilReady(): Promise<void>;
+  /** Starts a product at one of the two places, beside whatever runs at the other. */
+  launch(place: number): Product;
+  /** People ask at the other place from now on. */
+  turn(): void;
   /** From the next start on the product has this bug; null: none. */
   plant(bug: PlantedBug | null): void;
   stop(): Promise<void>;
@@ -90,19 +96,23 @@ export async function startLane(options: {
     const log = join(folder, "product.log");
     let product: Product | null = null;
     let started = -1;
+    let asked = 0;
     const all: Product[] = [];
     ends.push(() => Promise.all(all.map((one) => one.kill())));
     let planted: PlantedBug | null = null;
-    const start = (): Product => {
-      started += 1;
-      const config = configs[started % 2] ?? "";
+    const launch = (place: number): Product => {
+      const config = configs[place] ?? "";
       const next = startProduct({ folder, config, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
       all.push(next);
-      product = next;
       return next;
     };
+    const start = (): Product => {
+      started += 1;
+      product = launch(started % 2);
+      return product;
+    };
     start();
-    const people = openSessions(() => `http://127.0.0.1:${ports[started % 2]}`);
+    const people = openSessions(() => `http://127.0.0.1:${ports[(started + asked) % 2]}`);
     return {
       folder,
       log,
@@ -121,6 +131,22 @@ export async function startLane(options: {
         return product;
       },
       start,
+      launch,
+      async untilReady() {
+        for (;;) {
+          const current = product ?? start();
+          try {
+            await current.ready;
+            if (!current.fenced()) return;
+          } catch (error) {
+            if (!current.fenced()) throw error;
+          }
+          start();
+        }
+      },
+      turn() {
+        asked += 1;
+      },
       plant(bug) {
         planted = bug;
       },
