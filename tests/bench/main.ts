@@ -1,5 +1,6 @@
-/** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`; what the figures mean: docs/benchmarks.md. */
+/** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`, `… console --credentials 100000`; what the figures mean: docs/benchmarks.md. */
 import { parseArgs } from "node:util";
+import { benchConsole } from "./console.ts";
 import { benchHooks } from "./hooks.ts";
 import { benchRotations } from "./rotations.ts";
 import { benchScan } from "./scan.ts";
@@ -7,6 +8,7 @@ import { benchScan } from "./scan.ts";
 const ratioMax = 2;
 const scanChanges = 100;
 const rssGrowthMbMax = 30;
+const firstLoadKbMax = 250;
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -16,6 +18,7 @@ async function main(): Promise<number> {
       http: { type: "string", default: "20000" },
       latency: { type: "string", default: "100" },
       apps: { type: "string", default: "100000" },
+      credentials: { type: "string", default: "100000" },
       json: { type: "boolean", default: false },
     },
   });
@@ -30,8 +33,10 @@ async function main(): Promise<number> {
       return scan(Number(values.apps), print);
     case "hooks":
       return hooks(Number(values.count ?? 1_000_000), Number(values.http), print);
+    case "console":
+      return console(Number(values.credentials), print);
     default:
-      return refuse(`expected the bench rotations, scan or hooks, got ${name ?? "none"}`);
+      return refuse(`expected the bench rotations, scan, hooks or console, got ${name ?? "none"}`);
   }
 }
 
@@ -77,6 +82,18 @@ async function hooks(count: number, http: number, print: Print): Promise<number>
   );
   const held = report.unsignedAccepted === 0 && report.thrown === 0 && report.filedByReplays === 1;
   return held && failed.length === 0 && report.rssGrowthMb <= rssGrowthMbMax ? 0 : 1;
+}
+
+/** Exits 1 when the page is too large or complained; the times are for people to read. */
+async function console(credentials: number, print: Print): Promise<number> {
+  if (!Number.isInteger(credentials) || credentials < 2_000 || credentials > 500_000)
+    return refuse(`expected --credentials from 2000 to 500000, got ${credentials}`);
+  const report = await benchConsole({ count: credentials, say });
+  print(
+    report,
+    `${report.n} credentials: first load ${report.firstLoadKb} KB, list ${report.gridMs} ms, filter ${report.filterMs} ms (plain fetch ${report.floorMs} ms, ratio ${report.ratio}), heap ${report.heapMb} MB, ${report.complaints.length} complaints`,
+  );
+  return report.firstLoadKb > firstLoadKbMax || report.complaints.length > 0 ? 1 : 0;
 }
 
 function refuse(message: string): number {

@@ -13,8 +13,13 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** The real API and console over the in-memory store, so that every state of a run can be looked at without waiting for it. */
-export async function startPages(): Promise<{ fixture: Fixture; url: string; close(): Promise<void> }> {
+/**
+ * The real API and console over the in-memory store, so that every state of a run can be looked at without waiting for it; or over
+ * what the change says.
+ */
+export async function startPages(
+  change: Parameters<typeof fixture>[0] = {},
+): Promise<{ fixture: Fixture; url: string; close(): Promise<void> }> {
   const consoleDir = await buildConsole();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -29,6 +34,7 @@ export async function startPages(): Promise<{ fixture: Fixture; url: string; clo
       url,
       rpId: "127.0.0.1",
     },
+    ...change,
   });
   await pages.app.listen({ port, host: "127.0.0.1" });
   return { fixture: pages, url, close: () => pages.app.close() };
