@@ -1,4 +1,4 @@
-import { type Credential, closedStates } from "@countersign/contract";
+import { type Credential, closedStates, type Plan } from "@countersign/contract";
 import { CountersignError, canMove, type RunState } from "@countersign/core";
 import type { Expiry } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
@@ -14,6 +14,10 @@ function expiryOf(expiresAt: string | null, now: number): Expiry {
   return days <= 0 ? "expired" : days <= 7 ? "7-days" : days <= 30 ? "30-days" : days <= 90 ? "90-days" : "later";
 }
 
+type StoredUse = NonNullable<Awaited<ReturnType<ApiStore["breakGlass"]>>>;
+type WordOnUse = Parameters<ApiStore["sayOnUse"]>[0];
+type Terms = NonNullable<Plan["breakGlass"]>;
+
 /** What {@link ApiStore} promises, in memory: the reference that tests of the API run against without a database. */
 export class MemoryStore implements ApiStore {
   readonly log: StoredEntry[] = [];
@@ -22,6 +26,7 @@ export class MemoryStore implements ApiStore {
   readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
   readonly credentials: Credential[] = [];
+  readonly uses = new Map<string, StoredUse>();
   frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
 
@@ -57,6 +62,12 @@ export class MemoryStore implements ApiStore {
 
   keep(attachments: readonly NewAttachment[]): void {
     for (const { digest, bytes } of attachments) this.attachments.set(digest, bytes);
+  }
+
+  /** A reason as a person gives it, ready to be kept. */
+  reasonOf(text: string): NewAttachment {
+    const bytes = new TextEncoder().encode(JSON.stringify({ salt: "AAAAAAAAAAAAAAAAAAAAAA", text }));
+    return { digest: digestOf(bytes), kind: "reason", bytes };
   }
 
   async run(id: string) {
@@ -154,28 +165,67 @@ export class MemoryStore implements ApiStore {
     );
     return due.length === 0 ? null : Math.min(...due);
   }
-  async breakGlass() {
-    return null;
+  async breakGlass(run: string) {
+    return this.uses.get(run) ?? null;
   }
   async unreviewed() {
-    return new Map();
+    const open = [...this.uses.values()].filter(({ reviews }) => !reviews.some(({ result }) => result === "accepted"));
+    return new Map(open.toSorted((a, b) => b.at - a.at).map((use) => [this.records.get(use.run)?.row ?? "", use]));
   }
-  sayOnUse(): Promise<string> {
-    return Promise.reject(new CountersignError("NOT_FOUND", "expected a break-glass use, got none"));
+  async sayOnUse({ run: id, planDigest, person, role, word, level, statement, envelope, reason, ...said }: WordOnUse) {
+    const run = this.records.get(id);
+    const use = this.uses.get(id);
+    const terms = (JSON.parse(this.plans.get(planDigest) ?? "{}") as { breakGlass?: Terms }).breakGlass;
+    const begins = word === "break-glass";
+    if (terms === undefined || run === undefined || (use === undefined) !== begins)
+      throw new CountersignError("NOT_FOUND", "expected a break-glass use, got none");
+    const [statementDigest, evidenceDigest] = [digestOf(statement), digestOf(envelope)];
+    const signed = { evidenceDigest, level, person, role, statementDigest };
+    const spoken = { person, role, at: said.at, reasonDigest: reason?.digest ?? null };
+    if (begins) {
+      if (run.planDigest !== planDigest) throw new CountersignError("STATE_CONFLICT", "expected the current plan");
+      this.move(id, "approved", said.at, { notBefore: said.notBefore }, { code: "break-glass", person });
+      const until = (seconds: number) => said.at + seconds * 1_000;
+      const [confirmUntil, reviewUntil] = [until(terms.confirmWithinSeconds), until(terms.reviewWithinSeconds)];
+      this.uses.set(id, { ...spoken, run: id, confirmUntil, reviewUntil, confirmed: null, reviews: [] });
+      this.append(said.at, "breakglass.granted", signed, id);
+    } else if (use !== undefined && word === "confirm") {
+      if (use.confirmed !== null || closedStates.has(run.state))
+        throw new CountersignError("STATE_CONFLICT", "expected an open run that nobody has confirmed");
+      this.uses.set(id, { ...use, confirmed: spoken });
+      this.append(said.at, "breakglass.confirmed", signed, id);
+    } else if (use !== undefined) {
+      const result = word === "accept" ? ("accepted" as const) : ("objected" as const);
+      this.uses.set(id, { ...use, reviews: [...use.reviews, { ...spoken, result }] });
+      this.append(said.at, "breakglass.reviewed", { ...signed, of: id, result });
+    }
+    this.keep([
+      { digest: statementDigest, kind: "statement", bytes: statement },
+      { digest: evidenceDigest, kind: "envelope", bytes: envelope },
+      ...(reason === null ? [] : [reason]),
+    ]);
+    return statementDigest;
   }
   async lastScanAt() {
     return Date.parse("2026-11-22T06:00:00.000Z");
   }
 
   async request(input: Parameters<ApiStore["request"]>[0]) {
-    if ([...this.records.values()].some((run) => run.row === input.row.name && !closedStates.has(run.state))) {
+    const { compromised } = input;
+    const trigger = compromised === null ? "manual" : "compromise";
+    const isInTheWay = (run: RunRecord) =>
+      run.row === input.row.name &&
+      !closedStates.has(run.state) &&
+      (compromised === null || run.trigger === "compromise");
+    if ([...this.records.values()].some(isInTheWay)) {
       throw new CountersignError("STATE_CONFLICT", "expected no open run of this application, there is one");
     }
     this.keep([input.reason]);
-    this.records.set(
-      input.id,
-      newRecord(input.id, input.row.name, input.row.procedure, input.row.environment, input.person, input.at),
-    );
+    const { name, procedure, environment } = input.row;
+    this.records.set(input.id, {
+      ...newRecord(input.id, name, procedure, environment, input.person, input.at),
+      trigger,
+    });
     this.append(
       input.at,
       "run.requested",
@@ -184,8 +234,8 @@ export class MemoryStore implements ApiStore {
         reasonDigest: input.reason.digest,
         replaces: null,
         requester: input.person,
-        target: {},
-        trigger: "manual",
+        target: { ...compromised },
+        trigger,
       },
       input.id,
     );
@@ -246,6 +296,7 @@ export class MemoryStore implements ApiStore {
           this.log.length,
           [...this.records],
           [...this.given],
+          [...this.uses],
           this.frozen,
           this.asks.length,
           this.attachments.size,

@@ -16,7 +16,7 @@ export const people: readonly KnownPerson[] = [
   { person: "p_00000000000000c3", name: "Cleo Marin", iss, sub: "cleo", roles: ["security"] },
   { person: "p_00000000000000d4", name: "Dag Auditor", iss, sub: "dag", roles: ["auditor"] },
 ];
-const [ada, ben] = people.map((person) => person.person) as [string, string, string, string];
+const [ada, ben, cleo] = people.map((person) => person.person) as [string, string, string, string];
 
 export function entraRow(name: string, number: number, owners: readonly string[] = [ada]): EntraRow {
   const tail = String(number).padStart(12, "0");
@@ -179,7 +179,39 @@ const findings = [
   { code: "approvers-too-few", result: "pass", observed: "2", required: "2" },
 ];
 
-/** Files a run and brings it to `awaiting_approval`, as the executor would. */
+const allows = (role: string, person: string) => ({ role, people: [person] });
+
+/** What a policy with both ways of haste comes to: security decides; ben may start alone, ada and cleo confirm and review. */
+const urgentSettings: Settings = {
+  ...settings,
+  overlapSeconds: 0,
+  quietSeconds: 0,
+  approvals: { ...settings.approvals, require: [{ role: "security", count: 1, people: [cleo] }] },
+  emergency: { containWithinSeconds: 3_600, restoreWithinSeconds: 4 * 3_600 },
+  breakGlass: {
+    grant: [allows("platform", ben)],
+    confirm: [allows("app-owner", ada), allows("security", cleo)],
+    minLevel: "session",
+    expiresAfterSeconds: 900,
+    confirmWithinSeconds: 7_200,
+    reviewWithinSeconds: 86_400,
+    unconfirmed: "hold",
+  },
+};
+
+const urgentRisks = [
+  {
+    code: "forced-retirement",
+    sentence:
+      "There is no overlap and no gate: with this approval the compromised secret is removed at once, whoever still uses it.",
+  },
+  {
+    code: "consumer-fails",
+    sentence: "partner-export may fail for up to 1 hour after the cut: so long it takes to pick up a new secret.",
+  },
+];
+
+/** Files a run and brings it to `awaiting_approval`, as the executor would; `compromised` makes it an emergency. */
 export function addRun(
   store: MemoryStore,
   id: string,
@@ -187,19 +219,30 @@ export function addRun(
   requester: string,
   at: number,
   reason?: string,
+  compromised?: string,
 ): string {
-  const trigger = requester.startsWith("p_") ? "manual" : "due";
-  store.records.set(id, newRecord(id, row.name, row.procedure, row.environment, requester, at));
+  const isUrgent = compromised !== undefined;
+  const urgent = isUrgent ? { urgent: { compromised, supersedes: null } } : {};
+  const trigger = isUrgent ? "compromise" : requester.startsWith("p_") ? "manual" : "due";
+  const record = newRecord(id, row.name, row.procedure, row.environment, requester, at);
+  store.records.set(id, { ...record, trigger });
   let reasonDigest: string | null = null;
   if (reason !== undefined) {
-    const bytes = new TextEncoder().encode(JSON.stringify({ salt: "AAAAAAAAAAAAAAAAAAAAAA", text: reason }));
-    reasonDigest = digestOf(bytes);
-    store.attachments.set(reasonDigest, bytes);
+    const attachment = store.reasonOf(reason);
+    reasonDigest = attachment.digest;
+    store.keep([attachment]);
   }
   store.append(
     at,
     "run.requested",
-    { procedure: row.procedure, reasonDigest, replaces: null, requester, target: {}, trigger },
+    {
+      procedure: row.procedure,
+      reasonDigest,
+      replaces: null,
+      requester,
+      target: isUrgent ? { credential: compromised, reportedAt: new Date(at).toISOString() } : {},
+      trigger,
+    },
     id,
   );
   const rules = findings.map(({ code, result, observed, required }) => ({
@@ -208,17 +251,20 @@ export function addRun(
     required,
     result: result as "pass" | "warn",
   }));
+  const world = row.procedure === "entra-client-secret" ? entraWorld(row) : postgresWorld();
+  const fresh = { code: "new-consumer", sentence: "Consumer partner-export was no part of the last completed run." };
   const frozen = makePlan({
     run: id,
     tenant,
     trigger,
     requester,
     row,
-    world: row.procedure === "entra-client-secret" ? entraWorld(row) : postgresWorld(),
-    settings,
+    world,
+    settings: isUrgent ? urgentSettings : settings,
     notBefore: at,
     rules,
-    risks: [{ code: "new-consumer", sentence: "Consumer partner-export was no part of the last completed run." }],
+    risks: isUrgent ? [...urgentRisks, fresh] : [fresh],
+    ...urgent,
     policyDigest: digest("policy"),
     inventoryDigest: digest("inventory"),
   });
@@ -235,7 +281,7 @@ export function addRun(
     {
       planDigest: frozen.digest,
       policyDigest: digest("policy"),
-      procedure: `${row.procedure}@1`,
+      procedure: `${isUrgent ? "emergency-revoke" : row.procedure}@1`,
       procedureDigest: digest("p"),
     },
     id,
