@@ -1,5 +1,6 @@
 import { digestOf, generateKeyPem, parseStatement, signApproval, signerFromPem } from "@countersign/evidence";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { roomText, ticketsOf } from "./channels.ts";
 import { personId, withEmergencyTerms } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
@@ -17,6 +18,7 @@ beforeAll(async () => {
       { name: "app-lent", instant: true },
     ],
     policy: (yaml) => goingBack(withEmergencyTerms(yaml)),
+    channels: ["ops", "jira"],
   });
 });
 afterAll(() => stage?.close());
@@ -39,6 +41,8 @@ async function leak(application: string): Promise<{ run: string; leaked: string 
   return { run: await stage.report(application, leaked), leaked };
 }
 
+const people = (...logins: string[]) => logins.map(personId).sort();
+
 const lockOf = async (application: string) =>
   (await (await stage.as("cleo")).getApplication({ params: { name: application } })).application.locked;
 
@@ -49,20 +53,40 @@ describe("one person alone", () => {
     expect((await refusal(stage.say("ben", run, "platform", "break-glass"))).code).toBe("INPUT_INVALID");
     expect((await refusal(stage.say("cleo", run, "security", "break-glass", reason))).code).toBe("FORBIDDEN");
     await stage.say("ben", run, "platform", "break-glass", reason);
-    await stage.sink.until(({ type, data }) => type === "breakglass.used" && data.run === run);
+    // Told at once to owners, to security, and to all who may confirm it.
+    const used = await stage.sink.until(({ type, data }) => type === "breakglass.used" && data.run === run);
+    expect(used.data).toMatchObject({ person: personId("ben"), audience: people("ada", "cleo", "dora") });
     await stage.advance(120);
+    const [loud] = (await roomText(stage, "ops")).filter(
+      (text) => text.includes("one person alone") && text.includes(run),
+    );
+    for (const fact of [
+      /EMERGENCY: Break-glass/,
+      /Started alone by\\nben"/,
+      /May confirm\\n(?:(?:ada|cleo|dora)(?:, )?){3}"/,
+    ])
+      expect(loud).toMatch(fact);
+    expect((await ticketsOf(stage, "jira", "app-alone"))[0]).toMatchObject({
+      closed: false,
+      title: "EMERGENCY: Break-glass: one person alone let the rotation of app-alone start",
+    });
     expect(await stage.secretsOf("app-alone")).not.toContain(leaked);
     // It is not complete before somebody else has confirmed, and ben is nobody else.
     await stage.advance(1_800);
     expect(await stage.stateOf(run)).toBe("retiring");
     expect((await refusal(stage.say("ben", run, "platform", "confirm"))).code).toBe("FORBIDDEN");
     await stage.say("ada", run, "app-owner", "confirm");
+    await stage.sink.until(({ type, data }) => type === "breakglass.confirmed" && data.person === personId("ada"));
     await stage.advanceUntil(run, ["completed"], { stepSeconds: 60, hoursMax: 1 });
+    await stage.settle();
+    expect((await ticketsOf(stage, "jira", "app-alone")).map(({ closed }) => closed)).toEqual([true]);
 
     expect(await lockOf("app-alone")).toMatchObject({ run, person: personId("ben") });
     expect((await refusal(stage.say("ben", run, "platform", "accept"))).code).toBe("FORBIDDEN");
     await stage.say("cleo", run, "security", "accept", "it was the right thing to do");
     expect(await lockOf("app-alone")).toBeNull();
+    const reviewed = await stage.sink.until(({ type, data }) => type === "breakglass.reviewed" && data.run === run);
+    expect(reviewed.data).toMatchObject({ person: personId("cleo"), result: "accepted" });
     const { breakGlass } = await stage.run(run);
     expect(breakGlass?.use).toMatchObject({
       granted: { person: personId("ben"), role: "platform", reason },
@@ -85,6 +109,8 @@ describe("one person alone", () => {
     });
     await stage.advance(60);
     expect(await stage.stateOf(run)).toBe("held");
+    const stopped = await stage.sink.until(({ type, data }) => type === "run.held" && data.run === run);
+    expect(stopped.data.audience).toEqual(people("ada", "cleo", "dora"));
     await stage.say("cleo", run, "security", "confirm");
     await stage.advanceUntil(run, ["completed"], { stepSeconds: 60, hoursMax: 1 });
     expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
@@ -92,7 +118,12 @@ describe("one person alone", () => {
     // Nobody reviews it: that is told each day, until somebody does.
     await stage.advance(2 * 86_400);
     const late = await stage.sink.until(({ type, data }) => type === "breakglass.review-late" && data.run === run);
-    expect(late.data).toMatchObject({ application: "app-late" });
+    expect(late.data).toMatchObject({ application: "app-late", audience: people("ada", "cleo", "dora") });
+    // Its own ticket, since the rotation's was closed with it; whoever accepts it closes that.
+    expect((await ticketsOf(stage, "jira", "app-late")).map(({ closed }) => closed)).toEqual([true, false]);
+    await stage.say("ada", run, "app-owner", "accept", "it was right, and late");
+    await stage.settle();
+    expect((await ticketsOf(stage, "jira", "app-late")).map(({ closed }) => closed)).toEqual([true, true]);
   });
 
   it("whose use is objected to leaves the application locked until a review accepts it", async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { withEmergencyTerms } from "./documents.ts";
+import { personId, withEmergencyTerms } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
@@ -97,9 +97,12 @@ describe("a compromised secret of a live application", () => {
     ]);
     const told = await stage.sink.until(({ type, data }) => type === "run.contained" && data.run === run);
     expect(told.data.left).toEqual(["update:app-partner-copied"]);
+    // Owners, whoever reported it, and security.
+    expect(told.data.audience).toEqual(["ada", "cleo", "dora"].map(personId).sort());
     await stage.advance(5 * 3_600);
     expect((await stage.run(run)).compromise?.leftBehind).toEqual(["update:app-partner-copied"]);
-    await stage.sink.until(({ type, data }) => type === "run.restore-late" && data.run === run);
+    const late = await stage.sink.until(({ type, data }) => type === "run.restore-late" && data.run === run);
+    expect(late.data.audience).toContain(personId("cleo"));
     const failedBefore = (await stage.figures("app-partner")).failedSignIns;
     expect(failedBefore).toBeGreaterThan(0);
 

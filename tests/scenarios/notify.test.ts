@@ -67,6 +67,12 @@ describe("a run that is rolled back", () => {
         "The rotation of app-trouble was rolled back; the old credential is still in use",
       ]);
     }
+    // How each step ended so far, and after the way back.
+    const [opened] = await ticketsOf(stage, "jira", "app-trouble");
+    expect(opened?.text).toContain("What was done:\n- create: done");
+    expect(opened?.text).toMatch(/- update:app-trouble-copied: failed; OUTSIDE_FORBIDDEN: /);
+    for (const line of ["- store, put back: done", "- create, discarded: done"])
+      expect(opened?.comments[0]?.text).toContain(line);
     const ticket = (await deliveriesOf(stage, run, "jira")).at(-1);
     expect(ticket).toMatchObject({ kind: "run.rolled-back", state: "sent", ticket: { key: "OPS-1", state: "open" } });
     const entries = (await stage.run(run)).story.filter(({ type }) => type === "notice.sent");

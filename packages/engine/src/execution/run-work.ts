@@ -11,6 +11,7 @@ import {
   type VerbContext,
   type VerifyLevel,
 } from "@countersign/core";
+import type { NoticeKind } from "../notify/kinds.ts";
 import type { BreakGlassRow, EntryInput, Hold, RunRow, StepRow, Store } from "../store/index.ts";
 import { newNonce, type StepServices, verbContext } from "./context.ts";
 import { type RunData, readRunData, runDataFacts } from "./run-data.ts";
@@ -153,7 +154,7 @@ export class RunWork {
   async note(
     change: Partial<RunData>,
     entries: readonly EntryInput[],
-    notices: readonly string[],
+    notices: readonly NoticeKind[],
     payload: Facts = {},
   ): Promise<void> {
     const data = { ...this.#data, ...change };

@@ -1,5 +1,5 @@
 import { checks, errorCodes, evaluateQuorum, type Facts, isCode, type Plan, thawPlan } from "@countersign/core";
-import type { FindingRow, NoticeRow, RunRow, Store } from "../store/index.ts";
+import type { FindingRow, NoticeRow, RunRow, StepOutcome, Store } from "../store/index.ts";
 import { plainText } from "./plain-text.ts";
 
 /** What the notifier reads of the run that a notice is about. */
@@ -16,6 +16,8 @@ export interface RunContext {
     readonly role: string;
     readonly decision: "approve" | "reject";
   }[];
+  /** How the last attempt of each step ended, in the order of the intents. */
+  readonly outcomes: readonly StepOutcome[];
 }
 
 /** Owners of an application, as the inventory has them now; none where it does not know it. */
@@ -35,6 +37,7 @@ export async function contextOf(store: Store, id: string, ownersOf: OwnersOf): P
     planUnread: plan === null && digest !== null,
     findings: await store.findings({ run: id }),
     decisions: digest === null ? [] : await store.decisionsOf(id, digest),
+    outcomes: digest === null ? [] : await store.outcomesOf(id),
   };
 }
 
@@ -51,6 +54,8 @@ function planIn(bytes: Uint8Array, digest: string): Plan | null {
 const factsBytesMax = 96 * 1_024;
 const linesMax = 20;
 const lineCharsMax = 300;
+/** Steps whose outcomes are told; a plan may have more. */
+const outcomesMax = 60;
 const sentences: ReadonlyMap<string, string> = new Map([
   ...Object.entries(errorCodes),
   ...checks.map((check): [string, string] => [check.code, check.sentence]),
@@ -64,6 +69,11 @@ export function sentenceOf(code: string): string {
 /** Requirements of the plan that nobody has met yet, with the people who may. */
 export function missingApprovals({ plan, decisions }: RunContext) {
   return plan === null ? [] : evaluateQuorum(plan.approvals, plan.requester, decisions).missing;
+}
+
+/** People who may confirm, and later review, what one of them starts alone. */
+export function mayConfirm({ plan }: Pick<RunContext, "plan">): string[] {
+  return [...new Set(plan?.breakGlass?.confirm.flatMap(({ people }) => people) ?? [])];
 }
 
 /**
@@ -95,6 +105,7 @@ function allFacts(notice: NoticeRow, context: RunContext | null, link: string): 
   const code = typeof because?.code === "string" ? because.code : null;
   return {
     ...(context === null ? {} : runFacts(context)),
+    ...(notice.kind === "breakglass.used" && context !== null ? termsOf(context, notice.createdAt) : {}),
     ...notice.payload,
     ...(code === null ? {} : { because: { ...(because as Facts), sentence: sentenceOf(code) } }),
     kind: notice.kind,
@@ -124,6 +135,7 @@ function runFacts(context: RunContext): Facts {
             .map(({ code, observed, required }) => ({ code, sentence: sentenceOf(code), observed, required })),
         }),
     ...(plan === null ? {} : planFacts(plan)),
+    ...(context.outcomes.length === 0 ? {} : outcomeFacts(context.outcomes)),
     ...(context.planUnread ? { planUnread: true } : {}),
     ...(run.state === "awaiting_approval" && typeof approveUntil === "number"
       ? {
@@ -132,6 +144,29 @@ function runFacts(context: RunContext): Facts {
         }
       : {}),
   };
+}
+
+/** What the others have to do about a use, and until when. */
+function termsOf({ plan }: RunContext, usedAt: number): Facts {
+  const terms = plan?.breakGlass;
+  if (terms === undefined) return {};
+  const until = (seconds: number) => new Date(usedAt + seconds * 1_000).toISOString();
+  return {
+    mayConfirm: mayConfirm({ plan }),
+    confirmUntil: until(terms.confirmWithinSeconds),
+    reviewUntil: until(terms.reviewWithinSeconds),
+  };
+}
+
+function outcomeFacts(outcomes: readonly StepOutcome[]): Facts {
+  const told = outcomes.slice(0, outcomesMax).map(({ step, direction, outcome, attempt, code }) => ({
+    step,
+    direction,
+    outcome: outcome ?? "under way",
+    attempts: attempt,
+    ...(code === null ? {} : { code, sentence: sentenceOf(code) }),
+  }));
+  return { outcomes: told, ...(outcomes.length > outcomesMax ? { outcomesMore: outcomes.length - outcomesMax } : {}) };
 }
 
 function planFacts(plan: Plan): Facts {

@@ -1,28 +1,59 @@
 /** Kinds of notices, and what follows from them. */
 
-/** Something went wrong: each of these opens a ticket unless one stands for the application. */
-export const troubleKinds: ReadonlySet<string> = new Set([
+/** Everything that people are told. The database tells some of it itself, in the transaction that makes it happen. */
+export type NoticeKind =
+  | `run.${"awaiting-approval" | "executing" | "overlapping" | "completed" | "rolling-back" | "rolled-back" | "held"}`
+  | `run.${"blocked" | "expired" | "rejected" | "withdrawn" | "superseded" | "overdue" | "contained" | "restore-late"}`
+  | `approval.${"reminder" | "escalated"}`
+  | `breakglass.${"used" | "confirmed" | "reviewed" | "review-late"}`
+  | `step.${"asked" | "reminded" | "asked-back"}`
+  | `channel.${"dead" | "recovered" | "test"}`
+  | "recipient.refused"
+  | "digest";
+
+/** Something went wrong, or went around the rules: each of these opens a ticket unless one stands for the application. */
+export const troubleKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "run.rolling-back",
   "run.rolled-back",
   "run.held",
   "run.blocked",
   "run.expired",
   "run.overdue",
+  "run.restore-late",
+  "breakglass.used",
+  "breakglass.review-late",
 ]);
 
-/** The matter is settled: its ticket is closed. */
-export const settledKinds: ReadonlySet<string> = new Set(["run.completed"]);
+/** About what one person started alone: told also to those who may confirm and review it. */
+export const breakGlassKinds: ReadonlySet<string> = new Set<NoticeKind>([
+  "breakglass.used",
+  "breakglass.confirmed",
+  "breakglass.reviewed",
+  "breakglass.review-late",
+]);
 
 /** Asked for again while a plan waits; said only as long as it does. */
-export const waitingKinds: ReadonlySet<string> = new Set(["approval.reminder", "approval.escalated"]);
+export const waitingKinds: ReadonlySet<string> = new Set<NoticeKind>(["approval.reminder", "approval.escalated"]);
 
 /** About the channels themselves; for operators. */
-export const operatorKinds: ReadonlySet<string> = new Set([
+export const operatorKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "channel.dead",
   "channel.recovered",
   "channel.test",
   "recipient.refused",
 ]);
+
+/** What was told, as far as it decides over a ticket. */
+interface Told {
+  readonly kind: string;
+  readonly state?: unknown;
+  readonly result?: unknown;
+}
+
+/** Whether the matter is settled by it, so that its ticket is closed: a rotation came to its end, or its use was accepted after that. */
+export function settles({ kind, state, result }: Told): boolean {
+  return kind === "run.completed" || (kind === "breakglass.reviewed" && result === "accepted" && state === "completed");
+}
 
 /** Whether `pattern` (`run.held`, `run.*`, `*`) names the kind. */
 export function matchesKind(pattern: string, kind: string): boolean {

@@ -1,5 +1,6 @@
 import type { Facts } from "@countersign/core";
 import { z } from "zod";
+import { type NoticeKind, troubleKinds } from "./kinds.ts";
 import { plainText } from "./plain-text.ts";
 
 /** A notice in words, for people. Every text is one line without control characters; nothing in it is markup. */
@@ -46,6 +47,29 @@ const Told = z.object({
   step: text,
   channel: text,
   recipient: text,
+  /** `compromise`: an emergency. */
+  trigger: text,
+  /** Who started it alone, confirmed or reviewed it. */
+  person: text,
+  result: text,
+  confirmUntil: text,
+  reviewUntil: text,
+  mayConfirm: texts,
+  /** Updates of consumers that an emergency left behind. */
+  left: texts,
+  outcomes: z
+    .array(
+      z.object({
+        step: z.string(),
+        direction: z.enum(["do", "undo", "discard"]),
+        outcome: z.string(),
+        attempts: z.number(),
+        code: text,
+        sentence: text,
+      }),
+    )
+    .catch([]),
+  outcomesMore: z.number().catch(0),
   total: z.number().optional().catch(undefined),
   items: z
     .array(
@@ -59,7 +83,7 @@ const Told = z.object({
 });
 type Told = z.output<typeof Told>;
 
-const titles: Readonly<Record<string, (told: Told, app: string) => string>> = {
+const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> = {
   "run.awaiting-approval": (_, app) => `Approval needed: rotation of ${app}`,
   "approval.reminder": (_, app) => `Still waiting for your approval: rotation of ${app}`,
   "approval.escalated": (_, app) => `Nobody has decided, and the time runs out: rotation of ${app}`,
@@ -68,13 +92,30 @@ const titles: Readonly<Record<string, (told: Told, app: string) => string>> = {
   "run.completed": (_, app) => `The credential of ${app} was rotated`,
   "run.rolling-back": (_, app) => `The rotation of ${app} failed and is rolled back`,
   "run.rolled-back": (_, app) => `The rotation of ${app} was rolled back; the old credential is still in use`,
-  "run.held": (_, app) => `The rotation of ${app} stopped; both credentials are valid, a person has to decide`,
+  "run.held": (told, app) =>
+    isEmergency(told)
+      ? `The rotation of ${app} stopped; a person has to decide`
+      : `The rotation of ${app} stopped; both credentials are valid, a person has to decide`,
+  "run.contained": ({ left }, app) =>
+    left.length === 0
+      ? `The compromised credential of ${app} is dead`
+      : `The compromised credential of ${app} is dead; ${left.length} of its consumers could not be written before`,
+  "run.restore-late": (_, app) => `Consumers of ${app} are still without a working credential`,
   "run.blocked": (_, app) => `${app} cannot be rotated`,
   "run.expired": (_, app) => `Nobody approved in time: rotation of ${app}`,
   "run.rejected": (_, app) => `The rotation of ${app} was refused`,
   "run.withdrawn": (_, app) => `The request to rotate ${app} was taken back`,
   "breakglass.used": (_, app) => `Break-glass: one person alone let the rotation of ${app} start`,
-  "run.superseded": (_, app) => `The plan for ${app} no longer fits the world; a new one was made`,
+  "breakglass.confirmed": (_, app) => `A second person confirmed what one alone started for ${app}`,
+  "breakglass.reviewed": ({ result }, app) =>
+    result === "accepted"
+      ? `The break-glass use for ${app} was reviewed and accepted`
+      : `The review objects to the break-glass use for ${app}, which stays locked`,
+  "breakglass.review-late": (_, app) => `Nobody has reviewed the break-glass use for ${app}, which stays locked`,
+  "run.superseded": ({ because }, app) =>
+    because?.code === "emergency"
+      ? `An emergency took over the rotation of ${app}`
+      : `The plan for ${app} no longer fits the world; a new one was made`,
   "run.overdue": (_, app) => `${app}: the old credential cannot be retired yet`,
   "step.asked": (_, app) => `To be done by hand: ${app}`,
   "step.reminded": (_, app) => `Still to be done by hand: ${app}`,
@@ -86,13 +127,33 @@ const titles: Readonly<Record<string, (told: Told, app: string) => string>> = {
   digest: ({ total }) => `${total ?? 0} things about your applications`,
 };
 
+function isEmergency({ trigger }: Told): boolean {
+  return trigger === "compromise";
+}
+
+function titleOf(told: Told, app: string): string {
+  const words: Readonly<Record<string, (told: Told, app: string) => string>> = titles;
+  const title = words[told.kind]?.(told, app) ?? `${told.kind}: ${app}`;
+  return isEmergency(told) ? `EMERGENCY: ${title}` : title;
+}
+
+/** Kinds with which people are told what was done so far, step by step. */
+function tellsOutcomes(kind: string): boolean {
+  return troubleKinds.has(kind) || kind === "run.contained" || kind === "run.completed";
+}
+
+const directions = { do: "", undo: ", put back", discard: ", discarded" } as const;
+
+function outcomeLine({ step, direction, outcome, attempts, code, sentence }: Told["outcomes"][number]): string {
+  const tries = attempts > 1 ? ` (${attempts} attempts)` : "";
+  return `${step}${directions[direction]}: ${outcome}${tries}${code === undefined ? "" : `; ${code}: ${sentence ?? ""}`}`;
+}
+
 /** Words for what is told; `nameOf` puts names for people. */
 export function messageOf(facts: Facts, nameOf: NameOf): Message {
   const told = Told.parse(facts);
   const app = plainText(told.application ?? "an application", 120);
-  const title =
-    titles[told.kind]?.({ ...told, recipient: told.recipient && nameOf(told.recipient) }, app) ??
-    `${told.kind}: ${app}`;
+  const title = titleOf({ ...told, recipient: told.recipient && nameOf(told.recipient) }, app);
   const list = (name: string, items: readonly string[]) =>
     items.length === 0 ? [] : [{ title: name, items: items.map((item) => plainText(item, 300)) }];
   const asked = told.kind === "run.awaiting-approval" || told.kind.startsWith("approval.");
@@ -108,6 +169,13 @@ export function messageOf(facts: Facts, nameOf: NameOf): Message {
         ),
       ),
       ...list("To do", told.checklist),
+      ...list("Left behind", told.left),
+      ...(tellsOutcomes(told.kind)
+        ? list("What was done", [
+            ...told.outcomes.map(outcomeLine),
+            ...(told.outcomesMore > 0 ? [`and ${told.outcomesMore} more: see the page`] : []),
+          ])
+        : []),
       ...list("Risks", told.risks),
       ...(asked
         ? [
@@ -133,9 +201,17 @@ export function messageOf(facts: Facts, nameOf: NameOf): Message {
 }
 
 function itemLine({ kind, application, because }: Told["items"][number]): string {
-  const title = titles[kind]?.({ kind } as Told, application ?? "an application") ?? `${kind}: ${application ?? ""}`;
+  const title = titleOf(Told.parse({ kind, link: "", because }), application ?? "an application");
   return because?.sentence === undefined ? title : `${title} (${because.sentence})`;
 }
+
+const persons: Readonly<Record<string, string>> = {
+  "breakglass.used": "Started alone by",
+  "breakglass.review-late": "Started alone by",
+  "breakglass.confirmed": "Confirmed by",
+  "breakglass.reviewed": "Reviewed by",
+  "channel.test": "Asked for by",
+};
 
 function labelled(told: Told, nameOf: NameOf): Message["facts"] {
   const found: { label: string; value: string }[] = [];
@@ -160,6 +236,10 @@ function labelled(told: Told, nameOf: NameOf): Message["facts"] {
       : null,
   );
   add("Step", told.step);
+  add(persons[told.kind] ?? "Person", told.person === undefined ? null : nameOf(told.person));
+  add("Confirm until", told.confirmUntil);
+  add("Review until", told.reviewUntil);
+  add("May confirm", people(told.mayConfirm.filter((person) => person !== told.person)));
   add("For", people(told.audience));
   add("Owners", people(told.owners));
   add("Asked for by", told.requester?.startsWith("p_") === true ? nameOf(told.requester) : told.requester);
@@ -171,7 +251,7 @@ function labelled(told: Told, nameOf: NameOf): Message["facts"] {
   );
   if (told.proposed !== null && told.proposed !== undefined) {
     add("Earliest start", told.proposed.notBefore);
-    add("Both valid for", duration(told.proposed.overlapSeconds));
+    add("Both valid for", told.proposed.overlapSeconds === 0 ? null : duration(told.proposed.overlapSeconds));
     add("New one valid for", duration(told.proposed.lifetimeSeconds));
   }
   add("Decide until", told.approveUntil);

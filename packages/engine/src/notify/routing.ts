@@ -1,8 +1,9 @@
 import { type NoticesConfig, nextCron } from "@countersign/core";
+import { unconfirmed } from "../execution/phases/second-person.ts";
 import type { NoticeRow, Route } from "../store/index.ts";
 import type { Channel } from "./channels/channel.ts";
-import { missingApprovals, type RunContext } from "./facts.ts";
-import { matchesKind, operatorKinds, troubleKinds, waitingKinds } from "./kinds.ts";
+import { mayConfirm, missingApprovals, type RunContext } from "./facts.ts";
+import { breakGlassKinds, matchesKind, operatorKinds, troubleKinds, waitingKinds } from "./kinds.ts";
 
 /** A channel as routing sees it; what is left out takes everything. */
 export interface Taker {
@@ -89,7 +90,10 @@ function ownersOf(context: RunContext | null): readonly string[] {
   return context?.owners ?? [];
 }
 
-/** The people who are to hear of it: named where a channel reaches everybody at once. */
+/**
+ * The people who are to hear of it: named where a channel reaches everybody at once. Security hears of every emergency
+ * and of every break-glass use, and of a use so do all who may confirm and review it.
+ */
 export function audienceOf(
   notice: NoticeRow,
   context: RunContext | null,
@@ -108,8 +112,15 @@ export function audienceOf(
     default:
       return operatorKinds.has(notice.kind)
         ? unique(peopleOf("platform"))
-        : unique([...ownersOf(context), ...requester]);
+        : unique([...ownersOf(context), ...requester, ...further(notice, context, peopleOf)]);
   }
+}
+
+function further(notice: NoticeRow, context: RunContext | null, peopleOf: PeopleOf): readonly string[] {
+  const because = notice.payload.because as { readonly code?: unknown } | null | undefined;
+  const ofUse = breakGlassKinds.has(notice.kind) || because?.code === unconfirmed;
+  const security = ofUse || context?.run.trigger === "compromise" ? peopleOf("security") : [];
+  return [...security, ...(ofUse && context !== null ? mayConfirm(context) : [])];
 }
 
 function unique(people: readonly string[]): string[] {

@@ -12,7 +12,7 @@ export {
   type LedgerView,
 } from "./ledger-store.ts";
 export type { Channel } from "./listen.ts";
-export type { ListedDelivery, NoticeInput, Route, TakenDelivery } from "./notice-store.ts";
+export type { ListedDelivery, NoticeInput, Route, StepOutcome, TakenDelivery } from "./notice-store.ts";
 export type { CredentialFilter, CredentialInput } from "./record-store.ts";
 export type * from "./rows.ts";
 export type {

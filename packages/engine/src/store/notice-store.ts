@@ -42,6 +42,18 @@ const Taken = z.object({ delivery: DeliveryRow, notice: NoticeRow, ticket: Ticke
 /** A delivery that is this notifier's to send. */
 export type TakenDelivery = z.output<typeof Taken>;
 
+const Outcome = row({
+  step: z.string(),
+  direction: z.enum(["do", "undo", "discard"]),
+  /** How many attempts there were. */
+  attempt: z.int(),
+  /** Null: its last attempt is under way. */
+  outcome: z.enum(["done", "failed", "unknown"]).nullable(),
+  code: z.string().nullable(),
+});
+/** How a step's last attempt in one direction ended. */
+export type StepOutcome = z.output<typeof Outcome>;
+
 const Listed = row({
   id: z.int(),
   kind: z.string(),
@@ -176,6 +188,17 @@ export function noticeStore(sql: Sql) {
         z.object({ person: z.string(), role: z.string(), decision: z.enum(["approve", "reject"]) }),
         "select person, role, decision from cs.approval where run_id = $1 and plan_digest = $2 order by at, person",
         [run, planDigest],
+      ),
+
+    /** How each step of a run stands, by its last attempt in each direction, in the order in which they were begun. */
+    outcomesOf: (run: string): Promise<StepOutcome[]> =>
+      sql.rows(
+        Outcome,
+        `select step, direction, attempt, outcome, code from (
+           select distinct on (step, direction) step, direction, attempt, outcome, outcome_data -> 'error' ->> 'code' as code,
+             min(seq) over (partition by step, direction) as first
+           from cs.step where run_id = $1 order by step, direction, attempt desc) last order by first`,
+        [run],
       ),
 
     /** Deliveries, newest first. */

@@ -154,6 +154,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select * from cs.attachment", but("cs_api", "cs_executor")],
   ["select * from cs.plan", but("cs_api", "cs_executor", "cs_notifier")],
   ["select * from cs.step", but("cs_api", "cs_executor")],
+  ["select outcome from cs.step", but("cs_api", "cs_executor", "cs_notifier")],
   ["select * from journal.log_entry", but("cs_api", "cs_executor")],
   ["select * from journal.log_chain", everybody],
   ["select * from pgboss.job", everybody.filter((role) => role !== "cs_executor")],

@@ -35,7 +35,7 @@ export function StartAlone({ detail, checked }: { readonly detail: RunDetail; re
     <div className="mt-3 rounded-lg border-2 border-bad-line bg-bad-bg px-3 py-2 text-bad-fg">
       <p>
         <strong>Break-glass.</strong> Nobody else can be reached, and it cannot wait? You can start this plan alone.
-        Owners and whoever asked are told at once.
+        Owners, security and all who may confirm it are told at once.
       </p>
       <ReasonDialog
         button="Start alone (break-glass)"

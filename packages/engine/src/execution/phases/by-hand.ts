@@ -1,4 +1,5 @@
 import type { PlanStep } from "@countersign/core";
+import type { NoticeKind } from "../../notify/kinds.ts";
 import type { RunWork } from "../run-work.ts";
 
 /** An owner who has not answered is asked again this often, or four times within the overlap where that is shorter (domain time). */
@@ -12,7 +13,7 @@ function handSteps(work: RunWork): PlanStep[] {
 /** Tells the owners what they are to do, or to put back; each key is sent once, so that twice is once. */
 export function askOwners(work: RunWork, step: PlanStep, direction: "do" | "undo", reminder = 0): Promise<void> {
   const { plan } = work;
-  const kind = reminder > 0 ? "step.reminded" : direction === "do" ? "step.asked" : "step.asked-back";
+  const kind: NoticeKind = reminder > 0 ? "step.reminded" : direction === "do" ? "step.asked" : "step.asked-back";
   return work.store.note(work.hold, {
     at: work.now,
     entries: [],

@@ -1,7 +1,7 @@
 import { isCode } from "@countersign/core";
 import type { Store, TicketRow } from "../../store/index.ts";
 import { arrived, type Channel, failure, type Sending, type Sent } from "../channels/channel.ts";
-import { settledKinds, troubleKinds } from "../kinds.ts";
+import { settles, troubleKinds } from "../kinds.ts";
 import { plainMessage } from "../message.ts";
 import { TicketFailure, type TicketSystem } from "./system.ts";
 
@@ -72,7 +72,7 @@ export function ticketChannel(options: {
       }
       await append(id, sending);
     }
-    if (settledKinds.has(notice.kind)) {
+    if (settles({ ...sending.facts, kind: notice.kind })) {
       await system.close(id, sending);
       await store.ticketClosed(there.id, false, sending.now);
     }
