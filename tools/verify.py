@@ -394,7 +394,7 @@ MOVES = {
     "executing": ("overlapping", "rolling_back", "held"),
     "overlapping": ("retiring", "rolling_back", "held", "superseded"),
     "retiring": ("completed", "overlapping", "held"),
-    "held": ("executing", "overlapping", "retiring", "rolling_back", "superseded"),
+    "held": ("executing", "overlapping", "retiring", "rolling_back", "superseded", "left_as_is"),
     "rolling_back": ("rolled_back", "held"),
     "blocked": (),
     "completed": (),
@@ -403,6 +403,7 @@ MOVES = {
     "expired": (),
     "withdrawn": (),
     "superseded": (),
+    "left_as_is": (),
 }
 LEVELS = ("session", "idp", "passkey")
 GRADES = ("none", "weak", "strong")
@@ -488,6 +489,8 @@ ENTRIES = {
     "breakglass.granted": ("R", keys(word)),
     "breakglass.confirmed": ("R", keys(word)),
     "breakglass.reviewed": ("L", keys({**word, "of": run_id, "result": one_of("accepted", "objected")})),
+    "close.asked": ("R", keys({**word, "remainsDigest": digest})),
+    "close.confirmed": ("R", keys({**word, "remainsDigest": digest})),
     "freeze.set": ("L", freeze_word),
     "freeze.lifted": ("L", freeze_word),
     "attachment.erased": ("L", keys({"attachment": digest, "by": actor, "reasonDigest": or_null(digest)})),
@@ -733,11 +736,13 @@ def read_trust(path):
 # ---- Statement (5) and plan (6)
 
 STATEMENT_TYPE = "countersign/approval/v1"
+REMAINS_TYPE = "countersign/remains/v1"
 APPROVAL_PAYLOAD = "application/vnd.countersign.approval.v1+json"
-SUBJECT = keys({"digest": digest, "kind": one_of("plan")})
+SUBJECT = keys({"digest": digest, "kind": one_of("plan", "remains")})
 STATEMENT = keys({
     "_type": one_of(STATEMENT_TYPE), "approver": keys({"iss": an_id, "sub": an_id}), "checkpoint": checkpoint_ref,
-    "decision": one_of("approve", "reject", "break-glass", "confirm", "accept", "object"), "expiresAt": time, "issuedAt": time,
+    "decision": one_of("approve", "reject", "break-glass", "confirm", "accept", "object", "close", "close-confirm"),
+    "expiresAt": time, "issuedAt": time,
     "nonce": text(r"[A-Za-z0-9_-]{22,86}"), "policyDigest": digest, "reasonDigest": or_null(digest), "role": role,
     "rpId": an_id, "runId": run_id, "subjects": list_of(SUBJECT, 1, 16),
 })
@@ -1203,7 +1208,7 @@ class Verifier:
 
     def check_approvals(self):
         given = self.of("approval.given")
-        glass = self.check_glass()
+        glass = self.check_glass() + self.check_closes()
         if not given and not glass:
             return Note("nobody decided")
         need(self.plan is not None or not given, "expected no approval without a plan")
@@ -1265,7 +1270,99 @@ class Verifier:
                 self.confirmation = entry
         return grants + confirmations + reviews
 
-    def check_word(self, entry, decision, expires_after):
+    def check_closes(self):
+        """The words about closing a held run as it stands, each over the list of what remains (8.8)."""
+        words, nonces = self.of("close.asked", "close.confirmed"), set()
+        self.closing = []
+        need(not words or self.plan is not None, "expected no close without a plan")
+        for entry in words:
+            data, asks = entry.data, entry.type == "close.asked"
+            need(data["statementDigest"] not in self.statements, "expected each statement once")
+            self.statements[data["statementDigest"]] = entry
+            there = f"approvals/{data['statementDigest'][7:]}.statement.json" in self.files
+            if not there and data["statementDigest"] in self.erased:
+                continue
+            roles = ("app-owner", "platform", "security") if asks else ("security",)
+            need(data["role"] in roles, f"expected {entry.what} in role {' or '.join(roles)}")
+            owns = data["role"] != "app-owner" or data["person"] in self.plan["baseline"]["owners"]
+            need(owns, f"expected {entry.what} as app-owner by an owner of the application")
+            least = self.plan["approvals"]["minLevel"]
+            high = LEVELS.index(data["level"]) >= LEVELS.index(least)
+            need(high, f"expected {entry.what} at level {least} or higher")
+            decision = "close" if asks else "close-confirm"
+            lives = self.plan["approvals"]["expiresAfterSeconds"]
+            statement = self.check_word(entry, decision, lives, data["remainsDigest"])
+            need(not asks or statement["reasonDigest"] is not None, f"expected {entry.what} with a reason")
+            remains = digest_of(self.remains_before(entry))
+            need(data["remainsDigest"] == remains, f"expected {entry.what} to list what remains by the entries")
+            need(statement["nonce"] not in nonces, "expected each word with a nonce of its own")
+            nonces.add(statement["nonce"])
+            self.proven[data["statementDigest"]] = (entry, statement)
+            self.closing.append((entry, statement))
+        return words
+
+    def remains_before(self, close):
+        """The list of what a run leaves outside, as canonical bytes (8.8)."""
+        attempts = []
+        for entry in self.entries[: close.seq]:
+            if entry.type not in ("step.intent", "step.outcome"):
+                continue
+            data = entry.data
+            if data["direction"] == "do":
+                if entry.type == "step.intent":
+                    attempts.append({"intent": data, "outcome": None, "back": False, "unclear": False})
+                    continue
+                for attempt in attempts:
+                    if all(attempt["intent"][key] == data[key] for key in ("step", "attempt", "call")):
+                        attempt["outcome"] = data
+                continue
+            for attempt in attempts:
+                intent = attempt["intent"]
+                hit = intent["step"] == data["step"] and (data["direction"] == "undo" or intent["attempt"] == data["attempt"])
+                if hit and entry.type == "step.intent":
+                    attempt["unclear"] = True
+                elif hit and data["outcome"] != "unknown":
+                    attempt["unclear"] = False
+                    attempt["back"] = attempt["back"] or data["outcome"] == "done"
+        left, removals, seen = [], [], {}
+        for attempt in attempts:
+            intent, outcome = attempt["intent"], attempt["outcome"]
+            word = outcome["outcome"] if outcome else None
+            step = self.steps.get(intent["step"])
+            if step is None:
+                continue
+            if step["phase"] == "retire":
+                removals.append(word)
+            if intent["step"].startswith("confirm:") and word == "done":
+                seen[intent["step"][8:]] = outcome["verified"]
+            if step["phase"] != "execute" or not step["undoable"] or attempt["back"]:
+                continue
+            ids = outcome["objectIds"] if outcome else {}
+            repeated = outcome is not None and same(outcome["facts"].get("reconciled"), "repeat")
+            if word == "failed" and not ids and not repeated:
+                continue
+            marker = intent["facts"].get("displayName")
+            left.append({
+                "attempt": intent["attempt"], "ids": ids, "marker": marker if isinstance(marker, str) else None,
+                "standing": "done" if word == "done" and not attempt["unclear"] else "unknown",
+                "step": intent["step"], "target": intent["target"],
+            })
+        names = []
+        for step_of in self.plan["steps"]:
+            kind, colon, consumer = step_of["id"].partition(":")
+            if kind in ("update", "confirm") and colon and consumer and consumer not in names:
+                names.append(consumer)
+        standing = "removed" if "done" in removals else "untouched" if all(r == "failed" for r in removals) else "unknown"
+        old = self.plan["old"]
+        return to_canonical({
+            "_type": REMAINS_TYPE,
+            "consumers": [{"name": consumer, "verified": seen.get(consumer)} for consumer in names],
+            "left": left,
+            "old": {"expiresAt": old["expiresAt"], "id": old["id"], "standing": standing},
+            "run": self.run,
+        })
+
+    def check_word(self, entry, decision, expires_after, remains=None):
         data = entry.data
         stem = f"approvals/{data['statementDigest'][7:]}"
         what = f"{stem}.statement.json"
@@ -1287,8 +1384,10 @@ class Verifier:
         need(statement["decision"] == decision, f"expected {what} to say {decision}")
         need(statement["role"] == data["role"], f"expected {what} with the role of {entry.what}")
         need(statement["policyDigest"] == self.plan["policyDigest"], f"expected {what} under the plan's policy")
-        subjects = [subject["digest"] for subject in statement["subjects"]]
-        need(subjects == [self.frozen[0].data["planDigest"]], f"expected {what} about exactly this plan")
+        subjects = [{"digest": self.frozen[0].data["planDigest"], "kind": "plan"}]
+        if remains is not None:
+            subjects.append({"digest": remains, "kind": "remains"})
+        need(statement["subjects"] == subjects, f"expected {what} about exactly this plan, and what remains in a close")
         need(self.frozen[0].index < entry.index, f"expected {entry.what} after plan.frozen")
         need(statement["checkpoint"]["size"] <= entry.index, f"expected {what} to name a log before {entry.what}")
         issued, expires = time_ms(statement["issuedAt"]), time_ms(statement["expiresAt"])
@@ -1299,6 +1398,7 @@ class Verifier:
     def check_attachments(self):
         reasons = [self.entries[0].data["reasonDigest"]]
         reasons += [statement["reasonDigest"] for _, statement in self.proven.values()]
+        reasons += [entry.data["remainsDigest"] for entry in self.of("close.asked", "close.confirmed")]
         self.reasons = {reason for reason in reasons if reason is not None}
         for reason in self.reasons:
             file_name = f"attachments/{reason[7:]}"
@@ -1480,6 +1580,28 @@ class Verifier:
         confirmed = "confirmed by a second person" if self.confirmation else "CONFIRMED BY NOBODY"
         reviewed = f"reviewed: {reviews[-1]}" if reviews else "REVIEWED BY NOBODY"
         return f"BREAK-GLASS: one person started the run alone; {confirmed}; {reviewed}"
+
+    def check_left_as_is(self):
+        if self.state != "left_as_is":
+            return Note("the run was not left as it is")
+        moves = self.of("run.moved")
+        end, since = moves[-1], moves[-2].index
+        confirmed = [word for word in self.closing if word[0].type == "close.confirmed" and word[0].index > since]
+        need(confirmed, "expected a second person's word since the run was held")
+        second = confirmed[-1]
+        asked = [w for w in self.closing if w[0].type == "close.asked" and since < w[0].index < second[0].index]
+        need(asked, "expected a close to be asked for since the run was held")
+        first = asked[-1]
+        need(first[0].data["person"] != second[0].data["person"], "expected a second person to confirm the close")
+        same_list = first[0].data["remainsDigest"] == second[0].data["remainsDigest"]
+        need(same_list, "expected both to sign the same list of what remains")
+        for entry, statement in (first, second):
+            need(time_ms(statement["expiresAt"]) > end.at, f"expected {entry.what} to be unexpired at the end")
+        for entry in self.of("step.intent", "step.outcome"):
+            begun = entry.type == "step.intent" or entry.data["outcome"] != "unknown"
+            between = first[0].index < entry.index < end.index
+            need(not (between and begun), f"expected no {entry.what} after the close was asked for")
+        return "LEFT AS IT IS: asked by one person, confirmed by a second one of security"
 
     def is_left_behind(self, step):
         emergency = self.plan.get("emergency")
@@ -1714,7 +1836,7 @@ class Verifier:
 CHECKS = (
     "files", "checkpoint", "entries", "inclusion", "run-chain", "genesis", "time-order", "state-moves", "policy",
     "inventory", "plan", "approvals", "attachments", "context", "anchors", "file-set", "authorisation", "quorum",
-    "steps", "break-glass", "step-order", "confirmations", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
+    "steps", "break-glass", "left-as-is", "step-order", "confirmations", "overlap", "retire-gate", "removed-credential", "result", "run-record", "readme",
 )
 
 

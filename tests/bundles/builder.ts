@@ -23,7 +23,10 @@ import {
   leafHash,
   makeBundle,
   noteKey,
+  parseEntry,
+  parsePlan,
   parseTrust,
+  remainsOf,
   signApproval,
   signCheckpoint,
   signRunRecord,
@@ -241,7 +244,7 @@ export class Run {
   async sign(person: string, role: string, decision: Statement["decision"], change: (s: Statement) => Statement = (s) => s) {
     const seen = await this.log.sign();
     const issued = Date.parse(this.log.now());
-    const reasoned = decision === "reject" || decision === "break-glass";
+    const reasoned = decision === "reject" || decision === "break-glass" || decision === "close";
     const reasonDigest = reasoned ? digestOf(NO_REASON) : null;
     if (reasoned) this.papers.attachments.push(NO_REASON);
     const statement = buildStatement(
@@ -449,6 +452,44 @@ export async function reviewed(run: Run, result: "accepted" | "objected" = "acce
   run.log.add("breakglass.reviewed", { ...word, of: RUN, result });
 }
 
+/** A run that overlaps and is held: the old credential, the new one and the record's version stay. */
+export async function stuck(run: Run): Promise<void> {
+  await approved(run);
+  executed(run);
+  run.step("confirm:batch", { verified: "used" });
+  run.move("held", "consumer-refuted");
+}
+
+/** What remains of the run as its entries say it now. */
+export function remainsNow(run: Run): Uint8Array {
+  const entries = run.log.entries.flatMap(({ bytes, index }, i) =>
+    run.log.drafts[i]?.run === RUN ? [{ entry: parseEntry(bytes), index, leaf: "" }] : [],
+  );
+  return remainsOf({ id: RUN, entries }, parsePlan(run.papers.plan as Uint8Array));
+}
+
+export interface CloseOptions {
+  readonly change?: (s: Statement) => Statement;
+  readonly remains?: Uint8Array;
+}
+
+/** A word about closing the held run as it stands. */
+export async function closing(run: Run, type: "close.asked" | "close.confirmed", person: string, role: string, options: CloseOptions = {}): Promise<void> {
+  const { change = (s: Statement) => s, remains = remainsNow(run) } = options;
+  run.papers.attachments.push(remains);
+  const remainsDigest = digestOf(remains);
+  const decision = type === "close.asked" ? "close" : "close-confirm";
+  const word = await run.sign(person, role, decision, (s) =>
+    change({ ...s, subjects: [...s.subjects, { digest: remainsDigest, kind: "remains" }] }),
+  );
+  run.add(type, { ...word, remainsDigest });
+}
+
+export async function leftAsIs(run: Run): Promise<void> {
+  run.move("left_as_is", "closed-as-it-stands");
+  run.close();
+}
+
 /** From overlapping to the end. */
 export function retired(run: Run): void {
   run.step("confirm:batch", { verified: "used" });
@@ -610,6 +651,14 @@ export const LIVES = {
     retired(run);
     await reviewed(run, "objected");
     await reviewed(run);
+    return run;
+  },
+  async leftAsIs(): Promise<Run> {
+    const run = begin();
+    await stuck(run);
+    await closing(run, "close.asked", OWNER, "app-owner");
+    await closing(run, "close.confirmed", PLATFORM, "security");
+    await leftAsIs(run);
     return run;
   },
   async rejected(): Promise<Run> {

@@ -1,5 +1,6 @@
 import { type CheckCode, digestOf } from "@countersign/evidence";
 import { BY_HAND, LIVES, NEW_KEY, OLD_KEY, OWNER, PLATFORM, REQUESTER, type Run, approved, begin, executed, key, planData, withHand } from "./builder.ts";
+import { CLOSE_FORGERIES } from "./close-forgeries.ts";
 import { EMERGENCY_FORGERIES } from "./emergency-forgeries.ts";
 
 /*
@@ -68,6 +69,7 @@ const approvalsOf = (change: Record<string, unknown>) => (plan: Plan) => {
 /** What was done, the check that refuses it, and the run. */
 export const FORGERIES: readonly [string, CheckCode, () => Promise<Run>][] = [
   ...EMERGENCY_FORGERIES,
+  ...CLOSE_FORGERIES,
   ["the requester approves", "quorum", () => authorisedBy([[OWNER, "app-owner"], [REQUESTER, "platform"]])],
   ["the requester approves where the plan forgot to forbid it", "quorum", () => authorisedBy([[OWNER, "app-owner"], [REQUESTER, "platform"]], approvalsOf({ separation: [] }))],
   ["one approval where two are asked", "quorum", () => authorisedBy([[OWNER, "app-owner"]])],

@@ -395,6 +395,22 @@ export class Stage {
     return client.sayOnUse({ params, body: { statement, planDigest, reasonAttachment }, headers });
   }
 
+  /** Signs a word about closing a held run as it stands. Throws the API's problem when it is refused. */
+  async sayClose(
+    login: documents.Login,
+    run: string,
+    role: Role,
+    decision: "close" | "close-confirm",
+    reason?: string,
+  ): Promise<Answer<"sayOnClose">> {
+    const client = await this.as(login);
+    const params = { id: run };
+    const asked = { decision, role, ...(reason === undefined ? {} : { reason }) };
+    const { statement, planDigest, reasonAttachment } = await client.makeCloseStatement({ params, body: asked });
+    const headers = { "if-match": `"${planDigest}"` };
+    return client.sayOnClose({ params, body: { statement, planDigest, reasonAttachment }, headers });
+  }
+
   /** Owner and platform team approve. */
   async approve(run: string): Promise<void> {
     await this.decide("ada", run, "app-owner");

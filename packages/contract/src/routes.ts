@@ -2,6 +2,7 @@ import { z } from "zod";
 import { route } from "./route.ts";
 import * as applications from "./schemas/applications.ts";
 import * as breakGlass from "./schemas/break-glass.ts";
+import * as close from "./schemas/close.ts";
 import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
 import * as log from "./schemas/log.ts";
@@ -175,6 +176,25 @@ export const routes = {
     params: run,
     body: decisions.DecisionRequest,
     response: breakGlass.UseAnswer,
+    requires: ["If-Match", "Idempotency-Key"],
+  }),
+  makeCloseStatement: route({
+    method: "POST",
+    path: "/v1/runs/{id}/close/statement",
+    summary: "The exact statement that a word about closing a held run as it stands would sign; stores nothing",
+    roles: deciders,
+    params: run,
+    body: close.CloseStatementRequest,
+    response: decisions.StatementView,
+  }),
+  sayOnClose: route({
+    method: "POST",
+    path: "/v1/runs/{id}/close",
+    summary: "Sign a word about closing a held run as it stands: ask, or confirm as a second person of security",
+    roles: deciders,
+    params: run,
+    body: decisions.DecisionRequest,
+    response: close.CloseAnswer,
     requires: ["If-Match", "Idempotency-Key"],
   }),
   withdraw: route({

@@ -144,6 +144,9 @@ export const ENTRY_DATA = {
   "breakglass.granted": object(signedWord),
   "breakglass.confirmed": object(signedWord),
   "breakglass.reviewed": object({ ...signedWord, of: runId, result: oneOf("accepted", "objected") }),
+  // A held run is closed as it stands: asked by one person, confirmed by a second one of security.
+  "close.asked": object({ ...signedWord, remainsDigest: digest }),
+  "close.confirmed": object({ ...signedWord, remainsDigest: digest }),
   "freeze.set": object({ person: personId, scope: query }),
   "freeze.lifted": object({ person: personId, scope: query }),
   "attachment.erased": object({ attachment: digest, by: actorId, reasonDigest: nullable(digest) }),
@@ -182,6 +185,8 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "breakglass.granted": "run",
   "breakglass.confirmed": "run",
   "breakglass.reviewed": "log",
+  "close.asked": "run",
+  "close.confirmed": "run",
   "freeze.set": "log",
   "freeze.lifted": "log",
   "attachment.erased": "log",

@@ -13,14 +13,16 @@ export const APPROVAL_TYPE = "countersign/approval/v1";
 /** DSSE payload type of a session-level approval. */
 export const APPROVAL_PAYLOAD_TYPE = "application/vnd.countersign.approval.v1+json";
 
-const subject = object({ digest, kind: oneOf("plan") });
+// `remains`: what stays outside when a held run is closed as it stands.
+const subject = object({ digest, kind: oneOf("plan", "remains") });
 
 const approvalStatement = object({
   _type: oneOf(APPROVAL_TYPE),
   approver: object({ iss: id, sub: id }),
   checkpoint,
   // `confirm`, `accept` and `object` are words on a break-glass use: of the second person, and of the reviewer.
-  decision: oneOf("approve", "reject", "break-glass", "confirm", "accept", "object"),
+  // `close` asks to close a held run as it stands, `close-confirm` is the second person's word.
+  decision: oneOf("approve", "reject", "break-glass", "confirm", "accept", "object", "close", "close-confirm"),
   expiresAt: time,
   issuedAt: time,
   nonce: text(/^[A-Za-z0-9_-]{22,86}$/, "16 to 64 bytes in base64url", 86),

@@ -17,6 +17,7 @@ export const RUN_STATES = [
   "expired",
   "withdrawn",
   "superseded",
+  "left_as_is",
 ] as const;
 
 /** One of {@link RUN_STATES}. */
@@ -38,8 +39,8 @@ export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
   overlapping: ["retiring", "rolling_back", "held", "superseded"],
   // Back to overlapping: the gate shut again before the old credential was removed.
   retiring: ["completed", "overlapping", "held"],
-  // Held by an emergency run that is about to take it over, among others.
-  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded"],
+  // Held by an emergency run that is about to take it over, among others. Left as it is: two people signed what remains.
+  held: ["executing", "overlapping", "retiring", "rolling_back", "superseded", "left_as_is"],
   rolling_back: ["rolled_back", "held"],
   blocked: [],
   completed: [],
@@ -48,6 +49,7 @@ export const LEGAL_MOVES: { readonly [S in RunState]: readonly RunState[] } = {
   expired: [],
   withdrawn: [],
   superseded: [],
+  left_as_is: [],
 };
 
 /** True for a state that no move leaves. */

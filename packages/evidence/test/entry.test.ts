@@ -105,6 +105,8 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
   "breakglass.granted": signed,
   "breakglass.confirmed": signed,
   "breakglass.reviewed": { ...signed, of: RUN, result: "accepted" },
+  "close.asked": { ...signed, remainsDigest: D },
+  "close.confirmed": { ...signed, remainsDigest: D },
   "freeze.set": { person: P, scope: "all" },
   "freeze.lifted": { person: P, scope: "tenant:contoso" },
   "attachment.erased": { attachment: D, by: P, reasonDigest: D },
@@ -112,7 +114,7 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
 };
 
 const ofRun = (type: string) =>
-  /^(run|plan|approval|step|gate|recovery|breakglass)\./.test(type) && type !== "breakglass.reviewed";
+  /^(run|plan|approval|step|gate|recovery|breakglass|close)\./.test(type) && type !== "breakglass.reviewed";
 
 function draft(type: string, data: unknown): EntryDraft {
   const place = ofRun(type)

@@ -4,6 +4,7 @@ import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
+import { type CloseOptions, runClose } from "./close.ts";
 import { runSurvey, type SurveyOptions } from "./survey.ts";
 
 interface Common {
@@ -202,6 +203,12 @@ export function addRuns(program: Command): void {
       const what = direction === "undo" ? "put back" : "done";
       return say(`${step}: ${confirmation === "given" ? `confirmed as ${what}` : `no longer confirmed as ${what}`}`);
     });
+
+  command("close", "what a run on hold would leave outside; two people may close it as it stands")
+    .argument("<run>", "id")
+    .option("--reason <text>", "ask for it, with why; whoever is of security confirms")
+    .option("--confirm <digest>", "confirm as a second person of security: the digest of the list that was shown")
+    .action((id: string, options: CloseOptions) => runClose(id, options));
 
   command("bundle", "download the evidence bundle of a run")
     .argument("<run>", "id")

@@ -53,6 +53,12 @@ export const states: Readonly<
     sentence:
       "Another run took its place: the plan no longer fitted the world, or an emergency of the application took it over.",
   },
+  left_as_is: {
+    word: "Left as it is",
+    tone: "warn",
+    sentence:
+      "Two people signed what remains outside and closed the run so. Nothing was undone; see to what is listed.",
+  },
 };
 
 /** To whom a credential belongs, as the ledger knows it by evidence. */

@@ -1,3 +1,4 @@
+import type { RunState as CoreRunState } from "@countersign/core";
 import { z } from "zod";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -51,39 +52,34 @@ export const Facts = z.record(z.string(), JsonValue);
 /** One line of a facet: a value and how many rows have it under the other filters. */
 export const FacetCount = z.object({ value: z.string(), count: z.int().nonnegative() });
 
+/** Whether a run has ended in each of its states, in the order of its life; the compiler holds the keys to the one table. */
+const hasEnded: Readonly<Record<CoreRunState, boolean>> = {
+  requested: false,
+  blocked: true,
+  planned: false,
+  awaiting_approval: false,
+  approved: false,
+  scheduled: false,
+  executing: false,
+  overlapping: false,
+  retiring: false,
+  completed: true,
+  held: false,
+  rolling_back: false,
+  rolled_back: true,
+  rejected: true,
+  expired: true,
+  withdrawn: true,
+  superseded: true,
+  left_as_is: true,
+};
 /** States of a run, in the order of its life. */
-export const runStates = [
-  "requested",
-  "blocked",
-  "planned",
-  "awaiting_approval",
-  "approved",
-  "scheduled",
-  "executing",
-  "overlapping",
-  "retiring",
-  "completed",
-  "held",
-  "rolling_back",
-  "rolled_back",
-  "rejected",
-  "expired",
-  "withdrawn",
-  "superseded",
-] as const;
+export const runStates = Object.keys(hasEnded) as [CoreRunState, ...CoreRunState[]];
 export const RunState = z.enum(runStates).meta({ id: "RunState" });
 export type RunState = z.infer<typeof RunState>;
 
 /** States from which a run never moves again. */
-export const closedStates: ReadonlySet<RunState> = new Set<RunState>([
-  "blocked",
-  "completed",
-  "rolled_back",
-  "rejected",
-  "expired",
-  "withdrawn",
-  "superseded",
-]);
+export const closedStates: ReadonlySet<RunState> = new Set(runStates.filter((state) => hasEnded[state]));
 
 export const triggers = ["due", "event", "compromise", "leaver", "policy", "manual"] as const;
 export const Trigger = z.enum(triggers);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { pagingQuery } from "./applications.ts";
 import { BreakGlass } from "./break-glass.ts";
+import { Close } from "./close.ts";
 import {
   Because,
   Digest,
@@ -209,6 +210,8 @@ export const RunDetail = z
     }),
     /** Null where policy lets nobody start alone. */
     breakGlass: BreakGlass.nullable(),
+    /** Null unless the run is held. */
+    close: Close.nullable(),
     findings: z.array(RunFinding),
     steps: z.array(StepView),
     hand: z.array(HandStep),

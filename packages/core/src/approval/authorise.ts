@@ -1,4 +1,12 @@
-import { CLOCK_SKEW_MS_MAX, digestOf, EvidenceError, type Trust, verifyApproval } from "@countersign/evidence";
+import {
+  CLOCK_SKEW_MS_MAX,
+  CLOSE_ASKERS,
+  CLOSE_CONFIRMER,
+  digestOf,
+  EvidenceError,
+  type Trust,
+  verifyApproval,
+} from "@countersign/evidence";
 import { CountersignError } from "../errors.ts";
 import type { FrozenPlan, Plan } from "../plan/plan.ts";
 import { type CountedApproval, evaluateQuorum } from "./quorum.ts";
@@ -135,6 +143,37 @@ export function proveConfirmation(
   return { person, digest };
 }
 
+/**
+ * Proves that two people agreed to close a held run as it stands: one of its owners or operators asked, with a reason, and
+ * another one of security confirmed; both signed the digest of the same list of what remains, unexpired at `at` (ms).
+ */
+export function proveClose(
+  frozen: FrozenPlan,
+  words: { readonly asked: StoredApproval; readonly confirmed: StoredApproval },
+  trust: Trust,
+  remains: string,
+  at: number,
+): void {
+  const { plan } = frozen;
+  const refuse = refuser(plan.run);
+  const { minLevel, expiresAfterSeconds } = plan.approvals;
+  const word = (stored: StoredApproval, decision: "close" | "close-confirm", roles: readonly string[]) => {
+    const proven = proveWord(frozen, stored, trust, { minLevel, expiresAfterSeconds }, at, remains);
+    const { statement, person } = proven;
+    if (statement.decision !== decision) refuse(`expected the word ${decision}, got ${statement.decision}`);
+    if (!roles.includes(statement.role)) refuse(`expected ${roles.join(" or ")}, got ${statement.role}`);
+    if (statement.role === "app-owner" && !plan.baseline.owners.includes(person))
+      refuse(`expected an owner of the application, got ${person}`);
+    if (at >= Date.parse(statement.expiresAt)) refuse("expected a word that has not expired, got an expired one");
+    return proven;
+  };
+  const asked = word(words.asked, "close", CLOSE_ASKERS);
+  if (asked.statement.reasonDigest === null) refuse("expected a reason for closing the run as it stands, got none");
+  const confirmed = word(words.confirmed, "close-confirm", [CLOSE_CONFIRMER]);
+  if (asked.person === confirmed.person) refuse("expected a second person to confirm, got the first one again");
+  if (asked.statement.nonce === confirmed.statement.nonce) refuse("expected each word with a nonce of its own");
+}
+
 function isNamed(allowed: NonNullable<Plan["breakGlass"]>["grant"], person: string, role: string): boolean {
   return allowed.some((item) => item.role === role && item.people.includes(person));
 }
@@ -154,6 +193,7 @@ function proveWord(
   trust: Trust,
   bounds: { readonly expiresAfterSeconds: number; readonly minLevel: keyof typeof level },
   at: number | null,
+  remains?: string,
 ) {
   const { plan } = frozen;
   const refuse = refuser(plan.run);
@@ -169,8 +209,10 @@ function proveWord(
     return refuse(`expected a statement for ${plan.run}, got one for ${statement.runId}`);
   if (statement.policyDigest !== plan.policyDigest)
     return refuse("expected a statement under the plan's policy, got another");
-  if (statement.subjects.length !== 1 || statement.subjects[0]?.digest !== frozen.digest)
-    return refuse(`expected a statement about ${frozen.digest}, got another subject`);
+  const subjects = statement.subjects.map(({ kind, digest }) => `${kind} ${digest}`);
+  const asked = [`plan ${frozen.digest}`, ...(remains === undefined ? [] : [`remains ${remains}`])];
+  if (subjects.length !== asked.length || subjects.some((subject, i) => subject !== asked[i]))
+    return refuse(`expected a statement about ${asked.join(" and ")}, got another subject`);
   const issuedAt = Date.parse(statement.issuedAt);
   if (at !== null && issuedAt > at + CLOCK_SKEW_MS_MAX)
     return refuse("expected a statement that was issued before now, got one from the future");

@@ -30,7 +30,7 @@ export async function bundleOf(store: Store, run: string): Promise<Uint8Array> {
   if (checkpoint?.size !== record.size) throw unsigned(run);
   const rows = (await store.entriesOfRun(run)).filter((row) => row.idx < checkpoint.size);
 
-  const stored = [...(await store.approvals(run)), ...(await wordsOnUse(store, run))];
+  const stored = [...(await store.approvals(run)), ...(await wordsOnUse(store, run)), ...(await store.closeWords(run))];
   const approvals = stored.flatMap(({ statement, envelope }) =>
     statement === null || envelope === null ? [] : [{ statement, envelope }],
   );

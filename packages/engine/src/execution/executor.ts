@@ -266,7 +266,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       case "rolling_back":
         return rollBack(work, options.guard);
       case "held":
-        return held(work);
+        return held(work, options.guard);
       default:
         throw new CountersignError("STATE_CONFLICT", `expected a state with work to do, got ${work.state}`);
     }

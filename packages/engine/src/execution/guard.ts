@@ -33,6 +33,8 @@ export interface Guard {
    * missing of it.
    */
   unconfirmed(work: RunWork): Promise<Because | null>;
+  /** Whether two people's signed words to close this held run as it stands are proven, over what remains now. */
+  leftAsItIs(work: RunWork): Promise<boolean>;
   /** Null when the old credential can carry the consumers again; otherwise why the run holds with both valid. */
   beforeRollBack(work: RunWork): Promise<Because | null>;
   /**

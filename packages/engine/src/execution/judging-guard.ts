@@ -12,13 +12,23 @@ import {
   noOwnEffects,
   type OwnEffects,
   type Plan,
+  proveClose,
   proveConfirmation,
   rulesOf,
   type StoredApproval,
   settingsOf,
   thawPlan,
 } from "@countersign/core";
-import { type CheckpointRef, type Entry, parseEntry, type Trust } from "@countersign/evidence";
+import {
+  type CheckpointRef,
+  digestOf,
+  type Entry,
+  openClose,
+  parseEntry,
+  parsePlan,
+  remainsOf,
+  type Trust,
+} from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
 import type { BreakGlassRow, Checkpointer, RunRow, Store } from "../store/index.ts";
 import type { Ground } from "./ground.ts";
@@ -34,6 +44,8 @@ const horizonMs = 400 * 86_400_000;
 const againMs = 60_000;
 /** System clock and database clock may differ by so much; beyond that nothing is touched. */
 const skewMsMax = 30_000;
+/** Words that close a run must count for so long yet: the move is logged a moment after they were proven. */
+const closeMarginMs = 5_000;
 
 const beforeApproval: ReadonlySet<string> = new Set(["requested", "planned", "awaiting_approval"]);
 
@@ -120,6 +132,31 @@ export function createGuard(options: {
     } catch (error) {
       if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
         return { code: error.code };
+      throw error;
+    }
+  }
+
+  async function leftAsItIs(work: RunWork): Promise<boolean> {
+    const run = {
+      id: work.id,
+      entries: (await entriesOf(work.id)).map((entry, index) => ({ entry, index, leaf: "" })),
+    };
+    const { asked, confirmed } = openClose(run);
+    if (asked === undefined || confirmed === undefined) return false;
+    const remains = digestOf(remainsOf(run, parsePlan(work.frozen.bytes)));
+    if (asked.remainsDigest !== remains || confirmed.remainsDigest !== remains) return false;
+    const rows = await store.closeWords(work.id);
+    const stored = ({ statementDigest }: { readonly statementDigest: string }) => {
+      const row = rows.find((candidate) => candidate.statementDigest === statementDigest);
+      return wordOf(row?.statement ?? null, row?.envelope ?? null);
+    };
+    try {
+      const words = { asked: stored(asked), confirmed: stored(confirmed) };
+      proveClose(work.frozen, words, ground.trust(), remains, clock.now() + closeMarginMs);
+      return true;
+    } catch (error) {
+      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+        return false;
       throw error;
     }
   }
@@ -247,7 +284,17 @@ export function createGuard(options: {
     return version !== null && versions.includes(version) ? null : { code: "record-changed" };
   }
 
-  return { beforeFirstEffect, underWay, beforeRetirement, beforeRollBack, recordHeld, takesOver, unconfirmed, frozen };
+  return {
+    beforeFirstEffect,
+    underWay,
+    beforeRetirement,
+    beforeRollBack,
+    recordHeld,
+    takesOver,
+    unconfirmed,
+    leftAsItIs,
+    frozen,
+  };
 }
 
 /** A run and the plan that its row names. */
@@ -275,7 +322,7 @@ function proveGrant(work: Proven, use: BreakGlassRow, trust: Trust, required: Re
 
 function wordOf(statement: Uint8Array | null, envelope: Uint8Array | null): StoredApproval {
   if (statement === null || envelope === null)
-    throw new CountersignError("AUTHORISATION_INVALID", "expected a signed word on a break-glass use, got it erased");
+    throw new CountersignError("AUTHORISATION_INVALID", "expected a signed word, got none or an erased one");
   return { statement, envelope };
 }
 

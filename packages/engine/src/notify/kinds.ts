@@ -3,11 +3,12 @@
 /** Everything that people are told. The database tells some of it itself, in the transaction that makes it happen. */
 export type NoticeKind =
   | `run.${"awaiting-approval" | "executing" | "overlapping" | "completed" | "rolling-back" | "rolled-back" | "held"}`
-  | `run.${"blocked" | "expired" | "rejected" | "withdrawn" | "superseded" | "overdue" | "contained" | "restore-late"}`
+  | `run.${"blocked" | "expired" | "rejected" | "withdrawn" | "superseded" | "overdue" | "contained" | "restore-late" | "left-as-is"}`
   | `approval.${"reminder" | "escalated"}`
   | `breakglass.${"used" | "confirmed" | "reviewed" | "review-late"}`
   | `step.${"asked" | "reminded" | "asked-back"}`
   | `channel.${"dead" | "recovered" | "test"}`
+  | "close.asked"
   | "recipient.refused"
   | "digest";
 

@@ -257,6 +257,20 @@ export const DeliveryRow = row({
 });
 export type DeliveryRow = z.output<typeof DeliveryRow>;
 
+/** A word about closing a held run as it stands; statement and envelope are null once erased. */
+export const CloseWordRow = row({
+  runId: z.string(),
+  kind: z.enum(["asked", "confirmed"]),
+  person: z.string(),
+  role: z.string(),
+  at: time,
+  statementDigest: digest,
+  remainsDigest: digest,
+  statement: bytes.nullable(),
+  envelope: bytes.nullable(),
+});
+export type CloseWordRow = z.output<typeof CloseWordRow>;
+
 /** One matter in one ticket system; the row is there before the ticket is. */
 export const TicketRow = row({
   id: z.int(),

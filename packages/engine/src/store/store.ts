@@ -1,5 +1,6 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
+import { closeStore } from "./close-store.ts";
 import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
@@ -48,6 +49,7 @@ export function openStore(options: {
     ...scanStore(sql),
     ...hookStore(sql),
     ...breakGlassStore(sql),
+    ...closeStore(sql),
     ...runRecordStore(sql),
     /** See {@link listen}. */
     listen: (channel: Channel, onMessage: (payload: string) => void) => listen(connection, channel, onMessage),

@@ -9,9 +9,9 @@ export interface BundleNeeds {
   readonly plan: string | undefined;
   /** Digest of policy.yaml, and of the policy.activated in the context; undefined: the bundle has neither. */
   readonly policy: string | undefined;
-  /** Digests of the statements named by approval.given and by the words on a break-glass use. */
+  /** Digests of the statements named by approval.given and by the words on a break-glass use or a close. */
   readonly statements: readonly string[];
-  /** Digests of the reasons of the request and of the statements at hand. */
+  /** Digests of the reasons of the request and of the statements at hand, and of what remains of a closed run. */
   readonly attachments: ReadonlySet<string>;
   /** Log sizes whose signed checkpoints are named by the statements at hand and by run.authorised. */
   readonly anchors: ReadonlySet<number>;
@@ -41,10 +41,12 @@ export function needsOf(
   statements: ReadonlyMap<string, ApprovalStatement>,
   context: readonly Entry[],
 ): BundleNeeds {
+  const closing = [...ofType(run, "close.asked"), ...ofType(run, "close.confirmed")];
   const words = [
     ...ofType(run, "approval.given"),
     ...ofType(run, "breakglass.granted"),
     ...ofType(run, "breakglass.confirmed"),
+    ...closing,
   ].map(({ entry }) => entry.data.statementDigest);
   const reviews = context.flatMap((entry) =>
     entry.type === "breakglass.reviewed" && entry.data.of === run.id ? [entry.data.statementDigest] : [],
@@ -52,11 +54,12 @@ export function needsOf(
   const named = [...words, ...reviews];
   const atHand = named.map((d) => statements.get(d)).filter((s) => s !== undefined);
   const reasons = [requestOf(run).data.reasonDigest, ...atHand.map((s) => s.reasonDigest)];
+  const remains = closing.map(({ entry }) => entry.data.remainsDigest);
   return {
     plan: firstOf(run, "plan.frozen")?.entry.data.planDigest,
     policy: policyDigestOf(run),
     statements: named,
-    attachments: new Set(reasons.filter((d) => d !== null)),
+    attachments: new Set([...reasons.filter((d) => d !== null), ...remains]),
     anchors: new Set([
       ...atHand.map((s) => s.checkpoint.size),
       ...ofType(run, "run.authorised").map(({ entry }) => entry.data.checkpoint.size),

@@ -67,6 +67,8 @@ export function proveWord(
     readonly index: number;
     readonly decision: ApprovalStatement["decision"];
     readonly expiresAfterSeconds: number;
+    /** What remains, where the word closes a held run: the second subject. */
+    readonly remains?: string;
   },
   trust: Trust,
 ): VerifiedApproval & { readonly person: TrustedPerson } {
@@ -99,8 +101,18 @@ export function proveWord(
   prove(statement.role === data.role, `expected ${who} in role ${data.role}, got ${show(statement.role)}`);
   prove(statement.policyDigest === plan.policyDigest, `expected ${who} to be under the plan's policy`);
   const frozen = firstOf(run, "plan.frozen") as PlacedEntry<"plan.frozen">;
-  const bound = statement.subjects.length === 1 && statement.subjects[0]?.digest === frozen.entry.data.planDigest;
-  prove(bound, `expected ${who} to be of exactly this plan`);
+  const subjects = [{ kind: "plan", digest: String(frozen.entry.data.planDigest) }];
+  if (said.remains !== undefined) subjects.push({ kind: "remains", digest: said.remains });
+  const bound =
+    statement.subjects.length === subjects.length &&
+    subjects.every(({ kind, digest }, i) => {
+      const subject = statement.subjects[i];
+      return subject?.kind === kind && subject.digest === digest;
+    });
+  prove(
+    bound,
+    `expected ${who} to be of exactly ${said.remains === undefined ? "this plan" : "this plan and what remains of it"}`,
+  );
   prove(frozen.index < index, `expected ${who} after the plan was frozen`);
   prove(statement.checkpoint.size <= index, `expected ${who} to name a checkpoint from before it`);
 

@@ -2,9 +2,11 @@ import type { Checkpoint } from "../checkpoint.ts";
 import type { EntryData } from "../entry-types.ts";
 import type { PlanFacts } from "../plan.ts";
 import { firstOf, governingValidation, isClosed, ofType, type RunView, requestOf } from "../run-view.ts";
+import type { RunState } from "../states.ts";
 import type { Trust } from "../trust.ts";
 import type { ProvenApproval, ProvenAuthorisation } from "./approvals.ts";
 import { type ProvenUse, useFacts } from "./break-glass.ts";
+import type { ProvenClose } from "./close.ts";
 import type { ReportFact } from "./report.ts";
 import type { ProvenCall } from "./steps.ts";
 
@@ -17,6 +19,8 @@ export interface ProvenRun {
   readonly plan: PlanFacts | undefined;
   readonly approvals: readonly ProvenApproval[];
   readonly use: ProvenUse | undefined;
+  readonly closes: readonly ProvenClose[];
+  readonly state: RunState;
   readonly authorisation: ProvenAuthorisation | undefined;
   readonly calls: readonly ProvenCall[];
   readonly overlapMs: number | undefined;
@@ -25,7 +29,24 @@ export interface ProvenRun {
 
 /** What an auditor asks first, and what this bundle cannot show. */
 export function factsOf(proven: ProvenRun): ReportFact[] {
-  return [...useFacts(proven.run, proven.use), ...timeline(proven), ...compromiseClock(proven), ...limits(proven)];
+  return [
+    ...useFacts(proven.run, proven.use),
+    ...closeFacts(proven),
+    ...timeline(proven),
+    ...compromiseClock(proven),
+    ...limits(proven),
+  ];
+}
+
+/** What a run that was closed as it stands has left. */
+function closeFacts({ closes, state }: ProvenRun): ReportFact[] {
+  return closes.map(({ given }) => {
+    const { type, at, data } = given.entry;
+    const said = type === "close.asked" ? "asked to leave" : "confirmed leaving";
+    const end = state === "left_as_is" ? "" : " (the run went on)";
+    const sentence = `LEFT AS IT IS: ${data.person} as ${data.role} ${said} what remains, ${data.remainsDigest}, at ${at}${end}.`;
+    return { code: "left-as-is", sentence };
+  });
 }
 
 function timeline({ run, plan, authorisation, calls, overlapMs }: ProvenRun): ReportFact[] {

@@ -22,6 +22,7 @@ export const CHECK_CODES = [
   "quorum",
   "steps",
   "break-glass",
+  "left-as-is",
   "step-order",
   "confirmations",
   "overlap",

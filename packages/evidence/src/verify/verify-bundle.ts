@@ -11,6 +11,7 @@ import { isRecord } from "../shape.ts";
 import type { Trust } from "../trust.ts";
 import { checkApprovals, checkAuthorisation, checkQuorum } from "./approvals.ts";
 import { checkConfirmed, checkUse, wordsOf } from "./break-glass.ts";
+import { checkCloses, checkLeft } from "./close.ts";
 import { checkConfirmations } from "./confirmations.ts";
 import {
   checkAnchors,
@@ -107,15 +108,16 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
     checkPlan(files, run),
   );
   const erased = erasedIn(entries);
-  const { approvals, use } = list.make(
+  const { approvals, use, closes } = list.make(
     "approvals",
-    (said) => decisionsSentence(said.approvals.length + (said.use === undefined ? 0 : 1)),
+    (said) => decisionsSentence(said.approvals.length + (said.use === undefined ? 0 : 1) + said.closes.length),
     () => ({
+      closes: checkCloses(files, run, plan, erased, trust),
       approvals: checkApprovals(files, run, plan, erased, trust),
       use: checkUse(files, run, plan, entries.context, erased, trust),
     }),
   );
-  const words = [...approvals, ...(use === undefined ? [] : wordsOf(use))];
+  const words = [...approvals, ...(use === undefined ? [] : wordsOf(use)), ...closes];
   const needs = needsGiven(run, words, entries.context);
   const named = new Set<string>([...needs.attachments, ...needs.statements]);
   const gone = new Set([...erased.keys()].filter((digest) => named.has(digest)));
@@ -155,6 +157,14 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
     or("What one person started alone was confirmed by another.", nothing("Nobody broke the glass.")),
     () => checkConfirmed(plan, run, use, authorisation, calls, state),
   );
+  list.make(
+    "left-as-is",
+    or(
+      "It was closed as it stands by one person and a second one of security.",
+      nothing("The run was not left as it is."),
+    ),
+    () => checkLeft(run, closes, state),
+  );
   list.make("step-order", or("Steps were done in the plan's order.", noPlan), () =>
     plan === undefined ? undefined : checkOrder(plan, calls),
   );
@@ -189,7 +199,7 @@ function proveRun(files: BundleFiles, trust: Trust, list: CheckList, seen: Seen)
   list.make("readme", "README.txt says what the entries say.", () =>
     checkExact(files, FILES.readme, formatReadme(run, checkpointRef(log))),
   );
-  return { run, genesis, log, trust, plan, approvals, use, authorisation, calls, overlapMs, erased };
+  return { run, genesis, log, trust, plan, approvals, use, closes, state, authorisation, calls, overlapMs, erased };
 }
 
 function chainSentence(run: RunView): string {

@@ -216,6 +216,18 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       else await store.breakGlassReview({ ...said, result: word === "accept" ? "accepted" : "objected" });
       return digestOf(said.statement);
     },
+    async closeWords(run) {
+      return (await store.closeWords(run)).map(({ person, role, at, statementDigest, statement }) => {
+        const signed = statement === null ? null : parseStatement(statement);
+        const expiresAt = signed === null ? 0 : Date.parse(signed.expiresAt);
+        return { person, role, at, statementDigest, expiresAt, reasonDigest: signed?.reasonDigest ?? null };
+      });
+    },
+    async sayOnClose({ reason, ...said }) {
+      if (reason !== null) await store.attachmentPut(reason.bytes, "reason", said.at);
+      await store.closeSay(said);
+      return digestOf(said.statement);
+    },
     withdraw: ({ run, person, at }) => store.withdraw(run, person, at),
     // The executor tries again on `look-again` and goes on where it was held on `resume`.
     ask: ({ run, what, person, reason, at }) =>

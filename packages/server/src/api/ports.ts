@@ -118,6 +118,29 @@ export interface WordOnUse {
   readonly at: number;
 }
 
+/** A word about closing a held run as it stands, as stored. */
+export interface StoredCloseWord extends StoredWord {
+  readonly statementDigest: string;
+  /** Until when it counts; 0 where its statement was erased. */
+  readonly expiresAt: number;
+}
+
+/** A signed word about closing a held run as it stands. */
+export interface WordOnClose {
+  readonly run: string;
+  readonly planDigest: string;
+  readonly person: string;
+  readonly role: string;
+  readonly kind: "asked" | "confirmed";
+  readonly level: "session";
+  readonly statement: Uint8Array;
+  readonly envelope: Uint8Array;
+  /** The list of what remains, as canonical bytes. */
+  readonly remains: Uint8Array;
+  readonly reason: NewAttachment | null;
+  readonly at: number;
+}
+
 /** What a person asks of a run; the executor does it, never the API. */
 export interface Ask {
   readonly run: string;
@@ -206,6 +229,10 @@ export interface ApiStore {
   unreviewed(): Promise<ReadonlyMap<string, Pick<StoredUse, "run" | "person" | "at" | "reviewUntil">>>;
   /** Stores a signed word on a use; returns the statement's digest. Errors: NOT_FOUND, STATE_CONFLICT, FORBIDDEN. */
   sayOnUse(word: WordOnUse): Promise<string>;
+  /** Every word about closing this run, oldest first. */
+  closeWords(run: string): Promise<readonly StoredCloseWord[]>;
+  /** Stores a signed word about closing a held run; returns the statement's digest. Errors: NOT_FOUND, STATE_CONFLICT, FORBIDDEN. */
+  sayOnClose(word: WordOnClose): Promise<string>;
   withdraw(input: { readonly run: string; readonly person: string; readonly at: number }): Promise<void>;
   ask(ask: Ask): Promise<void>;
   /** STATE_CONFLICT when nothing waits for it; FORBIDDEN for somebody whom the plan does not name as an owner. */

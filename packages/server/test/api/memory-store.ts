@@ -206,6 +206,12 @@ export class MemoryStore implements ApiStore {
     ]);
     return statementDigest;
   }
+  async closeWords() {
+    return [];
+  }
+  sayOnClose(): Promise<string> {
+    return Promise.reject(new CountersignError("STATE_CONFLICT", "expected a held run, got none"));
+  }
   async lastScanAt() {
     return Date.parse("2026-11-22T06:00:00.000Z");
   }

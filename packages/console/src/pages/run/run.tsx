@@ -10,6 +10,7 @@ import { Until } from "../../ui/time.tsx";
 import { RunActions } from "./actions.tsx";
 import { Approval } from "./approval.tsx";
 import { BreakGlassCard } from "./break-glass.tsx";
+import { CloseCard } from "./close.tsx";
 import { EntriesView } from "./entries.tsx";
 import { EvidenceView } from "./evidence.tsx";
 import { useCheckedPlan } from "./plan.ts";
@@ -39,6 +40,7 @@ function RunView({ detail }: { readonly detail: RunDetail }) {
     <>
       <Header detail={detail} />
       <BreakGlassCard detail={detail} checked={checked} />
+      <CloseCard detail={detail} checked={checked} />
       <div role="tablist" aria-label="Views of this run" className="mb-3 flex gap-1 border-b border-line2">
         {views.map(([key, text]) => (
           <button

@@ -22,18 +22,20 @@ interface Statement {
 export async function checkStatement(
   base64: string,
   digest: string,
-  expected: { decision: string; run: string; role: string; plan: string },
+  expected: { decision: string; run: string; role: string; plan: string; remains?: string },
 ): Promise<void> {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
   const statement = JSON.parse(new TextDecoder().decode(bytes)) as Statement;
-  const [subject, ...others] = statement.subjects;
+  const subjects = [
+    `plan ${expected.plan}`,
+    ...(expected.remains === undefined ? [] : [`remains ${expected.remains}`]),
+  ];
   const holds =
     (await digestOf(bytes)) === digest &&
     statement.decision === expected.decision &&
     statement.runId === expected.run &&
     statement.role === expected.role &&
-    others.length === 0 &&
-    subject?.digest === expected.plan;
+    statement.subjects.map(({ kind, digest: of }) => `${kind} ${of}`).join() === subjects.join();
   if (!holds) throw new Error("expected a statement about the plan on this page, got another");
 }
 

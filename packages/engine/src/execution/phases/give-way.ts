@@ -2,6 +2,7 @@ import { closedStates, type RunState, runStates } from "@countersign/core";
 import type { RunRow, Store } from "../../store/index.ts";
 import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
+import { leaveUnknown } from "./leave.ts";
 import { hold, move, moveLocked, type Next, releaseUntil } from "./moves.ts";
 
 /** An emergency of the same application goes first. */
@@ -58,18 +59,8 @@ function goOn(work: RunWork, to: RunState): Promise<Next> {
   return go(work, to, { because: { code: "emergency-over" }, data: { held: null } });
 }
 
-/**
- * Ends a run in favour of an authorised emergency. Attempts without an answer stay unknown, so that the sweep still looks
- * for what they may have made; everything that is known to be made is in the emergency's plan.
- */
+/** Ends a run in favour of an authorised emergency; everything that is known to be made is in the emergency's plan. */
 async function handOver(work: RunWork, emergency: string): Promise<Next> {
-  for (const step of work.plan.steps)
-    for (const direction of ["do", "undo", "discard"] as const)
-      for (const row of work.attempts(step.id, direction)) {
-        const isOpen = row.outcome === null || (row.outcome === "unknown" && row.facts.reconciled === undefined);
-        const error = { code: "OUTSIDE_UNKNOWN" };
-        if (isOpen) await work.conclude(row, step, { outcome: "unknown", error, facts: { reconciled: "superseded" } });
-      }
-  work.services.held.drop(work.id);
+  await leaveUnknown(work, "superseded");
   return move(work, "superseded", { because: { code: emergencyFirst, run: emergency } });
 }

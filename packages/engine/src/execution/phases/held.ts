@@ -1,13 +1,17 @@
 import type { RunState } from "@countersign/core";
+import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
+import { leaveAsItIs } from "./leave.ts";
 import { move, moveLocked, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 import { unconfirmed } from "./second-person.ts";
 
 /**
  * held: both credentials are valid and nothing moves until a person says so. `look-again` goes on where the run stopped,
- * `resume` goes forward; the steps that had failed may be tried once more. `roll-back` undoes.
+ * `resume` goes forward; the steps that had failed may be tried once more. `roll-back` undoes. Two people may also close it
+ * as it stands.
  */
-export async function held(work: RunWork): Promise<Next> {
+export async function held(work: RunWork, guard: Guard): Promise<Next> {
+  if (await guard.leftAsItIs(work)) return leaveAsItIs(work);
   // A hold for want of a second person ends with that person's word.
   const confirmed = work.data.held?.code === unconfirmed && work.confirmUntil === null;
   const asked = work.asked === null && confirmed ? "look-again" : work.asked;

@@ -2,6 +2,7 @@ import type { Handlers } from "../handler.ts";
 import * as actions from "./actions.ts";
 import * as applications from "./applications.ts";
 import * as breakGlass from "./break-glass.ts";
+import * as close from "./close.ts";
 import * as decisions from "./decisions.ts";
 import { events } from "./events.ts";
 import * as log from "./log.ts";
@@ -35,6 +36,8 @@ export const handlers: Handlers = {
   decide: decisions.decide,
   makeUseStatement: breakGlass.makeUseStatement,
   sayOnUse: breakGlass.sayOnUse,
+  makeCloseStatement: close.makeCloseStatement,
+  sayOnClose: close.sayOnClose,
   withdraw: actions.withdraw,
   rollBack: actions.rollBack,
   decideHold: actions.decideHold,

@@ -44,6 +44,8 @@ export async function statementFor(
     readonly decision: ApprovalStatement["decision"];
     readonly reason: string | undefined;
     readonly expiresAfterSeconds: number;
+    /** Digest of what remains, where the word closes the run: a second subject. */
+    readonly remains?: string;
   },
 ): Promise<Answer<"makeStatement">> {
   const checkpoint = await api.store.checkpoint();
@@ -68,7 +70,7 @@ export async function statementFor(
     role: about.role,
     rpId: api.installation.rpId,
     runId: run.id,
-    subjects: [{ digest: digest as Digest, kind: "plan" }],
+    subjects: subjectsOf(digest, about.remains),
   });
   return {
     statement: toBase64(statement),
@@ -78,6 +80,13 @@ export async function statementFor(
     expiresAt: iso(expiresAt),
     reasonAttachment: reason === null ? null : toBase64(reason.bytes),
   };
+}
+
+/** What a word is about: the plan, and what remains of it where the run is closed. */
+function subjectsOf(plan: string, remains: string | undefined): ApprovalStatement["subjects"] {
+  const subjects: ApprovalStatement["subjects"][number][] = [{ digest: plan as Digest, kind: "plan" }];
+  if (remains !== undefined) subjects.push({ digest: remains as Digest, kind: "remains" });
+  return subjects;
 }
 
 /** A statement that came back, and the reason that belongs to it. */
@@ -119,10 +128,9 @@ export async function checkReturned(
   person: KnownPerson,
   { plan, digest }: OpenPlan,
   { statement, reason }: Returned,
-  terms: { readonly expiresAfterSeconds: number; readonly needsReason: boolean },
+  terms: { readonly expiresAfterSeconds: number; readonly needsReason: boolean; readonly remains?: string },
 ): Promise<void> {
   const now = iso(api.now());
-  const [subject, ...others] = statement.subjects;
   const size = await api.store.logSize();
   const lifeMs = Date.parse(statement.expiresAt) - Date.parse(statement.issuedAt);
   const claims: [boolean, string][] = [
@@ -131,7 +139,11 @@ export async function checkReturned(
       "the approver to be the person signed in",
     ],
     [statement.runId === run.id, "this run's id"],
-    [others.length === 0 && subject?.digest === digest, "this plan's digest as the only subject"],
+    [
+      JSON.stringify(statement.subjects.map(({ kind, digest: of }) => [kind, of])) ===
+        JSON.stringify(subjectsOf(digest, terms.remains).map(({ kind, digest: of }) => [kind, of])),
+      terms.remains === undefined ? "this plan's digest as the only subject" : "this plan and what remains as subjects",
+    ],
     [statement.policyDigest === plan.policyDigest, "the plan's policy digest"],
     [statement.rpId === api.installation.rpId, `rpId ${api.installation.rpId}`],
     [statement.issuedAt <= now && now < statement.expiresAt, "a statement that is not expired"],

@@ -2,6 +2,7 @@ import type { Plan, RunDetail, RunSummary } from "@countersign/contract";
 import { evaluateQuorum } from "@countersign/core";
 import type { ApiStore, KnownPerson, RunRecord, StoredApproval } from "../ports.ts";
 import { breakGlassView } from "./break-glass.ts";
+import { closingOf } from "./close.ts";
 import { compromiseClock } from "./compromise.ts";
 import { lastOf, readEntries } from "./entries.ts";
 import { handSteps } from "./hand.ts";
@@ -77,6 +78,7 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
       you: decide.permission,
     },
     breakGlass: await breakGlassView(store, run, plan, person, now),
+    close: await closingOf(store, run, plan, person, now),
     findings: findingsOf(entries),
     steps: stepViews(plan, entries),
     hand: handSteps(run, plan, entries, person),
