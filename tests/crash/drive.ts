@@ -23,7 +23,7 @@ const stepsMax = 40;
 /** Rotates one row from request to end; the product is dealt each blow in turn (none: a clean run). */
 export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after: number): Promise<Driven> {
   await lane.untilReady();
-  await startWorkloads(lane.simulator, row, lane.folder);
+  await startWorkloads(lane.simulator, [row], lane.folder);
   // Each consumer signs in with the old credential once, so that its last use is known.
   await advance(lane, 10);
   const crash = new Blows(lane, row, blows, after);

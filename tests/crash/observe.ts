@@ -5,7 +5,7 @@ import type pg from "pg";
 import { z } from "zod";
 import type { Driven } from "./drive.ts";
 import type { Lane } from "./stage/lane.ts";
-import { type Row, rolesOf } from "./stage/names.ts";
+import { type Row, rolesOf, seated } from "./stage/names.ts";
 import type { Effect } from "./stage/simulator.ts";
 import { readSecret, signInKey } from "./stage/vault-client.ts";
 
@@ -204,7 +204,7 @@ const Account = z.looseObject({ user: z.string(), password: z.string() });
 
 /** The credential whose value the newest version of the record is: by its value, not by what its tags claim; null when it does not sign in. */
 export async function inRecord(lane: Lane, row: Row): Promise<string | null> {
-  const value = await readSecret(lane, "main", row.name);
+  const value = await readSecret(lane, seated("main", row.seat), row.name);
   if (row.procedure === "postgres-role-password") {
     const { user, password } = Account.parse(JSON.parse(value));
     return (await lane.server.signsIn(user, password)) ? user : null;

@@ -1,4 +1,4 @@
-import type { Course, ProcedureName, Row } from "./stage/names.ts";
+import { type Course, groupOf, type ProcedureName, type Row, rotatorOf, seated, vaults } from "./stage/names.ts";
 import type { Directory, Effect } from "./stage/simulator.ts";
 
 /** Positions of an outside call: the simulator stops the request there. */
@@ -123,20 +123,29 @@ function shapeOf(
 ): { readonly label: string; readonly shape: CallShape } {
   const { op, target } = effect;
   if (op.startsWith("postgres.")) {
-    const role = String(target.role).replaceAll(row.name, "{row}");
-    if (op === "postgres.connect")
-      return { label: `${op}[${role.replace("{row}", "role")}]`, shape: { op, match: { role } } };
+    const own = target.role === rotatorOf(row);
+    const role = own ? "{rotator}" : String(target.role).replaceAll(row.name, "{row}");
+    const who = own ? "rotator" : role.replace("{row}", "role");
+    if (op === "postgres.connect") return { label: `${op}[${who}]`, shape: { op, match: { role } } };
     const text = firstWords(String(target.text).replaceAll(row.name, "{row}"));
     return {
-      label: `${op}[${role.replace("{row}", "role")}: ${text.replaceAll('"', "").replaceAll("{row}", "role")}]`,
+      label: `${op}[${who}: ${text.replaceAll('"', "").replaceAll("{row}", "role")}]`,
       shape: { op, match: { role, text } },
     };
   }
-  if (typeof target.vault === "string")
-    return { label: `${op}[${target.vault}]`, shape: { op, match: { vault: target.vault, secret: "{row}" } } };
-  if (typeof target.appId !== "string") return { label: op, shape: { op, match: {} } };
-  const caller = Object.entries(directory.callers).find(([, { clientId }]) => clientId === target.appId);
-  if (caller !== undefined) return { label: `${op}[${caller[0]}]`, shape: { op, match: { appId: `{${caller[0]}}` } } };
+  if (typeof target.vault === "string") {
+    const vault = target.vault.replace(/-\d+$/, "");
+    return { label: `${op}[${vault}]`, shape: { op, match: { vault: `{${vault}}`, secret: "{row}" } } };
+  }
+  if (typeof target.site === "string") return { label: `${op}[site]`, shape: { op, match: { site: "{row}" } } };
+  if (typeof target.group === "string") return { label: `${op}[group]`, shape: { op, match: { group: "{group}" } } };
+  const ofSeat = (clientId: unknown) => callersOf(row, directory).find(([, own]) => own === clientId)?.[0];
+  if (typeof target.appId !== "string") {
+    const who = ofSeat(effect.caller);
+    return who === undefined ? { label: op, shape: { op, match: {} } } : { label: `${op}[by ${who}]`, shape: { op, match: { caller: `{${who}}` } } };
+  }
+  const who = ofSeat(target.appId);
+  if (who !== undefined) return { label: `${op}[${who}]`, shape: { op, match: { appId: `{${who}}` } } };
   return { label: `${op}[app]`, shape: { op, match: { appId: "{app}" } } };
 }
 
@@ -148,17 +157,30 @@ function firstWords(text: string): string {
 /** A shape's fields with the names of one row in them. */
 export function matchFor(shape: CallShape, row: Row, directory: Directory): Record<string, string> {
   const appId = directory.applications.find(({ name }) => name === row.name)?.appId ?? "";
-  const callers = Object.entries(directory.callers).map(([name, { clientId }]) => [`{${name}}`, clientId] as const);
-  const names = [["{row}", row.name], ["{app}", appId], ...callers] as const;
+  const callers = callersOf(row, directory).map(([name, clientId]) => [`{${name}}`, clientId] as const);
+  const names = [
+    ["{row}", row.name],
+    ["{app}", appId],
+    ["{group}", String(groupOf(row.name))],
+    ["{rotator}", rotatorOf(row)],
+    ...Object.values(vaults).map((name) => [`{${name}}`, seated(name, row.seat)] as const),
+    ...callers,
+  ] as const;
   const filled = (text: string) => names.reduce((done, [name, value]) => done.replaceAll(name, value), text);
   return Object.fromEntries(Object.entries(shape.match).map(([key, value]) => [key, filled(value)]));
+}
+
+/** Who calls for a row: the usual callers, or those of its seat. */
+export function callersOf({ seat }: Row, { callers }: Directory): readonly (readonly [string, string])[] {
+  return ["reader", "writer", "vault"].map((name) => [name, callers[seated(name, seat)]?.clientId ?? ""]);
 }
 
 /** The simulator's own rule: `text` is part of the statement, everything else is equal. */
 export function fits(shape: CallShape, effect: Effect, row: Row, directory: Directory): boolean {
   if (effect.op !== shape.op) return false;
-  const { text, ...exact } = matchFor(shape, row, directory);
+  const { text, caller, ...exact } = matchFor(shape, row, directory);
   if (text !== undefined && !String(effect.target.text ?? "").includes(text)) return false;
+  if (caller !== undefined && effect.caller !== caller) return false;
   return Object.entries(exact).every(([key, value]) => effect.target[key] === value);
 }
 

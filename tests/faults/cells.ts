@@ -1,55 +1,109 @@
-import { type CallShape, type CleanRun, countCalls, fits } from "../crash/points.ts";
-import type { ProcedureName } from "../crash/stage/names.ts";
-import type { Directory } from "../crash/stage/simulator.ts";
-import { type FaultKind, faultKinds } from "./kinds.ts";
+import { type CallShape, countCalls, fits } from "../crash/points.ts";
+import type { Row } from "../crash/stage/names.ts";
+import type { Directory, Effect } from "../crash/stage/simulator.ts";
+import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
+import type { Story } from "./stories.ts";
 
 /** One thing that goes wrong in one rotation. */
 export interface Cell {
-  /** `procedure/call#occurrence kind once|always`. */
+  /** `story/call#occurrence kind once|always`. */
   readonly name: string;
-  readonly procedure: ProcedureName;
-  /** null: nothing is armed; the directory's replicas lag. */
+  readonly story: Story;
+  /** Name of the kind, for the report. */
+  readonly kind: string;
   readonly fault: {
     readonly shape: CallShape;
     readonly nth: number;
     readonly kind: FaultKind;
     readonly always: boolean;
   } | null;
-  /** Its call is made for all rows at once (our own token): nothing else may run beside it. */
-  readonly alone: boolean;
+  /** Knobs of the whole tenant while the cell is tried; null: none. */
+  readonly knobs: object | null;
+  /** Its call is one that our callers make for all rows at once (their token): it is tried on a row that has callers of its own. */
+  readonly seated: boolean;
+}
+
+/** Where a run stands when a call is made; "for ever" begins with the first occurrence in each. */
+type Phase = "plan" | "execute" | "overlap" | "back";
+
+/** What a run that nothing disturbs did outside, and when it came to its overlap and to its roll back (RFC 3339). */
+export interface CleanRun {
+  readonly story: Story;
+  readonly row: Row;
+  readonly effects: readonly Effect[];
+  readonly overlappingAt: string | null;
+  readonly rollingBackAt: string | null;
+}
+
+/** A cell without any fault: what its run does is what can go wrong. */
+export function cleanCell(story: Story): Cell {
+  return { name: `${story.name}/clean`, story, kind: "none", fault: null, knobs: null, seated: false };
 }
 
 /**
- * Every (call, occurrence, kind) once, and every (call, kind) for ever: from its first occurrence on, and from its first one
- * after the first effect, so that what fails for ever is not only the planning.
+ * Every (call, occurrence, kind) once, and every (call, kind) for ever: from its first occurrence in each phase of the run
+ * on, since what fails from the planning on never comes to fail in the overlap.
  */
-export function deriveCells(cold: CleanRun, directory: Directory): Cell[] {
-  const { procedure } = cold.row;
+export function deriveCells(clean: CleanRun, directory: Directory): Cell[] {
+  const { story, row } = clean;
+  const own = clean.effects.filter(({ workload }) => workload === null);
   const cells: Cell[] = [];
-  for (const [label, { shape, count }] of countCalls(cold, directory)) {
-    const isSql = shape.op.startsWith("postgres.");
-    const alone = shape.op === "token" && shape.match.appId !== "{app}";
-    const planned = occurrencesBeforeEffects(cold, shape, directory);
-    const from = planned > 0 && planned < count ? [1, planned + 1] : [1];
-    for (const kind of faultKinds) {
-      if (isSql && kind.httpOnly === true) continue;
+  for (const [label, { shape }] of countCalls({ row, effects: own, announced: [] }, directory)) {
+    if (isShared(shape) !== (row.seat !== undefined) || (story.ops !== null && !story.ops.test(shape.op))) continue;
+    const phases = own.flatMap((effect, index) =>
+      fits(shape, effect, row, directory) ? [phaseOf(clean, own, effect, index)] : [],
+    );
+    const tried = phases.flatMap((phase, index) => {
+      const wanted = story.asksBack === true || story.refused !== undefined ? phase === "back" : phase !== "back";
+      return wanted ? [{ phase, nth: index + 1 }] : [];
+    });
+    const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);
+    for (const kind of kindsOf(shape.op)) {
       const cell = (nth: number, always: boolean): Cell => ({
-        name: `${procedure}/${label}#${nth} ${kind.name} ${always ? "always" : "once"}`,
-        procedure,
+        name: `${story.name}/${label}#${nth} ${kind.name} ${always ? "always" : "once"}`,
+        story,
+        kind: kind.name,
         fault: { shape, nth, kind, always },
-        alone,
+        knobs: null,
+        seated: clean.row.seat !== undefined,
       });
-      for (let nth = 1; nth <= count; nth += 1) cells.push(cell(nth, false));
-      for (const nth of from) cells.push(cell(nth, true));
+      for (const { nth } of tried) cells.push(cell(nth, false));
+      for (const { nth } of firsts) cells.push(cell(nth, true));
     }
   }
-  cells.push({ name: `${procedure}/directory stale`, procedure, fault: null, alone: true });
   return cells;
 }
 
-/** How often a call is made before anything is changed outside. */
-function occurrencesBeforeEffects({ row, effects }: CleanRun, shape: CallShape, directory: Directory): number {
-  const own = effects.filter(({ workload }) => workload === null);
-  const first = own.findIndex(({ op, effect }) => effect && op !== "token" && op !== "postgres.connect");
-  return own.slice(0, Math.max(first, 0)).filter((effect) => fits(shape, effect, row, directory)).length;
+/** Whether the call says who makes it and nothing of the row that it is made for. */
+export function isShared({ match }: CallShape): boolean {
+  return !Object.values(match).some((value) => /\{(row|app|group)\}/.test(value));
+}
+
+/** Every read of the directory lags, for all rows: nothing else runs beside it. */
+export function staleCell(story: Story): Cell {
+  const knobs = { visibilityLagSeconds: [staleSeconds, staleSeconds] };
+  return { name: `${story.name}/directory stale always`, story, kind: "stale", fault: null, knobs, seated: false };
+}
+
+function phaseOf({ story, overlappingAt, rollingBackAt }: CleanRun, own: readonly Effect[], effect: Effect, index: number): Phase {
+  if (story.refused !== undefined) {
+    const { op } = story.refused;
+    return index > own.findLastIndex((other) => other.op === op && other.status === 403) ? "back" : "execute";
+  }
+  if (rollingBackAt !== null && effect.at >= rollingBackAt) return "back";
+  if (overlappingAt !== null && effect.at > overlappingAt) return "overlap";
+  const first = own.findIndex((other) => other.effect && other.op !== "token" && other.op !== "postgres.connect");
+  return index < first ? "plan" : "execute";
+}
+
+/** The faults of a cell as the simulator takes them; `fill` puts the names of its row into a match. */
+export function armOf({ story, fault }: Cell, fill: (shape: CallShape) => Record<string, string>): object[] {
+  const refused =
+    story.refused === undefined
+      ? []
+      : [{ op: story.refused.op, match: fill(story.refused), kind: "403", times: "always" }];
+  if (fault === null) return refused;
+  const { name: _, ...kind } = fault.kind;
+  const times = fault.always ? "always" : 1;
+  return [...refused, { op: fault.shape.op, match: fill(fault.shape), nth: fault.nth, times, ...kind }];
 }

@@ -1,126 +1,148 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
 import { matchFor } from "../crash/points.ts";
 import type { Lane } from "../crash/stage/lane.ts";
 import type { Row } from "../crash/stage/names.ts";
 import { startWorkloads, stopWorkloads } from "../crash/stage/tenant.ts";
-import type { Cell } from "./cells.ts";
-import { staleSeconds } from "./kinds.ts";
+import { armOf, type Cell } from "./cells.ts";
+import { inParts } from "./parts.ts";
 
-/** A cell with the row that it is tried on. */
-export interface Placed {
+/** A cell with the row that it is tried on, and where its run came to rest. */
+export interface Trial {
   readonly cell: Cell;
   readonly row: Row;
+  /** Rules of the simulator that are about this row. */
+  readonly rules: string[];
+  run: string | null;
+  state: string;
+  /** Virtual ms since when it rests; null while it moves. */
+  restedAt: number | null;
+  /** The fault was mended and a person has taken the held run up again. */
+  mended: boolean;
+  /** A person has asked for the roll back. */
+  asked: boolean;
+  over: boolean;
 }
 
-/** Where a row's run came to rest: while the fault lasted, and after it was mended and a held run was taken up again. */
-export interface Rest {
-  readonly run: string | null;
-  readonly state: string;
+/** What a batch does with runs that have come to rest. */
+export interface Judges {
+  /** While the fault lasts; and once more after a held run was taken up again. */
+  rested(trials: readonly Trial[]): Promise<void>;
 }
 
 /** Virtual seconds per step: short at first, while a run works; then longer, up to the day after which absence counts. */
-const stepSeconds = [
-  5, 5, 30, 60, 300, 900, 1_800, 1_800, 1_800, 1_800, 3_600, 3_600, 7_200, 14_400, 43_200, 43_200, 86_400,
-];
-const batchDeadlineMs = 120_000;
-/** Orphans are counted 60 s after they can be seen. */
-const orphanSeconds = 130;
+const stepSeconds = [5, 5, 30, 60, 300, 600, 900];
+const laterSeconds = 1_800;
+const muchLaterSeconds = 7_200;
+const stepsLater = 24;
+const stepsMax = 60;
+/** From coming to rest until it is judged: orphans are counted after 60 s, and every consumer has read and signed in again by then. */
+const restMs = 900_000;
+const batchDeadlineMs = 300_000;
 
-/** Arms the faults of a batch, lets every row rotate at the same time, and returns where each came to rest. */
-export async function rotateAll(lane: Lane, batch: readonly Placed[]): Promise<Map<Row, Rest>> {
-  for (const { row } of batch) await startWorkloads(lane.simulator, row, lane.folder);
+export function trialOf(cell: Cell, row: Row): Trial {
+  return { cell, row, rules: [], run: null, state: "none", restedAt: null, mended: false, asked: false, over: false };
+}
+
+/** Lets every row rotate at the same time, each with its fault; a held run is mended and taken up again. Returns what never rested. */
+export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Judges): Promise<readonly Trial[]> {
+  await startWorkloads(
+    lane.simulator,
+    batch.map(({ row }) => row),
+    lane.folder,
+  );
   await advance(lane, 10);
-  for (const { cell, row } of batch) await arm(lane, cell, row);
-  for (const { row } of batch) await lane.people.request(row.name);
+  await inParts(batch, (trial) => arm(lane, trial));
+  await inParts(batch, ({ row }) => lane.people.request(row.name));
   const approved = new Set<string>();
   const deadline = performance.now() + batchDeadlineMs;
-  for (const seconds of stepSeconds) {
-    await advance(lane, seconds);
-    const runs = await runsOf(lane, batch);
-    for (const { id, state } of runs.values()) {
-      if (state !== "awaiting_approval" || approved.has(id)) continue;
-      approved.add(id);
-      await lane.people.approve("ada", id, "app-owner");
-      await lane.people.approve("ben", id, "platform");
-    }
-    if (batch.every(({ row }) => isAtRest(runs.get(row.name)?.state))) break;
-    if (performance.now() > deadline) break;
+  for (let step = 0; step < stepsMax && performance.now() < deadline; step += 1) {
+    const open = batch.filter(({ over }) => !over);
+    if (open.length === 0) break;
+    if (process.env.FTRACE) console.error(step, Math.round(performance.now()), JSON.stringify(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))  && Object.fromEntries(Object.entries(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))).map(([k, v]) => [k, v?.length]))));
+    const now = await advance(lane, stepSeconds[step] ?? (step < stepsLater ? laterSeconds : muchLaterSeconds));
+    await lookAt(lane, open, now);
+    await inParts(
+      open.filter(({ run, state }) => state === "awaiting_approval" && run !== null && !approved.has(run)),
+      async ({ run }) => {
+        approved.add(run ?? "");
+        await lane.people.approve("ada", run ?? "", "app-owner");
+        await lane.people.approve("ben", run ?? "", "platform");
+      },
+    );
+    await inParts(
+      open.filter(({ cell, state, asked }) => cell.story.asksBack === true && state === "overlapping" && !asked),
+      (trial) => askBack(lane, trial),
+    );
+    const rested = open.filter(({ restedAt }) => restedAt !== null && now - restedAt >= restMs);
+    if (rested.length === 0) continue;
+    await judges.rested(rested);
+    await inParts(rested, (trial) => (trial.state === "held" && !trial.mended ? takeUp(lane, trial) : end(lane, trial)));
   }
-  await advance(lane, orphanSeconds);
-  const runs = await runsOf(lane, batch);
-  return new Map(
-    batch.map(({ row }) => {
-      const found = runs.get(row.name);
-      return [row, { run: found?.id ?? null, state: found?.state ?? "none" }];
-    }),
-  );
+  const never = batch.filter(({ over }) => !over);
+  await inParts(never, (trial) => end(lane, trial));
+  return never;
 }
 
-/** Ends what went wrong. */
-export async function mend(lane: Lane): Promise<void> {
-  await lane.simulator.clear();
-  await lane.simulator.put("/knobs", { preset: "off" });
+async function askBack(lane: Lane, trial: Trial): Promise<void> {
+  trial.asked = true;
+  const platform = await lane.people.of("ben");
+  await platform.rollBack({ params: { id: trial.run ?? "" }, body: { reason: "the release was called off" } });
 }
 
-/** A person takes a held run up again; returns where it came to rest then. */
-export async function resumeHeld(
-  lane: Lane,
-  batch: readonly Placed[],
-  held: ReadonlySet<string>,
-): Promise<Map<Row, string>> {
+/** The fault is mended, and a person says that the held run may go on. */
+async function takeUp(lane: Lane, trial: Trial): Promise<void> {
+  await disarm(lane, trial);
+  trial.mended = true;
+  trial.restedAt = null;
   const security = await lane.people.of("cleo");
-  for (const id of held)
-    await security.decideHold({
-      params: { id },
-      body: { choice: "retry", reason: "the fault is mended" },
-      headers: { "idempotency-key": `mended-${id}` },
-    });
-  for (const seconds of stepSeconds) {
-    await advance(lane, seconds);
-    const runs = await runsOf(lane, batch);
-    if ([...runs.values()].every(({ id, state }) => !held.has(id) || closedStates.has(state as RunState))) break;
-  }
-  const runs = await runsOf(lane, batch);
-  return new Map(batch.map(({ row }) => [row, runs.get(row.name)?.state ?? "none"]));
-}
-
-export async function stopAll(lane: Lane, batch: readonly Placed[]): Promise<void> {
-  for (const { row } of batch) await stopWorkloads(lane.simulator, row);
-}
-
-function isAtRest(state: string | undefined): boolean {
-  return state !== undefined && (state === "held" || closedStates.has(state as RunState));
-}
-
-async function arm(lane: Lane, { fault }: Cell, row: Row): Promise<void> {
-  if (fault === null) {
-    await lane.simulator.put("/knobs", { visibilityLagSeconds: [staleSeconds, staleSeconds] });
-    return;
-  }
-  const { kind } = fault;
-  await lane.simulator.post("/faults", {
-    op: fault.shape.op,
-    nth: fault.nth,
-    times: fault.always ? "always" : 1,
-    match: matchFor(fault.shape, row, lane.directory),
-    position: kind.position,
-    kind: kind.kind,
-    ...(kind.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: kind.retryAfterSeconds }),
-    ...(kind.delayMs === undefined ? {} : { delayMs: kind.delayMs }),
+  await security.decideHold({
+    params: { id: trial.run ?? "" },
+    body: { choice: "retry", reason: "the fault is mended" },
+    headers: { "idempotency-key": `mended-${trial.run}` },
   });
 }
 
-/** The newest run of each row of the batch. */
-async function runsOf(lane: Lane, batch: readonly Placed[]): Promise<Map<string, { id: string; state: string }>> {
-  const { rows } = await lane.server.admin.query<{ target_key: string; id: string; state: string }>(
-    "select distinct on (target_key) target_key, id, state from cs.run where target_key = any ($1) order by target_key, created_at desc, id desc",
-    [batch.map(({ row }) => row.name)],
-  );
-  return new Map(rows.map((row) => [row.target_key, row]));
+async function end(lane: Lane, trial: Trial): Promise<void> {
+  trial.over = true;
+  await disarm(lane, trial);
+  await stopWorkloads(lane.simulator, trial.row);
 }
 
-async function advance(lane: Lane, seconds: number): Promise<void> {
+async function lookAt(lane: Lane, trials: readonly Trial[], now: number): Promise<void> {
+  const { rows } = await lane.server.admin.query<{ target_key: string; id: string; state: string }>(
+    "select distinct on (target_key) target_key, id, state from cs.run where target_key = any ($1) order by target_key, created_at desc, id desc",
+    [trials.map(({ row }) => row.name)],
+  );
+  const newest = new Map(rows.map((row) => [row.target_key, row]));
+  for (const trial of trials) {
+    const found = newest.get(trial.row.name);
+    trial.run = found?.id ?? null;
+    trial.state = found?.state ?? "none";
+    if (!isAtRest(trial.state)) trial.restedAt = null;
+    else trial.restedAt ??= now;
+  }
+}
+
+function isAtRest(state: string): boolean {
+  return state === "held" || closedStates.has(state as RunState);
+}
+
+async function arm(lane: Lane, trial: Trial): Promise<void> {
+  for (const body of armOf(trial.cell, (shape) => matchFor(shape, trial.row, lane.directory))) {
+    const { id } = (await lane.simulator.post("/faults", body)) as { id: string };
+    trial.rules.push(id);
+  }
+  if (trial.cell.knobs !== null) await lane.simulator.put("/knobs", trial.cell.knobs);
+}
+
+async function disarm(lane: Lane, trial: Trial): Promise<void> {
+  for (const id of trial.rules.splice(0)) await lane.simulator.delete(`/faults/${id}`);
+  if (trial.cell.knobs !== null) await lane.simulator.put("/knobs", { preset: "off" });
+}
+
+/** Moves the clock; returns what it says then, virtual ms. */
+export async function advance(lane: Lane, seconds: number): Promise<number> {
   await lane.simulator.post("/clock/advance", { by: seconds, limitMs: 60_000 });
-  await delay(0);
+  const { now } = (await lane.simulator.get("/clock")) as { now: string };
+  return Date.parse(now);
 }

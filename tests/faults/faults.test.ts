@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { type FaultReport, runFaults } from "./run.ts";
+import type { FaultReport } from "./report.ts";
+import { runFaults } from "./run.ts";
 
 /** The same slice in every run of the suite, so that a change is what breaks it; other seeds and the whole go by command. */
 const seed = 1;
@@ -12,6 +13,7 @@ beforeAll(async () => {
     seed,
     slice,
     only: null,
+    part: null,
     lanes: 1,
     say: () => {},
     signal: new AbortController().signal,

@@ -1,49 +1,51 @@
-import type { PlanFacts } from "@countersign/evidence";
-import type { LogEntry } from "../crash/observe.ts";
-import type { Lane } from "../crash/stage/lane.ts";
-import { consumersOf, type Row, rolesOf } from "../crash/stage/names.ts";
-import type { Effect } from "../crash/stage/simulator.ts";
-import type { Notice } from "../scenarios/sink.ts";
+import type { Seen } from "./look.ts";
+import { desksCount } from "./told.ts";
+import { consumersOf } from "../crash/stage/names.ts";
 
 /** A broken promise, and in which cell. */
 export interface Violation {
   readonly cell: string;
-  /** The invariant (ARCHITECTURE.md), `end`, `notice` or `evidence`. */
+  /** The invariant (ARCHITECTURE.md), `end`, `notice`, `ticket`, `stage` or `evidence`. */
   readonly rule: string;
   readonly sentence: string;
 }
 
-/** Everything that is known of one cell when its run has come to rest. */
-export interface Seen {
-  readonly cell: string;
-  readonly row: Row;
-  /** null: the request itself was never accepted. */
-  readonly run: string | null;
-  readonly state: string;
-  readonly plan: PlanFacts | null;
-  readonly entries: readonly LogEntry[];
-  readonly effects: readonly Effect[];
-  /** Ids of what may sign in now. */
-  readonly live: readonly string[];
-  /** The credential whose value the record's newest version holds. */
-  readonly inRecord: string | null;
-  readonly orphans: number;
-  readonly notices: readonly Notice[];
-  readonly bundle: string;
-}
-
 /** States in which a run may come to rest when something outside goes wrong. */
-const ends: ReadonlySet<string> = new Set(["completed", "rolled_back", "held", "blocked"]);
+const ends: ReadonlySet<string> = new Set(["completed", "rolled_back", "held", "blocked", "expired"]);
+/** The same before anything was changed outside. */
+const untouched: ReadonlySet<string> = new Set(["blocked", "expired"]);
+
+type Must = (holds: boolean, rule: string, sentence: string) => void;
 
 /** What must hold whatever went wrong. */
 export function judge(seen: Seen): Violation[] {
   const found: Violation[] = [];
-  const must = (holds: boolean, rule: string, sentence: string) => {
-    if (!holds) found.push({ cell: seen.cell, rule, sentence });
+  const must: Must = (holds, rule, sentence) => {
+    if (!holds) found.push({ cell: `${seen.cell}${seen.mended ? " (mended)" : ""}`, rule, sentence });
   };
-  const { row, state, live, inRecord, plan } = seen;
-  must(ends.has(state), "end", `expected the run to come to rest, got ${state}`);
+  judgeEnd(seen, must);
+  judgeCredentials(seen, must);
+  if (seen.run !== null) must(seen.bundle === "proven", "evidence", `expected a proven bundle, got ${seen.bundle}`);
+  judgeTold(seen, must);
+  return found;
+}
 
+/** Where a run may end when a call goes wrong: this suite's own rules. */
+function judgeEnd({ state, mended, entries }: Seen, must: Must): void {
+  must(ends.has(state), "end", `expected the run to come to rest, got ${state}`);
+  if (mended)
+    must(
+      state === "completed" || state === "rolled_back",
+      "end",
+      `expected a held run to end once the fault was mended, got ${state}`,
+    );
+  if (untouched.has(state))
+    must(!entries.some(({ type }) => type === "step.intent"), "I4", `expected no effect of a run that is ${state}`);
+}
+
+/** Who can sign in with what, by the tenant's own word. */
+function judgeCredentials(seen: Seen, must: Must): void {
+  const { row, state, live, inRecord, plan } = seen;
   const names = consumersOf(row).map(({ name }) => name);
   const failed = seen.effects.filter(
     ({ op, workload, effect }) =>
@@ -55,7 +57,7 @@ export function judge(seen: Seen): Violation[] {
     "I1",
     `expected the record to hold a credential that signs in, got ${inRecord} of ${live.join(", ")}`,
   );
-  must(seen.orphans === 0, "I3", `expected no orphan, got ${seen.orphans}`);
+  must(seen.orphans.length === 0, "I3", `expected no orphan, got ${seen.orphans.length}`);
 
   const old = plan?.old.id ?? null;
   // Once its removal was intended only the outcome counts: a run that holds then may have retired it.
@@ -74,8 +76,6 @@ export function judge(seen: Seen): Violation[] {
   }
   if (state === "rolled_back" && plan !== null)
     must(live.length === 1 && inRecord === old, "I8", `expected only the old credential, got ${live.join(", ")}`);
-  if (state === "blocked")
-    must(!seen.entries.some(({ type }) => type === "step.intent"), "I4", "expected no effect of a blocked run");
 
   const authorised = seen.entries.findIndex(({ type }) => type === "run.authorised");
   const intended = seen.entries.findIndex(({ type }) => type === "step.intent");
@@ -85,24 +85,18 @@ export function judge(seen: Seen): Violation[] {
     ({ type, data }) => type === "step.intent" && data.step === "create" && data.direction === "do",
   );
   must(made <= creates.length, "I6", `expected an intent for each addPassword, got ${made} for ${creates.length}`);
+}
 
-  if (seen.run !== null) must(seen.bundle === "proven", "evidence", `expected a proven bundle, got ${seen.bundle}`);
-  if (state !== "completed" && seen.run !== null) {
-    const kinds = seen.notices.filter(({ data }) => data.run === seen.run).map(({ type }) => type);
-    const wanted = noticeOf(state);
-    must(kinds.includes(wanted), "notice", `expected the notice ${wanted}, got ${kinds.join(", ") || "none"}`);
-  }
-  return found;
+/** Nobody has to find out by himself: what did not complete was told over every channel, and is a ticket at each desk. */
+function judgeTold({ run, state, told }: Seen, must: Must): void {
+  if (state === "completed" || run === null) return;
+  const wanted = noticeOf(state);
+  must(told.notices.includes(wanted), "notice", `expected the notice ${wanted}, got ${told.notices.join(", ") || "none"}`);
+  must(told.messages > 0, "notice", "expected a message in the room, got none");
+  must(told.tickets.length === desksCount, "ticket", `expected a ticket at both desks, got ${told.tickets.join(", ") || "none"}`);
 }
 
 /** The kind of the notice that tells of this state. */
 export function noticeOf(state: string): string {
   return `run.${state.replaceAll("_", "-")}`;
-}
-
-/** Which credentials of the row sign in, by the tenant's own word. */
-export function liveOf(lane: Lane, row: Row, applications: Lane["directory"]["applications"]): Promise<string[]> {
-  return row.procedure === "entra-client-secret"
-    ? Promise.resolve((applications.find(({ name }) => name === row.name)?.credentials ?? []).map(({ keyId }) => keyId))
-    : lane.server.logins(rolesOf(row.name));
 }

@@ -7,6 +7,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     slice: { type: "string" },
     only: { type: "string" },
+    part: { type: "string" },
     lanes: { type: "string", default: "2" },
   },
 });
@@ -14,18 +15,20 @@ const { values } = parseArgs({
 const ending = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => ending.abort());
 
+const [number, of] = values.part?.split("/").map(Number) ?? [];
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const report = await runFaults({
   seed: Number(values.seed),
   slice: values.slice === undefined ? null : Number(values.slice),
   only: values.only === undefined ? null : new RegExp(values.only),
+  part: number === undefined || of === undefined ? null : { number, of },
   lanes: Number(values.lanes),
   say,
   signal: ending.signal,
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(
-  `${report.cells} cells, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
-    `held then ${JSON.stringify(report.heldEnds)}, ${report.seconds} s`,
+  `${report.cells} of ${report.derived} cells, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
+    `held then ${JSON.stringify(report.heldEnds)}, ${report.notReached.length} not reached, ${report.seconds} s`,
 );
 process.exitCode = report.violations.length === 0 && report.cells > 0 ? 0 : 1;

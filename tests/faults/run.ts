@@ -1,18 +1,20 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
-import { drive } from "../crash/drive.ts";
-import { effectsOf, inRecord, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
+import { parseEntry } from "@countersign/evidence";
 import { randomOf, shuffled } from "../crash/random.ts";
 import { type Lane, startLane } from "../crash/stage/lane.ts";
-import { procedures, type Row, rowsOf } from "../crash/stage/names.ts";
-import { stopWorkloads } from "../crash/stage/tenant.ts";
+import type { Row } from "../crash/stage/names.ts";
+import type { Effect } from "../crash/stage/simulator.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
-import { type Cell, deriveCells } from "./cells.ts";
-import { mend, type Placed, type Rest, resumeHeld, rotateAll, stopAll } from "./drive.ts";
-import { judge, liveOf, noticeOf, type Violation } from "./judge.ts";
-import { callDeadlineMs } from "./kinds.ts";
+import { type Cell, type CleanRun, cleanCell, deriveCells, staleCell } from "./cells.ts";
+import { advance, rotateAll, type Trial, trialOf } from "./drive.ts";
+import { judge } from "./judge.ts";
+import { callDeadlineMs, isSlow, patientMs } from "./kinds.ts";
+import { effectsOf, lookAtRested } from "./look.ts";
+import { type FaultReport, Tally } from "./report.ts";
+import { goesBack, Rows, stories } from "./stories.ts";
+import { varied } from "./told.ts";
 
 export interface FaultOptions {
   readonly seed: number;
@@ -20,229 +22,210 @@ export interface FaultOptions {
   readonly slice: number | null;
   /** Only cells whose name matches. */
   readonly only: RegExp | null;
+  /** Only the part with this number of so many equal parts (`2/4`); null: all. */
+  readonly part: { readonly number: number; readonly of: number } | null;
   readonly lanes: number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-export interface FaultReport {
-  /** Cells that were tried. */
-  readonly cells: number;
-  readonly violations: readonly Violation[];
-  /** How many runs came to rest in each state. */
-  readonly ends: Readonly<Record<string, number>>;
-  /** The same by kind of fault. */
-  readonly endsByKind: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** Where held runs ended after the fault was mended and a person took them up again. */
-  readonly heldEnds: Readonly<Record<string, number>>;
-  readonly withoutNotice: number;
-  readonly seconds: number;
-}
+/** Rows that rotate at the same time in one installation; a row is faulted by its own rules only. */
+const batchSize = 120;
+/** Rows with callers of their own that rotate at the same time; each is a tenant of the configuration. */
+const seatsMax = 40;
+/** Rows of one installation: its log and its inventory are read often. */
+const rowsMax = 480;
+/** Our own tokens live for an hour: a cell about them needs one that has to be fetched. */
+const tokenSeconds = 4_000;
 
-/** Rows that rotate at the same time in one lane; a row is faulted by its own rules only. */
-const batchSize = 24;
-const noticeDeadlineMs = 3_000;
-
-/** Derives every cell from a clean run, tries it, and judges what came of it. */
+/** Derives every cell from runs that nothing disturbs, tries it, and judges what came of it. */
 export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   const started = performance.now();
+  const seconds = () => Math.round((performance.now() - started) / 1_000);
   const cache = mkdtempSync(join(tmpdir(), "countersign-faults-cache-"));
   const sink = await openSink();
   try {
     const all = await cellsOf(options, cache, sink);
-    const matching = all.filter(({ name }) => options.only?.test(name) ?? true);
-    const cells = shuffled(matching, randomOf(options.seed)).slice(0, options.slice ?? undefined);
-    options.say(`${all.length} cells derived, ${cells.length} to go in ${options.lanes} lanes`);
-    const report = new Report();
-    const parts = Array.from({ length: Math.min(options.lanes, cells.length) }, (_, lane) =>
-      cells.filter((__, index) => index % options.lanes === lane),
-    );
-    await Promise.all(
-      parts.map((part, lane) =>
-        runLane(part, report, { ...options, seed: options.seed * 100 + lane + 1 }, cache, sink, () =>
-          options.say(
-            `[${report.cells}/${cells.length} ${Math.round((performance.now() - started) / 1_000)} s] ${report.violations.length} violations`,
-          ),
-        ),
-      ),
-    );
-    for (const { cell, rule, sentence } of report.violations) options.say(`${cell}\n    ${rule}: ${sentence}`);
-    return { ...report.done(), seconds: Math.round((performance.now() - started) / 1_000) };
+    const cells = chosen(all, options);
+    if (process.env.FTRACE) { const by = (f: (c: Cell) => string) => console.error(JSON.stringify(Object.fromEntries(Object.entries(Object.groupBy(all, f)).map(([k, v]) => [k, v?.length])))); by((c) => `${c.story.name} ${c.seated ? "seated" : ""}`); by((c) => c.fault ? c.name.split("#")[0] ?? "" : "stale"); }
+    options.say(`${all.length} cells derived, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`);
+    const tally = new Tally();
+    const loads = loadsOf(cells, options.lanes);
+    let next = 0;
+    const lane = async () => {
+      for (let at = next++; at < loads.length && !options.signal.aborted; at = next++)
+        await runLoad(loads[at] as Load, options.seed * 100 + at + 1, { cache, sink, tally, say: options.say, seconds });
+    };
+    await Promise.all(Array.from({ length: options.lanes }, lane));
+    for (const { cell, rule, sentence } of tally.violations) options.say(`${cell}\n    ${rule}: ${sentence}`);
+    return tally.done(all.length, seconds());
   } finally {
     await sink.close();
     rmSync(cache, { recursive: true, force: true });
   }
 }
 
-function laneOf(seed: number, rows: readonly Row[], cache: string, sink: Sink): Promise<Lane> {
+function chosen(all: readonly Cell[], { only, part, slice, seed }: FaultOptions): Cell[] {
+  const matching = all.filter(({ name }) => only?.test(name) ?? true);
+  const drawn = shuffled(matching, randomOf(seed)).slice(0, slice ?? undefined);
+  return part === null ? drawn : drawn.filter((_, index) => index % part.of === part.number - 1);
+}
+
+function laneOf(seed: number, rows: readonly Row[], deadlineMs: number, { cache, sink }: Pick<Bench, "cache" | "sink">): Promise<Lane> {
   return startLane({
     seed,
     rows,
     cache,
-    vary(folder) {
-      writeFileSync(join(folder, "hook.secret"), sink.secret, { mode: 0o600 });
-      return {
-        liveness: { callDeadlineMs, settleMs: callDeadlineMs },
-        notify: [`{ kind: webhook, url: "${sink.url}", secret: "file:hook.secret" }`],
-      };
-    },
+    vary: (folder) => varied(sink, folder, deadlineMs),
   });
 }
 
-/** Every outside call of a run that nothing disturbs, crossed with every kind of fault. */
+/** Every outside call of runs that nothing disturbs, crossed with every kind of fault. */
 async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promise<Cell[]> {
-  const rows = procedures.flatMap((procedure) => rowsOf(procedure, 1));
-  const lane = await laneOf(options.seed * 100, rows, cache, sink);
+  const rows = new Rows();
+  const usual = stories.map((story) => trialOf(cleanCell(story), rows.take(story)));
+  // A row with callers of its own shows what is done for all rows at once.
+  const seated = stories.map((story, index) => trialOf(cleanCell(story), rows.take(story, index + 1)));
+  const batch = [...usual, ...seated];
+  const lane = await laneOf(options.seed * 100, rows.all, patientMs, { cache, sink });
   try {
     await lane.product.ready;
-    const cells: Cell[] = [];
-    for (const row of rows) {
-      const after = await lane.simulator.cursor();
-      const { announced } = await drive(lane, row, [], after);
-      cells.push(...deriveCells({ row, effects: await lane.simulator.effects(after), announced }, lane.directory));
-      await stopWorkloads(lane.simulator, row);
+    const after = await lane.simulator.cursor();
+    const never = await rotateAll(lane, batch, { rested: async () => {} });
+    if (never.length > 0) throw new Error(`expected undisturbed runs to end, got ${never[0]?.state}`);
+    for (const { cell, state } of batch)
+      if (state !== (goesBack(cell.story) ? "rolled_back" : "completed"))
+      { const t = batch.find((b) => b.cell === cell && b.state === state); const d = await (await lane.people.of("cleo")).getRun({ params: { id: t?.run ?? "" } }); console.error(JSON.stringify(d.findings.filter((f) => f.result === "block"))); console.error(readFileSync(lane.log, "utf8").slice(-1500));
+        throw new Error(`expected ${cell.name} to end undisturbed, got ${state}`);}
+    const effects = await lane.simulator.effects(after);
+    const runs = await Promise.all(batch.map((trial) => cleanRun(lane, trial, effects)));
+    const cells = runs.flatMap((run) => deriveCells(run, lane.directory));
+    // The same shared call of the same caller in the same phase is made by every story: it is tried in the first.
+    const first = new Map<string, Cell>();
+    for (const cell of cells) {
+      const key = cell.seated ? cell.name.replace(/^[^/]*?(-back)?\//, "$1/") : cell.name;
+      if (!first.has(key)) first.set(key, cell);
     }
-    return cells;
+    return [...first.values(), ...stories.map(staleCell)];
   } finally {
     await lane.stop();
   }
 }
 
-async function runLane(
-  cells: readonly Cell[],
-  report: Report,
-  options: FaultOptions,
-  cache: string,
-  sink: Sink,
-  told: () => void,
-): Promise<void> {
-  const free = new Map(
-    procedures.map((procedure) => [
-      procedure,
-      rowsOf(procedure, cells.filter((cell) => cell.procedure === procedure).length),
-    ]),
+async function cleanRun(lane: Lane, { cell, row, run }: Trial, effects: readonly Effect[]): Promise<CleanRun> {
+  const { rows } = await lane.server.admin.query<{ entry: Buffer }>(
+    "select entry from journal.log_entry where run_id = $1 and type = 'run.moved' order by run_seq",
+    [run],
   );
-  const lane = await laneOf(options.seed, [...free.values()].flat(), cache, sink);
+  const moves = rows.map(({ entry }) => parseEntry(entry));
+  const movedTo = (state: string) => moves.find(({ type, data }) => type === "run.moved" && data.to === state)?.at ?? null;
+  return {
+    story: cell.story,
+    row,
+    effects: effectsOf(effects, row, lane.directory),
+    overlappingAt: movedTo("overlapping"),
+    rollingBackAt: movedTo("rolling_back"),
+  };
+}
+
+/** Cells of one installation, cut into batches that rotate at the same time. */
+interface Load {
+  /** Longest time one outside call may take there, real ms. */
+  readonly deadlineMs: number;
+  readonly batches: readonly (readonly Cell[])[];
+}
+
+/**
+ * Cells of one kind rotate at the same time, so that the waits that are real (a deadline of 300 ms passes for all of them at
+ * once) and the waits of domain time fall together. Knobs are for all rows: such cells come one by one. Where nothing is
+ * slow on purpose the deadline is longer, so that a busy machine adds no faults of its own.
+ */
+function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
+  const waiting = cells.filter(isSlow);
+  const others = cells.filter((cell) => !isSlow(cell));
+  return [...loadsWith(waiting, callDeadlineMs, lanes), ...loadsWith(others, patientMs, lanes)];
+}
+
+function loadsWith(cells: readonly Cell[], deadlineMs: number, lanes: number): Load[] {
+  const key = ({ kind, fault }: Cell) => `${fault?.always === true ? "always" : "once"} ${kind}`;
+  const byKind = (some: readonly Cell[]) => some.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  const usual = byKind(cells.filter(({ seated, knobs }) => !seated && knobs === null));
+  const seated = byKind(cells.filter((cell) => cell.seated));
+  const knobs = cells.filter((cell) => cell.knobs !== null).map((cell) => [cell]);
+  const batches = [...cut(usual, batchSize, lanes), ...cut(seated, seatsMax, lanes), ...knobs];
+  const count = Math.max(Math.min(lanes, batches.length), Math.ceil(cells.length / rowsMax));
+  return Array.from({ length: count }, (_, load) => ({
+    deadlineMs,
+    batches: batches.filter((__, index) => index % count === load),
+  }));
+}
+
+/** Parts of at most `max`, and at least one for each lane. */
+function cut(cells: readonly Cell[], max: number, lanes: number): Cell[][] {
+  const size = Math.max(1, Math.min(max, Math.ceil(cells.length / lanes)));
+  return Array.from({ length: Math.ceil(cells.length / size) }, (_, part) => cells.slice(part * size, (part + 1) * size));
+}
+
+interface Bench {
+  readonly cache: string;
+  readonly sink: Sink;
+  readonly tally: Tally;
+  readonly say: (line: string) => void;
+  readonly seconds: () => number;
+}
+
+async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
+  const { sink, tally, say, seconds } = bench;
+  const rows = new Rows();
+  const batches = load.batches.map((batch) =>
+    batch.map((cell, index) => trialOf(cell, rows.take(cell.story, cell.seated ? index + 1 : undefined))),
+  );
+  const lane = await laneOf(seed, rows.all, load.deadlineMs, bench);
   try {
     await lane.product.ready;
-    for (const batch of batchesOf(cells)) {
-      if (options.signal.aborted) return;
-      const placed = batch.map((cell): Placed => {
-        const row = free.get(cell.procedure)?.shift();
-        if (row === undefined) throw new Error("expected a row that is left, got none");
-        return { cell, row };
-      });
-      await tryBatch(lane, placed, sink, report);
-      told();
+    for (const batch of batches) {
+      const before = seconds();
+      if (batch.some(({ cell }) => cell.seated)) await advance(lane, tokenSeconds);
+      await tryBatch(lane, batch, sink, tally);
+      const [first] = batch;
+      say(`${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s, ${tally.cells} tried, ${tally.violations.length} violations`);
     }
   } finally {
     await lane.stop();
   }
 }
 
-/** Cells of calls that are made for all rows at once come one by one, all others together. */
-function batchesOf(cells: readonly Cell[]): Cell[][] {
-  const together = cells.filter(({ alone }) => !alone);
-  const batches = cells.filter(({ alone }) => alone).map((cell) => [cell]);
-  for (let at = 0; at < together.length; at += batchSize) batches.push(together.slice(at, at + batchSize));
-  return batches;
-}
-
-async function tryBatch(lane: Lane, batch: readonly Placed[], sink: Sink, report: Report): Promise<void> {
+async function tryBatch(lane: Lane, batch: readonly Trial[], sink: Sink, tally: Tally): Promise<void> {
   const after = await lane.simulator.cursor();
-  let rests: Map<Row, Rest>;
+  const look = async (trials: readonly Trial[]) => {
+    const seen = await lookAtRested(lane, sink, trials, after);
+    const fired = await firedRules(lane);
+    for (const [index, trial] of trials.entries()) {
+      const one = seen[index];
+      if (one === undefined) continue;
+      tally.add(trial.cell, one, judge(one));
+      const { cell, rules, mended } = trial;
+      if (cell.fault !== null && !mended && !fired.has(rules.at(-1) ?? "")) tally.notReached.push(cell.name);
+    }
+  };
   try {
-    // Our own tokens live for an hour: a cell about them needs one that has to be fetched.
-    if (batch.some(({ cell }) => cell.alone))
-      await lane.simulator.post("/clock/advance", { by: 4_000, limitMs: 60_000 });
-    rests = await rotateAll(lane, batch);
+    const never = await rotateAll(lane, batch, { rested: look });
+    if (never.length > 0) await look(never);
   } catch (error) {
     const sentence = error instanceof Error ? error.message : String(error);
-    for (const { cell } of batch) report.add(cell, "none", [{ cell: cell.name, rule: "stage", sentence }]);
-    await mend(lane);
-    return;
+    const said = readFileSync(lane.log, "utf8").slice(-2_000);
+    process.stderr.write(`${sentence}\n${said}\n`);
+    for (const { cell } of batch.filter(({ over }) => !over))
+      tally.add(cell, { state: "none", mended: false }, [{ cell: cell.name, rule: "stage", sentence }]);
+    await lane.simulator.clear();
+    if (lane.product.fenced()) await lane.start().ready;
   }
-  await mend(lane);
-  const effects = await lane.simulator.effects(after);
-  const { applications } = await lane.simulator.directory();
-  const figures = await lane.simulator.figures();
-  for (const { cell, row } of batch) {
-    const rest = rests.get(row) ?? { run: null, state: "none" };
-    await untilTold(sink, rest);
-    const journal = rest.run === null ? null : await readJournal(lane.server.admin, rest.run);
-    const seen = {
-      cell: cell.name,
-      row,
-      run: rest.run,
-      state: rest.state,
-      plan: rest.run === null ? null : await readPlan(lane.server.admin, rest.run),
-      entries: journal?.entries ?? [],
-      effects: effectsOf(effects, row, applications),
-      live: await liveOf(lane, row, applications),
-      inRecord: await inRecord(lane, row),
-      orphans: [
-        ...(figures.applications.find(({ name }) => name === row.name)?.orphans ?? []),
-        ...(figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name)),
-      ].length,
-      notices: sink.notices,
-      bundle: rest.run === null ? "none" : await provenBundle(lane, rest.run),
-    };
-    report.add(cell, rest.state, judge(seen));
-  }
-  const held = new Set(
-    [...rests.values()].flatMap(({ run, state }) => (state === "held" && run !== null ? [run] : [])),
-  );
-  if (held.size > 0) {
-    const after = await resumeHeld(lane, batch, held);
-    for (const { cell, row } of batch)
-      if (rests.get(row)?.state === "held") report.mended(cell, after.get(row) ?? "none");
-  }
-  await stopAll(lane, batch);
 }
 
-/** The notice of a move is delivered in real time, a moment after it. */
-async function untilTold(sink: Sink, { run, state }: Rest): Promise<void> {
-  if (run === null || state === "completed") return;
-  const told = sink.until(({ type, data }) => data.run === run && type === noticeOf(state));
-  await Promise.race([told, delay(noticeDeadlineMs)]);
-}
-
-/** What is known so far. */
-class Report {
-  cells = 0;
-  readonly violations: Violation[] = [];
-  readonly #ends: Record<string, number> = {};
-  readonly #byKind: Record<string, Record<string, number>> = {};
-  readonly #heldEnds: Record<string, number> = {};
-
-  add(cell: Cell, state: string, violations: readonly Violation[]): void {
-    this.cells += 1;
-    this.violations.push(...violations);
-    this.#ends[state] = (this.#ends[state] ?? 0) + 1;
-    const kind = cell.fault?.kind.name ?? "stale";
-    const ends = (this.#byKind[kind] ??= {});
-    ends[state] = (ends[state] ?? 0) + 1;
-  }
-
-  /** A held run that was taken up again must come to an end: nothing stays wrong once the outside is mended. */
-  mended(cell: Cell, state: string): void {
-    this.#heldEnds[state] = (this.#heldEnds[state] ?? 0) + 1;
-    if (state === "completed" || state === "rolled_back") return;
-    this.violations.push({
-      cell: cell.name,
-      rule: "end",
-      sentence: `expected a held run to end once the fault was mended, got ${state}`,
-    });
-  }
-
-  done(): Omit<FaultReport, "seconds"> {
-    return {
-      cells: this.cells,
-      violations: this.violations,
-      ends: this.#ends,
-      endsByKind: this.#byKind,
-      heldEnds: this.#heldEnds,
-      withoutNotice: this.violations.filter(({ rule }) => rule === "notice").length,
-    };
-  }
+/** Ids of armed rules that have hit something. */
+async function firedRules(lane: Lane): Promise<Set<string>> {
+  const { rules } = (await lane.simulator.get("/faults")) as {
+    readonly rules: readonly { readonly id: string; readonly fired: number }[];
+  };
+  return new Set(rules.filter(({ fired }) => fired > 0).map(({ id }) => id));
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { startEmbedded } from "@countersign/engine";
 import pg from "pg";
-import { type Row, rolesOf, workDatabase } from "./names.ts";
+import { type Row, rolesOf, rotatorOf, workDatabase } from "./names.ts";
 
 /** A real PostgreSQL server: one database of the product, one whose roles are rotated. */
 export interface WorkServer {
@@ -11,6 +11,7 @@ export interface WorkServer {
   readonly port: number;
   /** Administrator's address of the product's database, as DATABASE_URL has it. */
   readonly productUrl: string;
+  /** Administrator of the roles; a row's seat may have another with the same password. */
   readonly rotator: { readonly user: string; readonly password: string };
   /** Password that each row's first role has at the start. */
   readonly initial: ReadonlyMap<string, string>;
@@ -42,9 +43,10 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
   try {
     await first.connect();
     const rotator = { user: "rotator", password: randomBytes(24).toString("hex") };
-    await first.query(
-      `create role rotator login createrole password '${rotator.password}' in role pg_signal_backend, pg_read_all_stats`,
-    );
+    for (const user of new Set([rotator.user, ...rows.map(rotatorOf)]))
+      await first.query(
+        `create role ${user} login createrole password '${rotator.password}' in role pg_signal_backend, pg_read_all_stats`,
+      );
     await first.query("create role orders_owner nologin");
     const initial = new Map<string, string>();
     for (const row of rows.filter(({ procedure }) => procedure === "postgres-role-password")) {
@@ -53,7 +55,7 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
       const [a, b] = rolesOf(row.name);
       await first.query(
         `create role ${a} login password '${password}' in role orders_owner; create role ${b} nologin in role orders_owner;
-         grant ${a}, ${b} to rotator with admin option, inherit false, set false`,
+         grant ${a}, ${b} to ${rotatorOf(row)} with admin option, inherit false, set false`,
       );
     }
     await first.query(`create database ${workDatabase} owner orders_owner`);

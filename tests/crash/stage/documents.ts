@@ -2,7 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ChannelName, channelEntries, channelSecrets } from "../../scenarios/telling.ts";
 import type { WorkServer } from "./database.ts";
-import { consumersOf, people, personId, type Row, rolesOf, workDatabase } from "./names.ts";
+import { inventoryLine, placeConnections } from "./consumers.ts";
+import { consumersOf, people, personId, rolesOf, rotatorOf, type Row, seated, seatsOf, tenantIdOf, workDatabase } from "./names.ts";
 import type { Directory } from "./simulator.ts";
 
 /** Liveness as suites run it (real milliseconds); a take-over from a dead process of this host needs none of it but `settle`. */
@@ -21,6 +22,8 @@ export interface Variation {
   readonly notify?: readonly string[];
   /** Channels that the tenant has receivers for; a ticket system among them gets a ticket per matter. */
   readonly channels?: readonly ChannelName[];
+  /** Further lines of countersign.yaml. */
+  readonly more?: string;
 }
 
 interface Places extends Variation {
@@ -35,12 +38,12 @@ interface Places extends Variation {
 export function writeDocuments(places: Places, directory: Directory, server: WorkServer, rows: readonly Row[]): void {
   const { folder } = places;
   const secret = (name: string, value: string) => writeFileSync(join(folder, `${name}.secret`), value, { mode: 0o600 });
-  for (const caller of ["reader", "writer", "vault"] as const) secret(caller, directory.callers[caller].clientSecret);
+  for (const [name, { clientSecret }] of Object.entries(directory.callers)) secret(name, clientSecret);
   for (const [name, value] of channelSecrets(directory)) writeFileSync(join(folder, name), value, { mode: 0o600 });
   secret("rotator", server.rotator.password);
   secret("database", server.productUrl);
   for (const { login } of people) secret(login, passwordOf(login));
-  writeFileSync(join(folder, places.config), configuration(places, directory, server));
+  writeFileSync(join(folder, places.config), configuration(places, directory, rows));
   writeFileSync(join(folder, "inventory.yaml"), inventory(directory, rows));
   writeFileSync(join(folder, "policy.yaml"), policy);
 }
@@ -51,15 +54,33 @@ export function passwordOf(login: string): string {
 }
 
 function configuration(
-  { api, clock, notify = [], channels = [], liveness: other }: Places,
+  { api, clock, notify = [], channels = [], liveness: other, more = "" }: Places,
   directory: Directory,
-  { rotator }: WorkServer,
+  rows: readonly Row[],
 ): string {
   const { callers, tenant, urls } = directory;
   const told = channelEntries(channels, directory);
   const proxy = new URL(urls.postgres[workDatabase] ?? "postgres://127.0.0.1:0");
-  const vault = (name: string) =>
-    `  - { name: ${name}, kind: key-vault, environment: dev, prod: false, tenant: crash, url: "${urls.vaults[name]}", audience: "https://vault.azure.net", client: { clientId: ${callers.vault.clientId}, secret: "file:vault.secret" }, names: ["e*", "p*"] }`;
+  const client = (name: string, seat: number | undefined) =>
+    `{ clientId: ${callers[seated(name, seat)]?.clientId}, secret: "file:${seated(name, seat)}.secret" }`;
+  const tenantEntry = (seat: number | undefined) => `  - name: ${seated("crash", seat)}
+    id: ${tenantIdOf(tenant.id, seat)}
+    authority: "${urls.authority}"
+    graph: "${urls.graph}"
+    reader: ${client("reader", seat)}
+    writer: ${client("writer", seat)}
+    signInLogLagSeconds: 0
+`;
+  const vault = (name: string, seat: number | undefined) =>
+    `  - { name: ${seated(name, seat)}, kind: key-vault, environment: dev, prod: false, tenant: ${seated("crash", seat)}, url: "${urls.vaults[seated(name, seat)]}", audience: "https://vault.azure.net", client: ${client("vault", seat)}, names: ["e*", "p*", "c*"] }`;
+  const orders = (seat: number | undefined) =>
+    `  - { name: ${seated("orders", seat)}, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotatorOf({ seat })}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }`;
+  const connections = seatsOf(rows).flatMap((seat) => [
+    vault("main", seat),
+    vault("partner", seat),
+    orders(seat),
+    ...placeConnections(directory, seat).map((line) => `  - ${line}`),
+  ]);
   const person = ({ login, name, roles }: (typeof people)[number]) =>
     `    - { person: ${personId(login)}, name: ${name}, email: ${login}@crash.example, iss: "https://crash.countersign.invalid", sub: ${login}, roles: [${roles.join(", ")}], password: "file:${login}.secret" }`;
   return `version: 1
@@ -70,23 +91,14 @@ network: { loopback: true }
 clock: { url: "${clock}" }
 api: { listen: "127.0.0.1:${api}", url: "http://127.0.0.1:${api}" }
 tenants:
-  - name: crash
-    id: ${tenant.id}
-    authority: "${urls.authority}"
-    graph: "${urls.graph}"
-    reader: { clientId: ${callers.reader.clientId}, secret: "file:reader.secret" }
-    writer: { clientId: ${callers.writer.clientId}, secret: "file:writer.secret" }
-    signInLogLagSeconds: 0
-connections:
-${vault("main")}
-${vault("partner")}
+${seatsOf(rows).map(tenantEntry).join("")}connections:
+${connections.join("\n")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref", "*.json"] }
-  - { name: orders, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }
 scan: { cron: "0 6 1 1 *", zone: UTC }
 liveness: ${JSON.stringify({ ...liveness, ...other })}
 notify: [${[...notify, ...told.notify].join(", ")}]
 tickets: [${told.tickets.join(", ")}]
-signIn:
+${more}signIn:
   local:
 ${people.map(person).join("\n")}
 `;
@@ -99,26 +111,17 @@ function inventory(directory: Directory, rows: readonly Row[]): string {
     const own =
       row.procedure === "entra-client-secret"
         ? [`objectId: ${found?.objectId}`, `appId: ${found?.appId}`]
-        : ["connection: orders", `roles: [${rolesOf(row.name).join(", ")}]`];
+        : [`connection: ${seated("orders", row.seat)}`, `roles: [${rolesOf(row.name).join(", ")}]`];
     return [
       `  - name: ${row.name}`,
       `    procedure: ${row.procedure}`,
-      "    tenant: crash",
+      `    tenant: ${seated("crash", row.seat)}`,
       ...own.map((line) => `    ${line}`),
       "    environment: dev",
       `    owners: [${personId("ada")}]`,
-      `    record: { connection: main, name: ${row.name} }`,
+      `    record: { connection: ${seated("main", row.seat)}, name: ${row.name} }`,
       "    consumers:",
-      ...consumersOf(row).map((consumer) => {
-        const where = {
-          latest: "",
-          pinned: `, connection: files, path: ${row.name}.ref`,
-          copied: `, connection: partner, entry: ${row.name}`,
-          "connection-file": `, connection: files, path: ${row.name}.json`,
-        }[consumer.kind];
-        const callers = consumer.kind === "connection-file" ? "" : consumer.address;
-        return `      - { name: ${consumer.name}, kind: ${consumer.kind}, environment: dev${where}, pickup: PT10M, cadence: PT5M, callers: [${callers}] }`;
-      }),
+      ...consumersOf(row).map((consumer) => inventoryLine(row, consumer)),
     ];
   });
   return `apiVersion: countersign/inventory/v1\napplications:\n${lines.join("\n")}\n`;

@@ -16,7 +16,50 @@ export interface Row {
   readonly name: string;
   readonly procedure: ProcedureName;
   readonly course: Course;
+  /** Other consumers than the procedure's usual ones. */
+  readonly consumers?: readonly ConsumerKind[];
+  /** From 1: the row has a tenant and connections of its own with callers of their own, so that also what is done for all rows is told apart. */
+  readonly seat?: number | undefined;
 }
+
+/** A connection's or caller's name as the row's seat has it. */
+export function seated(name: string, seat: number | undefined): string {
+  return seat === undefined ? name : `${name}-${seat}`;
+}
+
+/** The tenant's id as the row's seat names it. */
+export function tenantIdOf(id: string, seat: number | undefined): string {
+  return seat === undefined ? id : `${"0".repeat(8)}-0000-4000-8000-${String(seat).padStart(12, "0")}`;
+}
+
+/** The administrator of roles that the row's connection signs in as. */
+export function rotatorOf({ seat }: Pick<Row, "seat">): string {
+  return seated("rotator", seat).replace("-", "_");
+}
+
+/** Seats of these rows, with the usual one first. */
+export function seatsOf(rows: readonly Row[]): readonly (number | undefined)[] {
+  return [...new Set([undefined, ...rows.map(({ seat }) => seat)])];
+}
+
+/** Kinds of consumers that a row may have. */
+export type ConsumerKind = keyof typeof addresses;
+
+/** What each kind is called in a consumer's name, and the address that it signs in from. */
+const addresses = {
+  latest: ["web", "10.1.0.1"],
+  pinned: ["batch", "10.1.0.2"],
+  copied: ["partner", "10.1.0.3"],
+  "connection-file": ["api", "10.1.0.4"],
+  pipeline: ["pipeline", "10.1.0.5"],
+  setting: ["setting", "10.1.0.6"],
+  reference: ["reference", "10.1.0.7"],
+} as const;
+
+const usualConsumers = {
+  "entra-client-secret": ["latest", "pinned", "copied"],
+  "postgres-role-password": ["connection-file"],
+} as const satisfies Readonly<Record<ProcedureName, readonly ConsumerKind[]>>;
 
 /** Rows that go back have the numbers from here on. */
 const backFrom = 700;
@@ -26,10 +69,24 @@ export function rowsOf(procedure: ProcedureName, count: number, course: Course =
   const letter = procedure === "entra-client-secret" ? "e" : "p";
   const from = course === "back" ? backFrom : 0;
   return Array.from({ length: count }, (_, index) => ({
-    name: `${letter}${String(from + index).padStart(3, "0")}`,
+    name: rowName(letter, from + index),
     procedure,
     course,
   }));
+}
+
+/** A row's name: one letter (`e`, `p`, or `c` for rows with consumers of their own) and its number. */
+export function rowName(letter: string, index: number): string {
+  return `${letter}${String(index).padStart(4, "0")}`;
+}
+
+/** The variable group that belongs to a row, and its variable there. */
+export function groupOf(row: string): number {
+  return Number(row.slice(1)) + 1;
+}
+
+export function variableOf(row: string): string {
+  return `SECRET_${row.toUpperCase()}`;
 }
 
 /** The two login roles of a PostgreSQL row. */
@@ -54,17 +111,14 @@ export function personId(login: Login): string {
   return `p_${createHash("sha256").update(`crash:${login}`).digest("hex").slice(0, 16)}`;
 }
 
-/** Consumers of one row with the address each signs in from: what the inventory declares and the simulator hosts. */
-export function consumersOf({ name, procedure }: Row): readonly {
+/** A program that lives on a row's secret. */
+export interface Consumer {
   readonly name: string;
-  readonly kind: "latest" | "pinned" | "copied" | "connection-file";
+  readonly kind: ConsumerKind;
   readonly address: string;
-}[] {
-  return procedure === "entra-client-secret"
-    ? [
-        { name: `${name}-web`, kind: "latest", address: "10.1.0.1" },
-        { name: `${name}-batch`, kind: "pinned", address: "10.1.0.2" },
-        { name: `${name}-partner`, kind: "copied", address: "10.1.0.3" },
-      ]
-    : [{ name: `${name}-api`, kind: "connection-file", address: "10.1.0.4" }];
+}
+
+/** Consumers of one row with the address each signs in from: what the inventory declares and the simulator hosts. */
+export function consumersOf({ name, procedure, consumers = usualConsumers[procedure] }: Row): readonly Consumer[] {
+  return consumers.map((kind) => ({ name: `${name}-${addresses[kind][0]}`, kind, address: addresses[kind][1] }));
 }

@@ -20,14 +20,22 @@ const bundleTriesMax = 30;
 export function openSessions(url: () => string): Sessions {
   const tokens = new Map<Login, string>();
   const headers = (login: Login): Record<string, string> => ({ authorization: `Bearer ${tokens.get(login)}` });
+  const signIns = new Map<Login, Promise<void>>();
+  const signIn = async (login: Login): Promise<void> => {
+    const { token } = await createClient(url(), fetch).signIn({
+      body: { login, password: passwordOf(login), kind: "bearer" },
+    });
+    if (token === null) throw new Error(`expected a token for ${login}, got none`);
+    tokens.set(login, token);
+  };
   const of = async (login: Login): Promise<Client> => {
-    if (!tokens.has(login)) {
-      const { token } = await createClient(url(), fetch).signIn({
-        body: { login, password: passwordOf(login), kind: "bearer" },
-      });
-      if (token === null) throw new Error(`expected a token for ${login}, got none`);
-      tokens.set(login, token);
-    }
+    // Sign-ins are limited: those who come at the same time share one.
+    const signedIn = signIns.get(login) ?? signIn(login);
+    signIns.set(login, signedIn);
+    await signedIn.catch((error: unknown) => {
+      signIns.delete(login);
+      throw error;
+    });
     return createClient(url(), fetch, () => headers(login));
   };
   return {

@@ -9,6 +9,8 @@ const Urls = z.object({
   management: z.string(),
   vaults: z.record(z.string(), z.string()),
   postgres: z.record(z.string(), z.string()),
+  devops: z.record(z.string(), z.string()),
+  arm: z.string(),
 });
 const Ready = z.object({ urls: Urls });
 
@@ -19,7 +21,7 @@ const Directory = z.object({
   desks: z.array(z.object({ name: z.string(), url: z.string(), user: z.string(), password: z.string() })),
   tenant: z.object({ id: z.string() }),
   urls: Urls,
-  callers: z.object({ reader: Caller, writer: Caller, vault: Caller }),
+  callers: z.object({ reader: Caller, writer: Caller, vault: Caller }).catchall(Caller),
   applications: z.array(
     z.object({
       name: z.string(),
@@ -28,6 +30,8 @@ const Directory = z.object({
       credentials: z.array(z.object({ keyId: z.string(), displayName: z.string().nullable(), end: z.string() })),
     }),
   ),
+  subscription: z.string(),
+  sites: z.array(z.object({ name: z.string() })),
   vaults: z.array(
     z.object({ name: z.string(), secrets: z.array(z.object({ name: z.string(), versions: z.array(Version) })) }),
   ),
@@ -71,6 +75,7 @@ export interface Simulator {
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
   put(path: string, body: unknown): Promise<unknown>;
+  delete(path: string): Promise<unknown>;
   /** Drops every armed rule and what it holds. */
   clear(): Promise<void>;
   directory(): Promise<Directory>;
@@ -110,6 +115,7 @@ export async function startSimulator(seed: number): Promise<Simulator> {
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
     put: (path, body) => call("PUT", path, body),
+    delete: (path) => call("DELETE", path),
     clear: async () => void (await call("DELETE", "/faults")),
     directory: async () => Directory.parse(await call("GET", "/directory")),
     figures: async () => Figures.parse(await call("GET", "/figures")),

@@ -1,12 +1,15 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WorkServer } from "./database.ts";
-import { consumersOf, type Row, rolesOf, vaults, workDatabase } from "./names.ts";
+import { placesOf, workloadOf } from "./consumers.ts";
+import { consumersOf, rolesOf, type Row, seated, seatsOf, tenantIdOf, vaults, workDatabase } from "./names.ts";
 import type { Directory, Simulator } from "./simulator.ts";
 
 const signInEverySeconds = 120;
 /** How long a consumer keeps what it read; the inventory declares twice as much. */
 const cacheSeconds = 300;
+
+const readerRoles = ["Application.Read.All", "AuditLog.Read.All", "Policy.Read.All"];
 
 /** Seeds the tenant: an application or a pair of roles per row, each value in the vaults, nobody using it yet. */
 export async function seedTenant(
@@ -18,23 +21,36 @@ export async function seedTenant(
   const entra = rows.filter(({ procedure }) => procedure === "entra-client-secret");
   const postgres = rows.filter(({ procedure }) => procedure === "postgres-role-password");
   const account = (row: string) => ({ user: rolesOf(row)[0], password: server.initial.get(row) ?? "" });
+  const seats = seatsOf(rows).filter((seat) => seat !== undefined);
   await simulator.post("/seed", {
-    applications: entra.map(({ name }) => ({
+    aliases: seats.map((seat) => tenantIdOf("", seat)),
+    applications: entra.map(({ name, seat }) => ({
       name,
       displayName: name,
-      owners: ["writer"],
+      owners: [seated("writer", seat)],
       secrets: [{ name: "current", displayName: "made by hand", startDaysAgo: 60, expiresInDays: 200 }],
     })),
-    vaults: Object.values(vaults).map((name) => ({ name })),
-    vaultEntries: [
-      ...entra.flatMap(({ name }) =>
-        Object.values(vaults).map((vault) => ({ vault, secret: name, from: { application: name, secret: "current" } })),
-      ),
-      ...postgres.map(({ name }) => ({ vault: vaults.main, secret: name, value: JSON.stringify(account(name)) })),
-    ],
-    access: entra.flatMap(({ name }) =>
-      Object.values(vaults).map((vault) => ({ application: name, vault, secret: name, role: "user" })),
+    callers: seats.flatMap((seat) => [
+      { name: seated("reader", seat), roles: readerRoles },
+      { name: seated("writer", seat), roles: ["Application.ReadWrite.OwnedBy", ...readerRoles] },
+      { name: seated("vault", seat), vaults: { "*": "officer" } },
+    ]),
+    vaults: seatsOf(rows).flatMap((seat) =>
+      Object.values(vaults).map((name) => ({
+        name: seated(name, seat),
+        ...(seat === undefined ? {} : { tenant: tenantIdOf("", seat) }),
+      })),
     ),
+    vaultEntries: [
+      ...entra.flatMap(({ name, seat }) =>
+        Object.values(vaults).map((vault) => ({ vault: seated(vault, seat), secret: name, from: { application: name, secret: "current" } })),
+      ),
+      ...postgres.map(({ name, seat }) => ({ vault: seated(vaults.main, seat), secret: name, value: JSON.stringify(account(name)) })),
+    ],
+    access: entra.flatMap(({ name, seat }) =>
+      Object.values(vaults).map((vault) => ({ application: name, vault: seated(vault, seat), secret: name, role: "user" })),
+    ),
+    ...placesOf(rows),
     postgres: [{ name: workDatabase, host: server.host, port: server.port, listenPort: 0 }],
   });
   const directory = await simulator.directory();
@@ -45,49 +61,28 @@ export async function seedTenant(
     const connection = { host: proxy.hostname, port: Number(proxy.port), database: workDatabase, ...account(name) };
     writeFileSync(join(folder, "files", `${name}.json`), `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
   }
-  const main = directory.vaults.find((vault) => vault.name === vaults.main);
-  for (const { name } of entra) {
+  for (const { name, seat } of entra) {
+    const main = directory.vaults.find((vault) => vault.name === seated(vaults.main, seat));
     const version = main?.secrets.find((secret) => secret.name === name)?.versions.at(-1)?.version;
-    writeFileSync(join(folder, "files", `${name}.ref`), `${directory.urls.vaults.main}/secrets/${name}/${version}\n`, {
+    writeFileSync(join(folder, "files", `${name}.ref`), `${directory.urls.vaults[seated(vaults.main, seat)]}/secrets/${name}/${version}\n`, {
       mode: 0o600,
     });
   }
   return directory;
 }
 
-/** Starts the programs that live on one row's secret: they sign in from now on, until {@link stopWorkloads}. */
-export async function startWorkloads(simulator: Simulator, row: Row, folder: string): Promise<void> {
+/** Starts the programs that live on these rows' secrets: they sign in from now on, until {@link stopWorkloads}. */
+export async function startWorkloads(simulator: Simulator, rows: readonly Row[], folder: string): Promise<void> {
   // All at the same instant: each instant at which something happens is one more at which the whole product looks around.
-  const shared = (name: string, address: string) => ({
-    name,
-    intervalSeconds: signInEverySeconds,
-    cacheSeconds,
-    startAfterSeconds: 1,
-    ipAddress: address,
-  });
-  const workloads = consumersOf(row).map(({ name, kind, address }) => {
-    const common = shared(name, address);
-    switch (kind) {
-      case "latest":
-        return { ...common, kind: "entra-latest", application: row.name, vault: vaults.main, secret: row.name };
-      case "copied":
-        return { ...common, kind: "entra-copied", application: row.name, vault: vaults.partner, secret: row.name };
-      case "pinned":
-        return {
-          ...common,
-          kind: "entra-pinned",
-          application: row.name,
-          file: join(folder, "files", `${row.name}.ref`),
-        };
-      case "connection-file":
-        return {
-          ...common,
-          kind: "postgres-file",
-          postgres: workDatabase,
-          file: join(folder, "files", `${row.name}.json`),
-        };
-    }
-  });
+  const workloads = rows.flatMap((row) =>
+    consumersOf(row).map((consumer) => ({
+      ...workloadOf(row, consumer, join(folder, "files")),
+      intervalSeconds: signInEverySeconds,
+      // What a reference is worth is kept by the platform; the app itself keeps nothing.
+      cacheSeconds: consumer.kind === "reference" ? 0 : cacheSeconds,
+      startAfterSeconds: 1,
+    })),
+  );
   await simulator.post("/seed", { workloads });
 }
 

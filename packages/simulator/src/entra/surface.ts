@@ -68,7 +68,8 @@ function token(
     code: `AADSTS${code}`,
   });
   if (incoming.method !== "POST") return refuse(900144, "grant_type");
-  if (tenant !== world.tenant.id && tenant !== world.tenant.domain) return refuse(90002);
+  const { id, domain, aliases = [] } = world.tenant;
+  if (![id, domain, ...aliases].includes(tenant)) return refuse(90002);
   const grant = form.get("grant_type");
   if (grant === null) return refuse(900144, "grant_type");
   if (grant !== "client_credentials") return refuse(70003, grant);

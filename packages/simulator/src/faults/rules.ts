@@ -4,7 +4,7 @@ import type { HoldPosition } from "./holds.ts";
 
 /**
  * What goes wrong. Bodies are damaged only where there is one; a number is an HTTP status, and `-concurrency` gives it the
- * text with which the directory refuses writes that collide (409 has it always).
+ * text with which the directory refuses writes that collide (409 has it always). `cancelled` is one statement's, of PostgreSQL.
  */
 export const faultKinds = [
   "timeout",
@@ -28,6 +28,7 @@ export const faultKinds = [
   "wrong-types",
   "oversized",
   "hostile",
+  "cancelled",
 ] as const;
 
 export type FaultKind = (typeof faultKinds)[number];
@@ -38,6 +39,10 @@ export interface Match {
   appId?: string;
   secret?: string;
   vault?: string;
+  /** App Service app. */
+  site?: string;
+  /** Variable group's number (Azure DevOps). */
+  group?: string;
   caller?: string;
   role?: string;
   /** Part of the SQL text (PostgreSQL). */

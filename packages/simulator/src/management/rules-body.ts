@@ -6,6 +6,8 @@ const match = z.strictObject({
   appId: z.string().optional(),
   secret: z.string().optional(),
   vault: z.string().optional(),
+  site: z.string().optional(),
+  group: z.string().optional(),
   caller: z.string().optional(),
   role: z.string().optional(),
   text: z.string().optional(),
@@ -38,6 +40,8 @@ function times(value: number | "always"): number {
 /** Body of `POST /faults`; throws RangeError. */
 export function readFault(value: unknown): ArmInput {
   const { position, kind, retryAfterSeconds, delayMs, ...rule } = parse(fault, value);
+  if (kind === "cancelled" && !rule.op.startsWith("postgres."))
+    throw new RangeError(`kind: expected a kind of this call, got cancelled for ${rule.op}`);
   return {
     ...rule,
     match: given(rule.match),

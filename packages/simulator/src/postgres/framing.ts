@@ -67,7 +67,16 @@ export function errorCode(frame: Frame): string {
 
 /** A FATAL ErrorResponse: the connection ends after it. */
 export function fatalError(code: string, message: string): Buffer {
-  const body = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  return errorResponse("FATAL", code, message);
+}
+
+/** ErrorResponse of one statement, and that the connection is ready again: `status` I = idle, E = in a failed transaction. */
+export function statementError(code: string, message: string, status: "I" | "E"): Buffer {
+  return Buffer.concat([errorResponse("ERROR", code, message), Buffer.from([0x5a, 0, 0, 0, 5, status.charCodeAt(0)])]);
+}
+
+function errorResponse(severity: string, code: string, message: string): Buffer {
+  const body = Buffer.from(`S${severity}\0V${severity}\0C${code}\0M${message}\0\0`);
   const head = Buffer.alloc(5);
   head.write("E");
   head.writeInt32BE(body.length + 4, 1);

@@ -16,6 +16,7 @@ import {
   SSL_REQUEST,
   sqlText,
   startupParameters,
+  statementError,
 } from "./framing.ts";
 import { applyRoleChanges, type RoleChange, readRoleChanges } from "./roles.ts";
 import { readWorkloadName } from "./workload-name.ts";
@@ -52,6 +53,8 @@ export class PostgresSession {
   /** Forwarded and not yet answered, oldest first: a client may send on before it has its answer. */
   readonly #cycles: Cycle[] = [];
   #uncommitted: RoleChange[] = [];
+  /** The server's last word: I = outside a transaction. */
+  #status = "I";
   /** Messages are handled one after another, since a hold may stop any of them. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -205,6 +208,7 @@ export class PostgresSession {
 
   /** Role changes count once they are committed: `status` is the server's own word, I = outside a transaction. */
   #noteRoles(cycle: Cycle, status: string): void {
+    this.#status = status;
     if (cycle.error === null) this.#uncommitted.push(...cycle.roleChanges);
     if (status !== "I") return;
     const kept = cycle.error === null && !cycle.tags.includes("ROLLBACK");
@@ -284,6 +288,12 @@ export class PostgresSession {
     if (kind === "timeout") {
       // The statement is not answered and, before the effect, not forwarded; the caller's deadline has to end it.
       this.#batch = [];
+      return kind;
+    }
+    if (kind === "cancelled") {
+      this.#batch = [];
+      const status = this.#status === "I" ? "I" : "E";
+      this.#client.write(statementError("57014", "canceling statement due to user request", status));
       return kind;
     }
     if (/^\d/.test(kind)) {

@@ -112,6 +112,8 @@ export interface Vault {
   port: number;
   purgeProtection: boolean;
   secrets: Record<string, VaultSecret>;
+  /** Id of the tenant that its challenge names, where it is one of the aliases. */
+  tenant?: string;
 }
 
 /** A role on a vault, or on one secret of it. */
@@ -241,6 +243,8 @@ export interface Tenant {
   id: string;
   name: string;
   domain: string;
+  /** Further ids under which tokens are issued, so that one simulator can stand for several tenants of a configuration. */
+  aliases?: string[];
   applications: Application[];
   servicePrincipals: ServicePrincipal[];
   users: User[];

@@ -118,6 +118,8 @@ export const scenarioSchema = z.strictObject({
       }),
     )
     .default([]),
+  /** Further tenant ids under which tokens are issued. */
+  aliases: z.array(z.uuid()).default([]),
   callers: z.array(caller).default([]),
   applications: z.array(application).default([]),
   vaults: z
@@ -126,6 +128,8 @@ export const scenarioSchema = z.strictObject({
         name,
         port: z.int().min(0).max(65_535).default(0),
         purgeProtection: z.boolean().default(false),
+        /** Tenant that its challenge names; the simulator's own by default. */
+        tenant: z.uuid().optional(),
       }),
     )
     .default([]),

@@ -45,8 +45,10 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
     });
   }
   for (const vault of scenario.vaults) {
-    tenant.vaults.push({ name: vault.name, port: vault.port, purgeProtection: vault.purgeProtection, secrets: {} });
+    const { name, port, purgeProtection, tenant: owner } = vault;
+    tenant.vaults.push({ name, port, purgeProtection, secrets: {}, ...(owner === undefined ? {} : { tenant: owner }) });
   }
+  tenant.aliases = [...(tenant.aliases ?? []), ...scenario.aliases];
   for (const caller of scenario.callers) addCaller(world, caller);
   // Owners may be applications of the same scenario, so all are made first.
   for (const item of scenario.applications) seeded.applications[item.name] = addApplication(world, item);

@@ -17,9 +17,9 @@ const GRANTED: Record<VaultRole, readonly VaultPermission[]> = {
 const API_VERSIONS = new Set(["7.4", "7.5", "7.6", "2025-07-01", "2026-04-01"]);
 
 /** 401 with the challenge: who issues tokens, and for which resource. */
-function challenge(world: World, message: string): Outcome {
+function challenge(world: World, vault: Vault, message: string): Outcome {
   const outcome = refuseVault(401, "Unauthorized", message);
-  const authorization = `${world.addresses.authority}/${world.tenant.id}`;
+  const authorization = `${world.addresses.authority}/${vault.tenant ?? world.tenant.id}`;
   const header = `Bearer authorization="${authorization}", resource="https://vault.azure.net"`;
   return { ...outcome, reply: { ...outcome.reply, headers: { "www-authenticate": header } } };
 }
@@ -34,13 +34,13 @@ export function refuseAccess(
   claims: TokenClaims | null,
 ): Outcome | null {
   if (incoming.headers.authorization === undefined) {
-    return challenge(world, "AKV10000: Request is missing a Bearer or PoP token.");
+    return challenge(world, vault, "AKV10000: Request is missing a Bearer or PoP token.");
   }
-  if (claims === null) return challenge(world, "AKV10001: JWT is not well formed or not signed.");
+  if (claims === null) return challenge(world, vault, "AKV10001: JWT is not well formed or not signed.");
   if (claims.aud !== "https://vault.azure.net") {
-    return challenge(world, `AKV10022: Invalid audience. Expected https://vault.azure.net, found: ${claims.aud}.`);
+    return challenge(world, vault, `AKV10022: Invalid audience. Expected https://vault.azure.net, found: ${claims.aud}.`);
   }
-  if (claims.exp * 1000 <= world.clock.nowMs) return challenge(world, "[TokenExpired] Error validating token.");
+  if (claims.exp * 1000 <= world.clock.nowMs) return challenge(world, vault, "[TokenExpired] Error validating token.");
   const version = incoming.query.get("api-version");
   if (version === null || !API_VERSIONS.has(version)) {
     const text = version === null ? "api-version must be specified" : "The specified version is not recognized.";

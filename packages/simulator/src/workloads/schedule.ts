@@ -21,9 +21,11 @@ export class WorkloadSchedule implements Schedule {
   async runUntil(untilMs: number): Promise<number> {
     let events = 0;
     const underWay = new Set<Promise<void>>();
+    // Most of them sleep through a stretch: only those that are due in it are looked through for the next one.
+    const soon = this.#active().filter((workload) => workload.nextMs <= untilMs);
     for (;;) {
-      const due = this.#active().reduce<Workload | null>(
-        (first, workload) => (first === null || workload.nextMs < first.nextMs ? workload : first),
+      const due = soon.reduce<Workload | null>(
+        (first, workload) => !workload.stopped && (first === null || workload.nextMs < first.nextMs) ? workload : first,
         null,
       );
       if (due === null || due.nextMs > untilMs) break;

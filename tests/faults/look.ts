@@ -1,0 +1,96 @@
+import type { PlanFacts } from "@countersign/evidence";
+import { inRecord, type LogEntry, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
+import { callersOf } from "../crash/points.ts";
+import type { Lane } from "../crash/stage/lane.ts";
+import { groupOf, type Row, rolesOf, rotatorOf } from "../crash/stage/names.ts";
+import type { Directory, Effect } from "../crash/stage/simulator.ts";
+import type { Sink } from "../scenarios/sink.ts";
+import type { Trial } from "./drive.ts";
+import { inParts } from "./parts.ts";
+import { readTold, type Told } from "./told.ts";
+
+/** Everything that is known of one cell when its run has come to rest. */
+export interface Seen {
+  readonly cell: string;
+  readonly row: Row;
+  /** null: the request itself was never accepted. */
+  readonly run: string | null;
+  readonly state: string;
+  /** Whether the fault was mended and the held run taken up again. */
+  readonly mended: boolean;
+  readonly plan: PlanFacts | null;
+  readonly entries: readonly LogEntry[];
+  readonly effects: readonly Effect[];
+  /** Ids of what may sign in now. */
+  readonly live: readonly string[];
+  /** The credential whose value the record's newest version holds. */
+  readonly inRecord: string | null;
+  /** Ids of live credentials of the run that nobody uses and nothing accounts for: also not the ledger. */
+  readonly orphans: readonly string[];
+  readonly told: Told;
+  readonly bundle: string;
+}
+
+/** Reads everything about runs that have come to rest. */
+export async function lookAtRested(lane: Lane, sink: Sink, trials: readonly Trial[], after: number): Promise<Seen[]> {
+  const { simulator, server } = lane;
+  const effects = await simulator.effects(after);
+  const directory = await simulator.directory();
+  const figures = await simulator.figures();
+  const told = await readTold(lane, sink);
+  const { rows: ledger } = await server.admin.query<{ id: string }>(
+    "select id from cs.credential where state = 'ours-unpublished' and gone_at is null",
+  );
+  const accounted = new Set(ledger.map(({ id }) => id));
+  const read = (run: string | null) => (run === null ? null : readJournal(server.admin, run));
+  // One connection, one transaction at a time.
+  const journals = new Map<string, Awaited<ReturnType<typeof readJournal>> | null>();
+  for (const { row, run } of trials) journals.set(row.name, await read(run));
+  return inParts(trials, async (trial) => {
+    const { cell, row, run, state, mended } = trial;
+    const isEntra = row.procedure === "entra-client-secret";
+    const found = isEntra
+      ? (figures.applications.find(({ name }) => name === row.name)?.orphans ?? [])
+      : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name));
+    const ids = directory.applications.find(({ name }) => name === row.name)?.credentials.map(({ keyId }) => keyId) ?? [];
+    return {
+      cell: cell.name,
+      row,
+      run,
+      state,
+      mended,
+      plan: run === null ? null : await readPlan(server.admin, run),
+      entries: journals.get(row.name)?.entries ?? [],
+      effects: effectsOf(effects, row, directory),
+      live: isEntra ? ids : await server.logins(rolesOf(row.name)),
+      inRecord: await inRecord(lane, row),
+      orphans: found.map(idOfOrphan).filter((id) => state !== "held" || !accounted.has(id)),
+      told: told(run ?? "", row.name),
+      bundle: run === null ? "none" : await provenBundle(lane, run),
+    };
+  });
+}
+
+function idOfOrphan(orphan: unknown): string {
+  const { keyId, role } = orphan as { readonly keyId?: string; readonly role?: string };
+  return keyId ?? role ?? JSON.stringify(orphan);
+}
+
+/** The part of the effect log that is about one row. */
+export function effectsOf(effects: readonly Effect[], row: Row, directory: Directory): Effect[] {
+  const app = directory.applications.find(({ name }) => name === row.name);
+  const roles: readonly unknown[] = rolesOf(row.name);
+  const seat: readonly unknown[] =
+    row.seat === undefined ? [] : [rotatorOf(row), ...callersOf(row, directory).map(([, clientId]) => clientId)];
+  return effects.filter(
+    ({ target, workload, caller }) =>
+      (workload === null && [caller, target.appId, target.role].some((who) => seat.includes(who))) ||
+      workload?.startsWith(`${row.name}-`) === true ||
+      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
+      target.secret === row.name ||
+      target.site === row.name ||
+      target.group === String(groupOf(row.name)) ||
+      roles.includes(target.role) ||
+      (row.procedure === "postgres-role-password" && String(target.text ?? "").includes(`${row.name}_`)),
+  );
+}
