@@ -222,10 +222,7 @@ export class RunWork {
 
   /** Whether the outside may hold an effect of this step: any attempt that was sent and is not proven absent. */
   mayHaveEffect(step: string): boolean {
-    // An attempt that was only closed so that it may be repeated is not proven absent.
-    return this.attempts(step, "do").some(
-      (row) => row.outcome !== "failed" || row.facts.reconciled === "repeat" || Object.keys(row.objectIds).length > 0,
-    );
+    return this.attempts(step, "do").some((row) => !leftNothing(row));
   }
 
   /** The verb of a step; refuses parameters it does not understand. */
@@ -313,6 +310,15 @@ interface WorkInput {
   readonly verbOf: (verb: string) => Verb<unknown>;
   readonly run: RunRow;
   readonly worker: string;
+}
+
+/**
+ * Whether an attempt is known to have left nothing outside. Not so when it was performed and then not verified, when a later
+ * look found that it had landed, or when it was only closed so that it may be repeated.
+ */
+export function leftNothing({ outcome, objectIds, facts }: Attempt): boolean {
+  const traces = facts.performed === true || facts.landed === true || facts.reconciled === "repeat";
+  return outcome === "failed" && !traces && Object.keys(objectIds).length === 0;
 }
 
 /** What an attempt has made. */

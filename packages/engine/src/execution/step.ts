@@ -8,6 +8,7 @@ import {
   sameFacts,
   type Verb,
   type VerbContext,
+  type Verified,
   type VerifyLevel,
 } from "@countersign/core";
 import { newNonce } from "./context.ts";
@@ -216,8 +217,8 @@ async function verifyAndConclude(
     return { kind: "done", done, verified: null };
   }
   const deadline = work.now + patience.verifyDeadlineMs;
-  for (;;) {
-    const verified = await verb.verify(ctx, step.params, done);
+  for (let looks = 1; ; looks += 1) {
+    const verified = await looked(verb.verify(ctx, step.params, done));
     if (verified.kind === "verified") {
       await work.conclude(row, step, {
         outcome: "done",
@@ -227,17 +228,38 @@ async function verifyAndConclude(
       });
       return { kind: "done", done, verified: verified.level };
     }
-    if (verified.kind === "refuted" || work.now >= deadline) {
-      const code = verified.kind === "refuted" ? verified.code : "DEADLINE_PASSED";
+    const mayPass = verified.kind === "not-yet" || (verified.kind === "unreadable" && verified.passing);
+    if (!mayPass || work.now >= deadline) {
+      const code = verified.kind === "not-yet" ? "DEADLINE_PASSED" : verified.code;
       await work.conclude(row, step, {
         outcome: "failed",
         ...shared,
-        facts: { ...done.facts, ...verified.facts },
+        facts: { ...done.facts, ...verified.facts, ...(verb.effect === "change" ? { performed: true } : {}) },
         error: { code },
       });
       return { kind: "failed", code, facts: verified.facts };
     }
-    await work.pause(verified.lookAgainMs);
+    await work.pause(
+      verified.kind === "not-yet" ? verified.lookAgainMs : Math.min(backoffMs * 2 ** (looks - 1), backoffMsMax),
+    );
+  }
+}
+
+/** A look that did not come to anything says nothing about the act: what the act has made stays on record either way. */
+type Unreadable = {
+  readonly kind: "unreadable";
+  readonly code: ErrorCode;
+  readonly passing: boolean;
+  readonly facts: Facts;
+};
+
+async function looked(look: Promise<Verified>): Promise<Verified | Unreadable> {
+  try {
+    return await look;
+  } catch (error) {
+    if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
+    const passes = isPassing(error.code) || (unclear as readonly string[]).includes(error.code);
+    return { kind: "unreadable", code: error.code, passing: passes, facts: {} };
   }
 }
 

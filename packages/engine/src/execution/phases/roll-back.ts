@@ -1,6 +1,6 @@
 import type { PlanStep } from "@countersign/core";
 import type { Guard } from "../guard.ts";
-import type { RunWork } from "../run-work.ts";
+import { leftNothing, type RunWork } from "../run-work.ts";
 import { mayStillPublish } from "../stalled.ts";
 import { discardAttempt, undoStep } from "../step.ts";
 import { askOwners, remindOwners } from "./by-hand.ts";
@@ -91,7 +91,7 @@ function versionsBack(work: RunWork): string[] {
 /** Removes every credential this run may have created and not yet taken back. */
 async function removeCreated(work: RunWork, create: PlanStep): Promise<string | null> {
   for (const attempt of work.attempts(create.id, "do")) {
-    if (attempt.outcome === "failed" && Object.keys(attempt.objectIds).length === 0) continue;
+    if (leftNothing(attempt)) continue;
     if (work.attempts(create.id, "discard").some((row) => row.attempt === attempt.attempt && row.outcome === "done"))
       continue;
     const result = await discardAttempt(work, create, attempt);
