@@ -126,24 +126,6 @@ export interface Observation {
   readonly bundle: string;
 }
 
-/** The part of the effect log that is about one row. */
-export function effectsOf(
-  effects: readonly Effect[],
-  row: Row,
-  applications: Lane["directory"]["applications"],
-): Effect[] {
-  const app = applications.find(({ name }) => name === row.name);
-  const roles: readonly unknown[] = rolesOf(row.name);
-  return effects.filter(
-    ({ target, workload }) =>
-      workload?.startsWith(`${row.name}-`) === true ||
-      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
-      target.secret === row.name ||
-      roles.includes(target.role) ||
-      roles.some((role) => String(target.text ?? "").includes(String(role))),
-  );
-}
-
 /** Reads everything about one row's run. */
 export async function observe(
   lane: Lane,

@@ -142,7 +142,9 @@ function shapeOf(
   const ofSeat = (clientId: unknown) => callersOf(row, directory).find(([, own]) => own === clientId)?.[0];
   if (typeof target.appId !== "string") {
     const who = ofSeat(effect.caller);
-    return who === undefined ? { label: op, shape: { op, match: {} } } : { label: `${op}[by ${who}]`, shape: { op, match: { caller: `{${who}}` } } };
+    return who === undefined
+      ? { label: op, shape: { op, match: {} } }
+      : { label: `${op}[by ${who}]`, shape: { op, match: { caller: `{${who}}` } } };
   }
   const who = ofSeat(target.appId);
   if (who !== undefined) return { label: `${op}[${who}]`, shape: { op, match: { appId: `{${who}}` } } };

@@ -85,7 +85,12 @@ export function staleCell(story: Story): Cell {
   return { name: `${story.name}/directory stale always`, story, kind: "stale", fault: null, knobs, seated: false };
 }
 
-function phaseOf({ story, overlappingAt, rollingBackAt }: CleanRun, own: readonly Effect[], effect: Effect, index: number): Phase {
+function phaseOf(
+  { story, overlappingAt, rollingBackAt }: CleanRun,
+  own: readonly Effect[],
+  effect: Effect,
+  index: number,
+): Phase {
   if (story.refused !== undefined) {
     const { op } = story.refused;
     return index > own.findLastIndex((other) => other.op === op && other.status === 403) ? "back" : "execute";

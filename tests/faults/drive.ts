@@ -58,7 +58,20 @@ export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Jud
   for (let step = 0; step < stepsMax && performance.now() < deadline; step += 1) {
     const open = batch.filter(({ over }) => !over);
     if (open.length === 0) break;
-    if (process.env.FTRACE) console.error(step, Math.round(performance.now()), JSON.stringify(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))  && Object.fromEntries(Object.entries(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))).map(([k, v]) => [k, v?.length]))));
+    if (process.env.FTRACE)
+      console.error(
+        step,
+        Math.round(performance.now()),
+        JSON.stringify(
+          Object.groupBy(open, (t) => t.state + (t.mended ? "+" : "")) &&
+            Object.fromEntries(
+              Object.entries(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))).map(([k, v]) => [
+                k,
+                v?.length,
+              ]),
+            ),
+        ),
+      );
     const now = await advance(lane, stepSeconds[step] ?? (step < stepsLater ? laterSeconds : muchLaterSeconds));
     await lookAt(lane, open, now);
     await inParts(
@@ -76,7 +89,9 @@ export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Jud
     const rested = open.filter(({ restedAt }) => restedAt !== null && now - restedAt >= restMs);
     if (rested.length === 0) continue;
     await judges.rested(rested);
-    await inParts(rested, (trial) => (trial.state === "held" && !trial.mended ? takeUp(lane, trial) : end(lane, trial)));
+    await inParts(rested, (trial) =>
+      trial.state === "held" && !trial.mended ? takeUp(lane, trial) : end(lane, trial),
+    );
   }
   const never = batch.filter(({ over }) => !over);
   await inParts(never, (trial) => end(lane, trial));

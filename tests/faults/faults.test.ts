@@ -4,7 +4,7 @@ import { runFaults } from "./run.ts";
 
 /** The same slice in every run of the suite, so that a change is what breaks it; other seeds and the whole go by command. */
 const seed = 1;
-const slice = 24;
+const slice = 12;
 
 let report: FaultReport;
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
     say: () => {},
     signal: new AbortController().signal,
   });
-}, 180_000);
+}, 600_000);
 
 describe(`a tenant in which one call goes wrong, once or for ever (npm run faults -- --seed ${seed} --slice ${slice})`, () => {
   it("keeps every promise in each cell of the slice, and tells somebody of each run that did not complete", () => {

@@ -1,6 +1,6 @@
+import { consumersOf } from "../crash/stage/names.ts";
 import type { Seen } from "./look.ts";
 import { desksCount } from "./told.ts";
-import { consumersOf } from "../crash/stage/names.ts";
 
 /** A broken promise, and in which cell. */
 export interface Violation {
@@ -91,9 +91,17 @@ function judgeCredentials(seen: Seen, must: Must): void {
 function judgeTold({ run, state, told }: Seen, must: Must): void {
   if (state === "completed" || run === null) return;
   const wanted = noticeOf(state);
-  must(told.notices.includes(wanted), "notice", `expected the notice ${wanted}, got ${told.notices.join(", ") || "none"}`);
+  must(
+    told.notices.includes(wanted),
+    "notice",
+    `expected the notice ${wanted}, got ${told.notices.join(", ") || "none"}`,
+  );
   must(told.messages > 0, "notice", "expected a message in the room, got none");
-  must(told.tickets.length === desksCount, "ticket", `expected a ticket at both desks, got ${told.tickets.join(", ") || "none"}`);
+  must(
+    told.tickets.length === desksCount,
+    "ticket",
+    `expected a ticket at both desks, got ${told.tickets.join(", ") || "none"}`,
+  );
 }
 
 /** The kind of the notice that tells of this state. */

@@ -52,7 +52,8 @@ export async function lookAtRested(lane: Lane, sink: Sink, trials: readonly Tria
     const found = isEntra
       ? (figures.applications.find(({ name }) => name === row.name)?.orphans ?? [])
       : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name));
-    const ids = directory.applications.find(({ name }) => name === row.name)?.credentials.map(({ keyId }) => keyId) ?? [];
+    const ids =
+      directory.applications.find(({ name }) => name === row.name)?.credentials.map(({ keyId }) => keyId) ?? [];
     return {
       cell: cell.name,
       row,

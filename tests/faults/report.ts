@@ -33,7 +33,11 @@ export class Tally {
   readonly #heldEnds: Record<string, number> = {};
 
   /** A run has come to rest; for the second time if it was held and has been taken up again. */
-  add(cell: { readonly kind: string; readonly story: { readonly name: string } }, { state, mended }: Pick<Seen, "state" | "mended">, violations: readonly Violation[]): void {
+  add(
+    cell: { readonly kind: string; readonly story: { readonly name: string } },
+    { state, mended }: Pick<Seen, "state" | "mended">,
+    violations: readonly Violation[],
+  ): void {
     this.violations.push(...violations);
     if (mended) return count(this.#heldEnds, state);
     this.cells += 1;

@@ -47,14 +47,27 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   try {
     const all = await cellsOf(options, cache, sink);
     const cells = chosen(all, options);
-    if (process.env.FTRACE) { const by = (f: (c: Cell) => string) => console.error(JSON.stringify(Object.fromEntries(Object.entries(Object.groupBy(all, f)).map(([k, v]) => [k, v?.length])))); by((c) => `${c.story.name} ${c.seated ? "seated" : ""}`); by((c) => c.fault ? c.name.split("#")[0] ?? "" : "stale"); }
+    if (process.env.FTRACE) {
+      const by = (f: (c: Cell) => string) =>
+        console.error(
+          JSON.stringify(Object.fromEntries(Object.entries(Object.groupBy(all, f)).map(([k, v]) => [k, v?.length]))),
+        );
+      by((c) => `${c.story.name} ${c.seated ? "seated" : ""}`);
+      by((c) => (c.fault ? (c.name.split("#")[0] ?? "") : "stale"));
+    }
     options.say(`${all.length} cells derived, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`);
     const tally = new Tally();
     const loads = loadsOf(cells, options.lanes);
     let next = 0;
     const lane = async () => {
       for (let at = next++; at < loads.length && !options.signal.aborted; at = next++)
-        await runLoad(loads[at] as Load, options.seed * 100 + at + 1, { cache, sink, tally, say: options.say, seconds });
+        await runLoad(loads[at] as Load, options.seed * 100 + at + 1, {
+          cache,
+          sink,
+          tally,
+          say: options.say,
+          seconds,
+        });
     };
     await Promise.all(Array.from({ length: options.lanes }, lane));
     for (const { cell, rule, sentence } of tally.violations) options.say(`${cell}\n    ${rule}: ${sentence}`);
@@ -71,7 +84,12 @@ function chosen(all: readonly Cell[], { only, part, slice, seed }: FaultOptions)
   return part === null ? drawn : drawn.filter((_, index) => index % part.of === part.number - 1);
 }
 
-function laneOf(seed: number, rows: readonly Row[], deadlineMs: number, { cache, sink }: Pick<Bench, "cache" | "sink">): Promise<Lane> {
+function laneOf(
+  seed: number,
+  rows: readonly Row[],
+  deadlineMs: number,
+  { cache, sink }: Pick<Bench, "cache" | "sink">,
+): Promise<Lane> {
   return startLane({
     seed,
     rows,
@@ -94,9 +112,13 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
     const never = await rotateAll(lane, batch, { rested: async () => {} });
     if (never.length > 0) throw new Error(`expected undisturbed runs to end, got ${never[0]?.state}`);
     for (const { cell, state } of batch)
-      if (state !== (goesBack(cell.story) ? "rolled_back" : "completed"))
-      { const t = batch.find((b) => b.cell === cell && b.state === state); const d = await (await lane.people.of("cleo")).getRun({ params: { id: t?.run ?? "" } }); console.error(JSON.stringify(d.findings.filter((f) => f.result === "block"))); console.error(readFileSync(lane.log, "utf8").slice(-1500));
-        throw new Error(`expected ${cell.name} to end undisturbed, got ${state}`);}
+      if (state !== (goesBack(cell.story) ? "rolled_back" : "completed")) {
+        const t = batch.find((b) => b.cell === cell && b.state === state);
+        const d = await (await lane.people.of("cleo")).getRun({ params: { id: t?.run ?? "" } });
+        console.error(JSON.stringify(d.findings.filter((f) => f.result === "block")));
+        console.error(readFileSync(lane.log, "utf8").slice(-1500));
+        throw new Error(`expected ${cell.name} to end undisturbed, got ${state}`);
+      }
     const effects = await lane.simulator.effects(after);
     const runs = await Promise.all(batch.map((trial) => cleanRun(lane, trial, effects)));
     const cells = runs.flatMap((run) => deriveCells(run, lane.directory));
@@ -118,7 +140,8 @@ async function cleanRun(lane: Lane, { cell, row, run }: Trial, effects: readonly
     [run],
   );
   const moves = rows.map(({ entry }) => parseEntry(entry));
-  const movedTo = (state: string) => moves.find(({ type, data }) => type === "run.moved" && data.to === state)?.at ?? null;
+  const movedTo = (state: string) =>
+    moves.find(({ type, data }) => type === "run.moved" && data.to === state)?.at ?? null;
   return {
     story: cell.story,
     row,
@@ -163,7 +186,9 @@ function loadsWith(cells: readonly Cell[], deadlineMs: number, lanes: number): L
 /** Parts of at most `max`, and at least one for each lane. */
 function cut(cells: readonly Cell[], max: number, lanes: number): Cell[][] {
   const size = Math.max(1, Math.min(max, Math.ceil(cells.length / lanes)));
-  return Array.from({ length: Math.ceil(cells.length / size) }, (_, part) => cells.slice(part * size, (part + 1) * size));
+  return Array.from({ length: Math.ceil(cells.length / size) }, (_, part) =>
+    cells.slice(part * size, (part + 1) * size),
+  );
 }
 
 interface Bench {
@@ -188,7 +213,9 @@ async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
       if (batch.some(({ cell }) => cell.seated)) await advance(lane, tokenSeconds);
       await tryBatch(lane, batch, sink, tally);
       const [first] = batch;
-      say(`${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s, ${tally.cells} tried, ${tally.violations.length} violations`);
+      say(
+        `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s, ${tally.cells} tried, ${tally.violations.length} violations`,
+      );
     }
   } finally {
     await lane.stop();

@@ -1,5 +1,15 @@
 import { join } from "node:path";
-import { type Consumer, type ConsumerKind, groupOf, type Row, seated, seatsOf, variableOf, vaults, workDatabase } from "./names.ts";
+import {
+  type Consumer,
+  type ConsumerKind,
+  groupOf,
+  type Row,
+  seated,
+  seatsOf,
+  variableOf,
+  vaults,
+  workDatabase,
+} from "./names.ts";
 import type { Directory } from "./simulator.ts";
 
 /** The organization and its project that all variable groups are in, and the resource group of the apps. */

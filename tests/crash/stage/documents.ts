@@ -1,9 +1,20 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ChannelName, channelEntries, channelSecrets } from "../../scenarios/telling.ts";
-import type { WorkServer } from "./database.ts";
 import { inventoryLine, placeConnections } from "./consumers.ts";
-import { consumersOf, people, personId, rolesOf, rotatorOf, type Row, seated, seatsOf, tenantIdOf, workDatabase } from "./names.ts";
+import type { WorkServer } from "./database.ts";
+import {
+  consumersOf,
+  people,
+  personId,
+  type Row,
+  rolesOf,
+  rotatorOf,
+  seated,
+  seatsOf,
+  tenantIdOf,
+  workDatabase,
+} from "./names.ts";
 import type { Directory } from "./simulator.ts";
 
 /** Liveness as suites run it (real milliseconds); a take-over from a dead process of this host needs none of it but `settle`. */

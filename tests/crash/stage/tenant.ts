@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { WorkServer } from "./database.ts";
 import { placesOf, workloadOf } from "./consumers.ts";
-import { consumersOf, rolesOf, type Row, seated, seatsOf, tenantIdOf, vaults, workDatabase } from "./names.ts";
+import type { WorkServer } from "./database.ts";
+import { consumersOf, type Row, rolesOf, seated, seatsOf, tenantIdOf, vaults, workDatabase } from "./names.ts";
 import type { Directory, Simulator } from "./simulator.ts";
 
 const signInEverySeconds = 120;
@@ -43,12 +43,25 @@ export async function seedTenant(
     ),
     vaultEntries: [
       ...entra.flatMap(({ name, seat }) =>
-        Object.values(vaults).map((vault) => ({ vault: seated(vault, seat), secret: name, from: { application: name, secret: "current" } })),
+        Object.values(vaults).map((vault) => ({
+          vault: seated(vault, seat),
+          secret: name,
+          from: { application: name, secret: "current" },
+        })),
       ),
-      ...postgres.map(({ name, seat }) => ({ vault: seated(vaults.main, seat), secret: name, value: JSON.stringify(account(name)) })),
+      ...postgres.map(({ name, seat }) => ({
+        vault: seated(vaults.main, seat),
+        secret: name,
+        value: JSON.stringify(account(name)),
+      })),
     ],
     access: entra.flatMap(({ name, seat }) =>
-      Object.values(vaults).map((vault) => ({ application: name, vault: seated(vault, seat), secret: name, role: "user" })),
+      Object.values(vaults).map((vault) => ({
+        application: name,
+        vault: seated(vault, seat),
+        secret: name,
+        role: "user",
+      })),
     ),
     ...placesOf(rows),
     postgres: [{ name: workDatabase, host: server.host, port: server.port, listenPort: 0 }],
@@ -64,9 +77,13 @@ export async function seedTenant(
   for (const { name, seat } of entra) {
     const main = directory.vaults.find((vault) => vault.name === seated(vaults.main, seat));
     const version = main?.secrets.find((secret) => secret.name === name)?.versions.at(-1)?.version;
-    writeFileSync(join(folder, "files", `${name}.ref`), `${directory.urls.vaults[seated(vaults.main, seat)]}/secrets/${name}/${version}\n`, {
-      mode: 0o600,
-    });
+    writeFileSync(
+      join(folder, "files", `${name}.ref`),
+      `${directory.urls.vaults[seated(vaults.main, seat)]}/secrets/${name}/${version}\n`,
+      {
+        mode: 0o600,
+      },
+    );
   }
   return directory;
 }

@@ -38,7 +38,11 @@ export function refuseAccess(
   }
   if (claims === null) return challenge(world, vault, "AKV10001: JWT is not well formed or not signed.");
   if (claims.aud !== "https://vault.azure.net") {
-    return challenge(world, vault, `AKV10022: Invalid audience. Expected https://vault.azure.net, found: ${claims.aud}.`);
+    return challenge(
+      world,
+      vault,
+      `AKV10022: Invalid audience. Expected https://vault.azure.net, found: ${claims.aud}.`,
+    );
   }
   if (claims.exp * 1000 <= world.clock.nowMs) return challenge(world, vault, "[TokenExpired] Error validating token.");
   const version = incoming.query.get("api-version");

@@ -25,7 +25,8 @@ export class WorkloadSchedule implements Schedule {
     const soon = this.#active().filter((workload) => workload.nextMs <= untilMs);
     for (;;) {
       const due = soon.reduce<Workload | null>(
-        (first, workload) => !workload.stopped && (first === null || workload.nextMs < first.nextMs) ? workload : first,
+        (first, workload) =>
+          !workload.stopped && (first === null || workload.nextMs < first.nextMs) ? workload : first,
         null,
       );
       if (due === null || due.nextMs > untilMs) break;
