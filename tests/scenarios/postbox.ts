@@ -24,7 +24,7 @@ export interface Postbox {
   readonly mails: readonly Taken[];
   /** Sessions that were begun. */
   readonly sessions: number;
-  /** What happens to mail for this address from now on, so many times. */
+  /** What happens to mail for this address (`*`: for everybody) from now on, so many times. */
   readonly treat: (address: string, how: Treatment, times?: number) => void;
   readonly close: () => Promise<void>;
 }
@@ -35,7 +35,9 @@ export async function openPostbox(options: SMTPServerOptions = {}): Promise<Post
   const rules: { address: string; how: Treatment; left: number }[] = [];
   let sessions = 0;
   const next = (address: string, at: "recipient" | "data"): Treatment => {
-    const rule = rules.find((one) => one.address === address && one.left > 0 && isAt(one.how, at));
+    const rule = rules.find(
+      (one) => (one.address === address || one.address === "*") && one.left > 0 && isAt(one.how, at),
+    );
     if (rule === undefined) return "take";
     rule.left -= 1;
     return rule.how;

@@ -61,8 +61,14 @@ export class RoleProcesses implements StageProduct {
   readonly #running = new Map<RoleName, ChildProcess>();
   /** What each role has logged, over all its processes. */
   readonly said = new Map<RoleName, string[]>(roleNames.map((role) => [role, []]));
+  /** Secrets of channels that a test has beside the webhook. */
+  readonly #channels: readonly string[];
   #folder = "";
   #say: (line: string) => void = () => {};
+
+  constructor(channels: readonly string[] = []) {
+    this.#channels = channels.map((name) => `${name}.secret`);
+  }
 
   folderOf(role: RoleName): string {
     return join(this.#folder, role);
@@ -91,7 +97,8 @@ export class RoleProcesses implements StageProduct {
       mkdirSync(join(folder, role, "state"), { recursive: true, mode: 0o700 });
       writeFileSync(join(folder, role, "countersign.yaml"), config);
       for (const name of ["inventory.yaml", "policy.yaml"]) copyFileSync(join(folder, name), join(folder, role, name));
-      for (const name of custody[role]) copyFileSync(join(folder, name), join(folder, role, name));
+      for (const name of [...custody[role], ...(role === "notifier" ? this.#channels : [])])
+        copyFileSync(join(folder, name), join(folder, role, name));
     }
     const executor = join(folder, "executor");
     await succeed(executor, "database", "prepare", "--admin-url", "file:../database.secret", "--out", "logins");
