@@ -97,6 +97,39 @@ describe.runIf(here)("answers fit the vendors' own API descriptions", () => {
     }
   });
 
+  test("secrets of GitHub Actions: of a repository, an environment and an organization", async () => {
+    const check = description("connectors/github/secrets.openapi.json");
+    const secrets = { CLIENT_SECRET: { value: "kept" } };
+    const chosen = { CLIENT_SECRET: { value: "kept", visibility: "selected", selected: ["acme/shop"] } };
+    const permissions = { secrets: "read", environments: "read", organization_secrets: "read" };
+    const repository = { owner: "acme", name: "shop", secrets, environments: [{ name: "prod", secrets }] };
+    await tenant.simulator.seed({
+      github: [
+        {
+          name: "described",
+          organizations: [{ login: "acme", secrets: chosen }],
+          repositories: [repository],
+          tokens: [{ token: "reader-token", caller: "reader", permissions }],
+        },
+      ],
+    });
+    const headers = { authorization: "Bearer reader-token" };
+    const places = [
+      ["/repos/{owner}/{repo}/actions/secrets", "/repos/acme/shop/actions/secrets"],
+      ["/repos/{owner}/{repo}/environments/{environment_name}/secrets", "/repos/acme/shop/environments/prod/secrets"],
+      ["/orgs/{org}/actions/secrets", "/orgs/acme/actions/secrets"],
+    ] as const;
+    const cases = places.flatMap(([template, path]) => [
+      [`${template}/public-key`, `${path}/public-key`],
+      [`${template}/{secret_name}`, `${path}/CLIENT_SECRET`],
+    ]);
+    cases.push([`${places[2][0]}/{secret_name}/repositories`, `${places[2][1]}/CLIENT_SECRET/repositories`]);
+    for (const [template = "", path = ""] of cases) {
+      const answer = await tenant.call(`${tenant.simulator.urls.github.described}${path}`, { headers });
+      expect([path, answer.status, check("get", template)(answer.body)]).toEqual([path, 200, []]);
+    }
+  });
+
   test("applications and service principals", async () => {
     const check = description("graph-v1.0-applications.yaml");
     const { objectId } = tenant.application("billing");
