@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { apiMarkdown } from "@countersign/contract";
 import { procedures } from "@countersign/core";
 import { errorsPage } from "./errors.ts";
+import { invariantsPage } from "./invariants.ts";
 import { procedureId, procedurePage, proceduresPage } from "./procedures.ts";
 
 /** Every page that is made from the code: path from the top folder, and its text. */
@@ -10,6 +11,7 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/api.md", apiMarkdown()],
     ["docs/errors.md", errorsPage()],
+    ["docs/invariants.md", invariantsPage()],
     [`${proceduresFolder}/README.md`, proceduresPage(procedures)],
     ...procedures.map((one): [string, string] => [`${proceduresFolder}/${procedureId(one)}.md`, procedurePage(one)]),
   ]);

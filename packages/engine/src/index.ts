@@ -27,6 +27,8 @@ export { noPauses, type Pauses, pausesOver } from "./execution/pauses.ts";
 export { createPlanner } from "./execution/phases/plan.ts";
 export { newRunId } from "./execution/run-id.ts";
 export type { SweepTwins } from "./execution/sweep.ts";
+export { type Checked, checkInvariants } from "./history/check.ts";
+export { createInvariantsJob } from "./history/daily.ts";
 export { readHistory } from "./history/read.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";

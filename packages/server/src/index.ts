@@ -3,6 +3,7 @@ export { openClock } from "./installation/clock.ts";
 export { referencesOf, separationOf } from "./installation/custody.ts";
 export { type Database, openDatabase, prepareDatabase } from "./installation/database.ts";
 export { accept, type Initialised, init } from "./installation/init.ts";
+export { type InstallationChecked, judgeInstallation } from "./installation/invariants.ts";
 export {
   documentNames,
   groundOf,

@@ -3,14 +3,14 @@
  * needs and nothing else (design: custody); `all` is one process with every role, for one laptop, and says so.
  */
 import { randomUUID } from "node:crypto";
-import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BuiltConnectors, createConnectors, openMailer, openOutside } from "@countersign/connectors";
-import { type Connection, CountersignError, resolvePolicy } from "@countersign/core";
+import { type BuiltConnectors, openMailer, openOutside } from "@countersign/connectors";
+import { CountersignError, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
   createExecutor,
   createGuard,
+  createInvariantsJob,
   createJudge,
   createNotifier,
   createPlanner,
@@ -28,6 +28,7 @@ import {
 import { createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
 import { build } from "./installation/build.ts";
 import { openClock } from "./installation/clock.ts";
+import { openConnectors } from "./installation/connectors.ts";
 import { confinedTo, separationOf } from "./installation/custody.ts";
 import { type Database, openDatabase } from "./installation/database.ts";
 import { groundOf, type Installation, loadInstallation } from "./installation/load.ts";
@@ -151,27 +152,9 @@ function storeOf(
 }
 
 function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
-  const { config, ca } = installation;
-  const connectors = createConnectors(
-    {
-      profile: config.profile,
-      network: { ...config.network, ca },
-      callDeadlineMs: config.liveness.callDeadlineMs,
-      tenants: config.tenants,
-      connections: config.connections.map((connection) => rooted(connection, installation.folder)),
-    },
-    { clock, version: build, readSecret: async (reference) => installation.secret(reference) },
-  );
+  const connectors = openConnectors(installation, clock);
   stops.push(() => connectors.close());
   return connectors;
-}
-
-/** Folders in the configuration are relative to the file they stand in, not to where the process was started. */
-function rooted(connection: Connection, folder: string): Connection {
-  const { root } = connection.settings as { readonly root?: unknown };
-  return connection.kind === "files" && typeof root === "string"
-    ? { ...connection, settings: { ...(connection.settings as object), root: resolve(folder, root) } }
-    : connection;
 }
 
 async function startExecutor(parts: Parts): Promise<void> {
@@ -215,10 +198,13 @@ async function startExecutor(parts: Parts): Promise<void> {
     build,
     onError: (error) => log("record.failed", { error: codeOf(error) }),
   });
+  const invariants = createInvariantsJob({ store, clock, scopes: config.connections, log });
   checkpointer.start();
   await recorder.start();
   await executor.start();
+  invariants.start();
   stops.push(async () => {
+    await invariants.stop();
     await executor.stop();
     await recorder.stop();
     await checkpointer.checkpointNow().catch(() => {});

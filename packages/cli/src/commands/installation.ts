@@ -5,7 +5,9 @@ import {
   type Database,
   groundOf,
   type Installation,
+  type InstallationChecked,
   init,
+  judgeInstallation,
   loadInstallation,
   openDatabase,
   prepareDatabase,
@@ -17,7 +19,7 @@ import {
   roles,
   separationOf,
 } from "@countersign/server";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { exit, printJson, say } from "../output.ts";
 
 interface Common {
@@ -47,8 +49,11 @@ export function addInstallation(program: Command): void {
     .description("check configuration, documents, trust, database logins and log")
     .option("--config <file>", "configuration", "countersign.yaml")
     .addOption(new Option("--role <role>", "the role whose process runs on this host").choices(roles).default("all"))
+    .option("--invariants", "also judge open and recent runs by every invariant (docs/operating/invariants.md)")
+    .option("--since-days <days>", "with --invariants: how far back runs count as recent", daysOf, 7)
+    .option("--no-outside", "with --invariants: read the database only, and nothing of the tenant")
     .option("--json", "print one JSON object")
-    .action(async (options: Common & { role: Role }) => {
+    .action(async (options: DoctorOptions) => {
       process.exitCode = await doctor(options);
     });
 
@@ -92,13 +97,29 @@ async function accepted(options: Common, what: "policy" | "inventory"): Promise<
   else say(`${what} ${result.digest} is accepted`);
 }
 
+interface DoctorOptions extends Common {
+  readonly role: Role;
+  readonly invariants?: boolean;
+  readonly sinceDays: number;
+  readonly outside: boolean;
+}
+
+const sinceDaysMax = 3_660;
+
+function daysOf(text: string): number {
+  const days = Number(text);
+  if (!Number.isSafeInteger(days) || days < 1 || days > sinceDaysMax)
+    throw new InvalidArgumentError(`expected 1 to ${sinceDaysMax} days, got ${text}`);
+  return days;
+}
+
 interface Row {
   readonly check: string;
   readonly ok: boolean;
   readonly says: string;
 }
 
-async function doctor(options: Common & { readonly role: Role }): Promise<number> {
+async function doctor(options: DoctorOptions): Promise<number> {
   const rows: Row[] = [];
   const look = async (check: string, act: () => string | Promise<string>) => {
     try {
@@ -149,10 +170,32 @@ async function doctor(options: Common & { readonly role: Role }): Promise<number
       ? channelsOf(installation, database)
       : "shown where the api runs, which may read them",
   );
+  let checked: InstallationChecked | null = null;
+  if (options.invariants === true)
+    await look("invariants", async () => {
+      if (database === null) throw new Error("expected the database, which could not be opened");
+      checked = await judgeInstallation(installation, database, options);
+      return invariantsSay(checked);
+    });
   await (database as Database | null)?.release();
-  if (options.json === true) printJson({ ok: rows.every((row) => row.ok), checks: rows });
+  if (options.json === true)
+    printJson({
+      ok: rows.every((row) => row.ok),
+      checks: rows,
+      ...(options.invariants === true ? { invariants: checked } : {}),
+    });
   else for (const row of rows) say(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
   return rows.every((row) => row.ok) ? exit.ok : exit.failed;
+}
+
+/** What was judged. Throws, with a line for each, when an invariant is broken. */
+function invariantsSay({ runs, violations, lookedAt, unread }: InstallationChecked): string {
+  const judged = `${runs} runs judged, ${lookedAt} applications looked at outside`;
+  const notSeen = unread.map(({ application, code }) => `${application} (${code})`);
+  const seen = notSeen.length === 0 ? judged : `${judged}, not seen: ${notSeen.join(", ")}`;
+  if (violations.length === 0) return seen;
+  const lines = violations.map(({ invariant, run, sentence }) => `${invariant} ${run ?? "-"}: ${sentence}`);
+  throw new Error(`${seen}; broken:\n${lines.join("\n")}`);
 }
 
 /** How the channels fare; a dead one is a failure, since people rely on being told. */

@@ -10,6 +10,7 @@ export type NoticeKind =
   | `channel.${"dead" | "recovered" | "test"}`
   | "close.asked"
   | "recipient.refused"
+  | "invariant.broken"
   | "digest";
 
 /** Something went wrong, or went around the rules: each of these opens a ticket unless one stands for the application. */
@@ -36,12 +37,13 @@ export const breakGlassKinds: ReadonlySet<string> = new Set<NoticeKind>([
 /** Asked for again while a plan waits; said only as long as it does. */
 export const waitingKinds: ReadonlySet<string> = new Set<NoticeKind>(["approval.reminder", "approval.escalated"]);
 
-/** About the channels themselves; for operators. */
+/** About the channels and the product itself; for operators. */
 export const operatorKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "channel.dead",
   "channel.recovered",
   "channel.test",
   "recipient.refused",
+  "invariant.broken",
 ]);
 
 /** What was told, as far as it decides over a ticket. */

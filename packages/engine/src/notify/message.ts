@@ -70,6 +70,8 @@ const Told = z.object({
     )
     .catch([]),
   outcomesMore: z.number().catch(0),
+  invariant: text,
+  sentence: text,
   total: z.number().optional().catch(undefined),
   items: z
     .array(
@@ -126,6 +128,8 @@ const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> 
   "channel.recovered": ({ channel }) => `The channel ${channel ?? ""} delivers again`,
   "channel.test": ({ channel }) => `Test of the channel ${channel ?? ""}`,
   "recipient.refused": ({ channel, recipient }) => `${channel ?? ""} does not reach ${recipient ?? ""}`,
+  "invariant.broken": ({ invariant, application }) =>
+    `A promise is broken: ${invariant ?? ""}${application == null ? "" : ` (${plainText(application, 120)})`}`,
   digest: ({ total }) => `${total ?? 0} things about your applications`,
 };
 
@@ -242,6 +246,7 @@ function labelled(told: Told, nameOf: NameOf): Message["facts"] {
   add("Confirm until", told.confirmUntil);
   add("Review until", told.reviewUntil);
   add("May confirm", people(told.mayConfirm.filter((person) => person !== told.person)));
+  add("Found", told.sentence);
   add("For", people(told.audience));
   add("Owners", people(told.owners));
   add("Asked for by", told.requester?.startsWith("p_") === true ? nameOf(told.requester) : told.requester);
