@@ -1,6 +1,10 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { Remains } from "@countersign/contract";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { personId } from "./documents.ts";
+import { root } from "../crash/stage/process.ts";
+import { password, personId } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
@@ -41,6 +45,16 @@ const closeOf = async (run: string) => {
   return { ...close, list: Remains.parse(JSON.parse(close.remains.text)) };
 };
 
+/** `countersign close` as cleo. */
+async function close(run: string, ...options: string[]): Promise<string> {
+  const main = join(root, "packages/cli/src/main.ts");
+  const env = { PATH: process.env["PATH"] ?? "", COUNTERSIGN_LOGIN: "cleo", COUNTERSIGN_PASSWORD: password };
+  const { stdout } = await promisify(execFile)(process.execPath, [main, "close", run, "--url", stage.url, ...options], {
+    env,
+  });
+  return stdout;
+}
+
 describe("a run that nothing can end", () => {
   it("is closed as it stands by an owner and a second person of security, over a list of what remains", async () => {
     const run = await stuck("app-stuck");
@@ -69,7 +83,10 @@ describe("a run that nothing can end", () => {
     expect((await refusal(stage.sayClose("ben", run, "platform", "close-confirm"))).code).toBe("FORBIDDEN");
     const before = (await stage.effects("app-stuck")).length;
     expect((await closeOf(run)).remains.digest).toBe(remains.digest);
-    await stage.sayClose("cleo", run, "security", "close-confirm");
+    // The command shows the list, refuses another digest than the list's, and signs for who is of security.
+    expect(await close(run, "--json")).toContain(remains.digest);
+    await expect(close(run, "--confirm", `sha256:${"0".repeat(64)}`)).rejects.toThrow("CONFLICT");
+    await close(run, "--confirm", remains.digest);
     await stage.settle();
 
     expect(await stage.stateOf(run)).toBe("left_as_is");

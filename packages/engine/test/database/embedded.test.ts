@@ -158,38 +158,80 @@ describe("the embedded server", () => {
   });
 });
 
-describe.runIf(isRoot)("as root", () => {
-  it("runs the server as postgres or nobody, with its data where that user can reach it", async () => {
-    const options = await place();
-    const server = await start(options);
-    const { uid } = await stat(path.join(server.home, "data"));
-    expect(uid).not.toBe(0);
-    expect(path.dirname(server.home)).toBe(options.sharedFolder);
-    const status = await readFile(`/proc/${server.pid}/status`, "utf8").catch(() => `Uid:\t${uid}\t`);
-    expect(status).toMatch(new RegExp(`^Uid:\\s+${uid}\\s`, "m"));
-  });
+/* Root has to become somebody else and to share; an ordinary user must not have to. Each is tried by who runs the tests. */
+type Trial = readonly [promise: string, keep: () => Promise<void>];
+const asRoot: readonly Trial[] = [
+  [
+    "runs the server as postgres or nobody, with its data where that user can reach it",
+    async () => {
+      const options = await place();
+      const server = await start(options);
+      const { uid } = await stat(path.join(server.home, "data"));
+      expect(uid).not.toBe(0);
+      expect(path.dirname(server.home)).toBe(options.sharedFolder);
+      const status = await readFile(`/proc/${server.pid}/status`, "utf8").catch(() => `Uid:\t${uid}\t`);
+      expect(status).toMatch(new RegExp(`^Uid:\\s+${uid}\\s`, "m"));
+    },
+  ],
 
-  it("copies binaries that lie under a closed folder, once", async () => {
-    const options = await place();
-    const closed = path.join(path.dirname(options.stateFolder), "closed");
-    await mkdir(closed, { mode: 0o700 });
-    await cp(nativeFolder(), path.join(closed, "native"), { recursive: true, verbatimSymlinks: true });
-    const server = await start({ ...options, native: path.join(closed, "native") });
-    expect(await query(server, "select 1")).toEqual([1]);
-    const copies = async () => (await readdir(options.sharedFolder)).filter((name) => name.startsWith("native-"));
-    expect(await copies()).toHaveLength(1);
-    await server.stop();
-    await start({ ...options, native: path.join(closed, "native") });
-    expect(await copies()).toHaveLength(1);
-  });
+  [
+    "copies binaries that lie under a closed folder, once",
+    async () => {
+      const options = await place();
+      const closed = path.join(path.dirname(options.stateFolder), "closed");
+      await mkdir(closed, { mode: 0o700 });
+      await cp(nativeFolder(), path.join(closed, "native"), { recursive: true, verbatimSymlinks: true });
+      const server = await start({ ...options, native: path.join(closed, "native") });
+      expect(await query(server, "select 1")).toEqual([1]);
+      const copies = async () => (await readdir(options.sharedFolder)).filter((name) => name.startsWith("native-"));
+      expect(await copies()).toHaveLength(1);
+      await server.stop();
+      await start({ ...options, native: path.join(closed, "native") });
+      expect(await copies()).toHaveLength(1);
+    },
+  ],
 
-  it("refuses a socket or data folder that somebody else owns", async () => {
-    const options = await place();
-    const server = await start(options);
-    await server.stop();
-    await chown(server.home, 65_533, 65_533);
-    await expect(startEmbedded(options)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
-  });
+  [
+    "refuses a socket or data folder that somebody else owns",
+    async () => {
+      const options = await place();
+      const server = await start(options);
+      await server.stop();
+      await chown(server.home, 65_533, 65_533);
+      await expect(startEmbedded(options)).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+    },
+  ],
+];
+
+const asOrdinaryUser: readonly Trial[] = [
+  [
+    "runs the server as that very user, beside its state and from the binaries where they lie",
+    async () => {
+      const options = await place();
+      const server = await start(options);
+      const { uid } = await stat(path.join(server.home, "data"));
+      expect(uid).toBe(process.getuid?.());
+      expect(path.dirname(server.home)).toBe(options.stateFolder);
+      await expect(readdir(options.sharedFolder)).rejects.toMatchObject({ code: "ENOENT" });
+      const status = await readFile(`/proc/${server.pid}/status`, "utf8").catch(() => `Uid:\t${uid}\t`);
+      expect(status).toMatch(new RegExp(`^Uid:\\s+${uid}\\s`, "m"));
+    },
+  ],
+
+  [
+    "fails with a reason where it may not write",
+    async () => {
+      const { stateFolder, sharedFolder } = await place();
+      await mkdir(stateFolder, { recursive: true });
+      await chmod(stateFolder, 0o500);
+      await expect(startEmbedded({ stateFolder, sharedFolder })).rejects.toMatchObject({ code: "EACCES" });
+      await chmod(stateFolder, 0o700);
+    },
+  ],
+];
+
+describe(`as ${isRoot ? "root" : "an ordinary user"}`, () => {
+  it.each(isRoot ? asRoot : asOrdinaryUser)("%s", (_, keep) => keep());
 });
 
 describe("library links", () => {
