@@ -234,6 +234,8 @@ export function createGuard(options: {
       await assertClock();
       if (await frozen(work.plan.tenant.name)) return { code: "frozen" };
       const judgement = await judge.judge(work.row, "retire", work.services.lease.signal);
+      // What cannot be read now is waited for; what is not in the inventory any more is for a person.
+      if (judgement.row === null) return { code: "row-gone" };
       if (judgement.world === null) return { code: "world-unreadable" };
       const own = ownEffects(work);
       if (judgement.world.record.version === null || !own.recordVersions.has(judgement.world.record.version))

@@ -21,7 +21,9 @@ export type StepResult =
   /** Will not succeed by trying again. */
   | { readonly kind: "failed"; readonly code: string; readonly facts: Facts }
   /** The outside will not say whether it happened: a person decides, nothing is guessed. */
-  | { readonly kind: "unknown"; readonly facts: Facts };
+  | { readonly kind: "unknown"; readonly facts: Facts }
+  /** The kill switch was thrown before another attempt: nothing was sent since. */
+  | { readonly kind: "frozen" };
 
 /** Attempts of one step in one direction; beyond that a person looks. */
 const attemptsMax = 8;
@@ -54,26 +56,34 @@ const patient: Patience = { attemptsMax, looksMax, verifyDeadlineMs, tellsEveryF
 /** What must not hold up the cut of a compromised secret is tried twice and no longer than a minute each time. */
 const brief: Patience = { attemptsMax: 2, looksMax: 2, verifyDeadlineMs: 60_000, tellsEveryFailure: true };
 
+interface StepOptions {
+  /** Makes no attempt; only asks what became of an open one. */
+  readonly onlyReconcile?: boolean;
+  /** Whether the kill switch is thrown; without it the step goes on whatever happens. */
+  readonly frozen?: () => Promise<boolean>;
+  /** What failed before does not count against the step (domain time). */
+  readonly since?: number;
+}
+
 /** Does one step of the plan: intent, effect, verification, outcome; reconciles what an earlier attempt left open. */
 export function doStep(
   work: RunWork,
   step: PlanStep,
-  options: { readonly onlyReconcile?: boolean } = {},
+  options: StepOptions = {},
 ): Promise<StepResult> {
-  return drive(work, step, "do", options.onlyReconcile ?? false);
+  return drive(work, step, "do", options);
 }
 
 /**
- * Tries a step that may be left behind. Whatever comes of it stands in the journal as done, failed or unknown. What
- * failed before `since` (domain time) does not count against it.
+ * Tries a step that may be left behind. Whatever comes of it stands in the journal as done, failed or unknown.
  */
-export function tryStep(work: RunWork, step: PlanStep, since: number): Promise<StepResult> {
-  return drive(work, step, "do", false, brief, since);
+export function tryStep(work: RunWork, step: PlanStep, options: StepOptions): Promise<StepResult> {
+  return drive(work, step, "do", { ...options, patience: brief });
 }
 
 /** Reverses one step. Twice is once. */
 export function undoStep(work: RunWork, step: PlanStep): Promise<StepResult> {
-  return drive(work, step, "undo", false);
+  return drive(work, step, "undo", {});
 }
 
 /** Takes back what a `do` attempt created whose value is lost; journaled under the same attempt number. */
@@ -113,11 +123,10 @@ async function drive(
   work: RunWork,
   step: PlanStep,
   direction: "do" | "undo",
-  onlyReconcile: boolean,
-  patience: Patience = patient,
-  since = 0,
+  options: StepOptions & { readonly patience?: Patience },
 ): Promise<StepResult> {
   const verb = work.verbOf(step);
+  const { patience = patient, since = 0 } = options;
   for (;;) {
     const attempts = work.attempts(step.id, direction);
     const last = attempts.at(-1);
@@ -134,7 +143,8 @@ async function drive(
       continue;
     }
 
-    if (onlyReconcile) return { kind: "failed", code: last?.error?.code ?? "OUTSIDE_UNKNOWN", facts: {} };
+    if (options.onlyReconcile === true)
+      return { kind: "failed", code: last?.error?.code ?? "OUTSIDE_UNKNOWN", facts: {} };
     // What failed before a person said "go on" does not count against the step any more.
     const counted = attempts.filter((row) => row.intentAt >= Math.max(work.data.resumedAt, since));
     if (counted.length >= patience.attemptsMax)
@@ -151,6 +161,8 @@ async function drive(
     const mismatch = await identityProblem(work, verb, step, look, patience);
     if (mismatch !== null && !patience.tellsEveryFailure) return mismatch;
 
+    // Asked before each attempt and not once per step: pauses between attempts are long enough for somebody to freeze.
+    if (options.frozen !== undefined && (await options.frozen())) return { kind: "frozen" };
     const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {}, look.nonce);
     if (mismatch !== null) {
       await work.conclude(row, step, { outcome: "failed", error: { code: mismatch.code } });

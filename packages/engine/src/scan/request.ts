@@ -31,7 +31,7 @@ export function runRequest(row: InventoryRow, why: Why): RunRequest {
     requester: why.requester,
     reason: why.reason,
     at: why.at,
-    unlessOpen: why.trigger === "due" || why.trigger === "event",
+    unlessOpen: why.trigger !== "compromise",
   };
 }
 

@@ -140,11 +140,14 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
 
     async request({ id, row, person, reason, at, compromised }) {
       const shared = { id, requester: person, reason: reason.bytes, at };
-      await requestRun(
+      const filed = await requestRun(
         store,
         row,
         compromised === null ? { ...shared, trigger: "manual" } : { ...shared, trigger: "compromise", compromised },
       );
+      // Two people, or one who clicks twice: the database takes one of the requests.
+      if (filed !== id)
+        throw new CountersignError("STATE_CONFLICT", `expected no open run of ${row.name}, ${filed} is open`);
     },
     async decide(decision) {
       const bytesOf = (kind: string) => {

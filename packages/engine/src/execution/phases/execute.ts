@@ -24,15 +24,16 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
   }
   await startOverIfValueLost(work, steps);
   for (const step of steps) {
-    // The kill switch stops between two effects; what is in memory stays there until it is lifted.
-    if (await guard.frozen(work.plan.tenant.name)) {
-      if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
-      return releaseUntil(work, work.now + frozenMs);
-    }
     const way = await giveWay(work, guard);
     if (way !== null) return way;
     const mayBeLeft = work.plan.emergency?.leaveBehind.includes(step.id) === true;
-    const result = await (mayBeLeft ? tryStep(work, step, 0) : doStep(work, step));
+    const frozen = () => guard.frozen(work.plan.tenant.name);
+    const result = await (mayBeLeft ? tryStep(work, step, { frozen }) : doStep(work, step, { frozen }));
+    // The kill switch stops between two effects; what is in memory stays there until it is lifted.
+    if (result.kind === "frozen") {
+      if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
+      return releaseUntil(work, work.now + frozenMs);
+    }
     // A consumer that cannot be written does not keep a compromised credential alive: it is written after the cut.
     if (mayBeLeft && result.kind !== "done") continue;
     if (result.kind === "unknown") return hold(work, { code: "OUTSIDE_UNKNOWN", step: step.id });

@@ -70,7 +70,7 @@ function leftBehind(work: RunWork): PlanStep[] {
 /** Tries what was left behind; returns what still is. */
 async function writeLeft(work: RunWork): Promise<PlanStep[]> {
   for (const step of leftBehind(work)) {
-    const result = await tryStep(work, step, work.now);
+    const result = await tryStep(work, step, { since: work.now });
     if (result.kind === "done" && work.verbOf(step).asks === true) await askOwners(work, step, "do");
   }
   return leftBehind(work);

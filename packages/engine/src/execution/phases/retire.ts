@@ -35,7 +35,8 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
       return move(work, "overlapping", { because: { code: "gate-shut" } });
   }
   for (const step of steps) {
-    const result = await doStep(work, step);
+    const result = await doStep(work, step, { frozen: () => guard.frozen(work.plan.tenant.name) });
+    if (result.kind === "frozen") return releaseUntil(work, work.now + frozenMs);
     if (result.kind === "unknown") return waitForIt(work, "OUTSIDE_UNKNOWN", urgent);
     if (result.kind === "failed") return hold(work, { code: result.code, step: step.id });
   }
