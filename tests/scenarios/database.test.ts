@@ -113,7 +113,13 @@ describe("a database that misbehaves", () => {
   });
 
   it("comes back from an older backup: what ran since is not done again, and nothing new begins", async () => {
+    // Approved and not yet begun: what a restored database would do first is begin it again.
+    const ben = await stage.as("ben");
+    await ben.freeze({ body: {} });
     const [run] = await approvedAll(["app-restored"]);
+    await stage.settle();
+    expect(await stage.stateOf(run ?? "")).toBe("scheduled");
+    await (await stage.as("cleo")).liftFreeze({});
     await stage.stop();
     const { home } = await database();
     await server?.stop();
@@ -133,7 +139,7 @@ describe("a database that misbehaves", () => {
     execFileSync("cp", ["-a", backup, data]);
     await database();
     await stage.start();
-    expect(await stage.stateOf(run ?? "")).toBe("approved");
+    expect(await stage.stateOf(run ?? "")).toBe("scheduled");
     await stage.advance(3_600);
     expect(await stage.effects("app-restored")).toEqual(done);
     const { readiness } = await (await stage.as("cleo")).getStatus({});

@@ -84,6 +84,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       options.fenced(because);
     },
   );
+  /** Runs that a hint is being worked on for, from before the claim until they were let go of. */
+  const inHand = new Map<string, number>();
   const services: StepServices = { clock, lease, held: new HeldValues(), pauses: options.pauses, build: options.build };
 
   const twins = createSweep({ store, clock, lease, sweepTwins: options.sweepTwins, log: options.log });
@@ -99,6 +101,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** Offers every run that is due; a job is only a hint, the claim decides. */
   async function sweep(): Promise<void> {
     const provenDead = await provenDeadWorkers();
+    await freeForgotten();
     for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
       await dispatch.offer(run);
     await clock.work(() => twins.look());
@@ -117,6 +120,24 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await stopListening();
   }
 
+  /**
+   * A run may stand under this worker's name while nothing here works on it: the database went away after a claim was
+   * committed and before its answer came, or when the run was let go of. A live worker's runs are nobody else's (I9).
+   */
+  async function freeForgotten(): Promise<void> {
+    for (const { id, fence } of await store.runsHeldBy(worker)) {
+      if (inHand.has(id)) continue;
+      const now = clock.now();
+      try {
+        await store.release({ run: id, fence, worker }, now, now);
+        options.log("run.freed", { run: id });
+      } catch (error) {
+        // Let go of, taken over or moved meanwhile: then it is not forgotten.
+        if (!isCode(error, "STALE_FENCE")) throw error;
+      }
+    }
+  }
+
   async function provenDeadWorkers(): Promise<string[]> {
     const others = (await store.workers()).filter(
       (row) => row.id !== worker && row.goneAs !== "proven" && row.goneAs !== "stopped",
@@ -129,23 +150,33 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** One dispatched hint. */
   async function handle(id: string): Promise<void> {
     if (stopped.signal.aborted) return;
-    await clock.work(async () => {
-      // Whose death is proven stands in the worker table since the sweep that offered the run.
-      const provenDead: readonly string[] = [];
-      const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
-      const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
-      if (claimed === undefined) return;
-      const at: At = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker }, work: null };
-      try {
-        await drive(await recover(claimed), at);
-      } catch (error) {
-        if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
-        options.log("run.interrupted", { run: id, error: describe(error) });
-        await letGo(store, at, codeOf(error), clock.now()).catch((again: unknown) =>
-          options.log("run.not-released", { run: id, error: describe(again) }),
-        );
-      }
-    });
+    // A job may come twice: the run is in hand until the last of them is done.
+    inHand.set(id, (inHand.get(id) ?? 0) + 1);
+    try {
+      await clock.work(() => claimAndDrive(id));
+    } finally {
+      const left = (inHand.get(id) ?? 1) - 1;
+      if (left === 0) inHand.delete(id);
+      else inHand.set(id, left);
+    }
+  }
+
+  async function claimAndDrive(id: string): Promise<void> {
+    // Whose death is proven stands in the worker table since the sweep that offered the run.
+    const provenDead: readonly string[] = [];
+    const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
+    const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
+    if (claimed === undefined) return;
+    const at: At = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker }, work: null };
+    try {
+      await drive(await recover(claimed), at);
+    } catch (error) {
+      if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
+      options.log("run.interrupted", { run: id, error: describe(error) });
+      await letGo(store, at, codeOf(error), clock.now()).catch((again: unknown) =>
+        options.log("run.not-released", { run: id, error: describe(again) }),
+      );
+    }
   }
 
   /** A run whose holder died or stalled: say so, wait until its last request has landed, and only then look. */

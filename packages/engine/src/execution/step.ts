@@ -66,11 +66,7 @@ interface StepOptions {
 }
 
 /** Does one step of the plan: intent, effect, verification, outcome; reconciles what an earlier attempt left open. */
-export function doStep(
-  work: RunWork,
-  step: PlanStep,
-  options: StepOptions = {},
-): Promise<StepResult> {
+export function doStep(work: RunWork, step: PlanStep, options: StepOptions = {}): Promise<StepResult> {
   return drive(work, step, "do", options);
 }
 

@@ -300,6 +300,10 @@ export function runStore(sql: Sql) {
 
     run: (id: string): Promise<RunRow | null> => sql.first(RunRow, "select * from cs.run where id = $1", [id]),
 
+    /** Runs that stand under this worker's name. */
+    runsHeldBy: (worker: string): Promise<RunRow[]> =>
+      sql.rows(RunRow, "select * from cs.run where worker = $1", [worker]),
+
     /** A page of runs, newest first. */
     runs(filter: RunFilter): Promise<RunRow[]> {
       const values: unknown[] = [];
