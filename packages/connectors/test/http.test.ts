@@ -101,6 +101,13 @@ describe("a call that may happen once only", () => {
     expect(seen).toHaveLength(1);
   });
 
+  it("may be asked for again after a 400 that the vendor calls passing", async () => {
+    const { call } = await open((_q, r) => json(r, 400, { code: "Request_BadRequest" }));
+    await expect(
+      call("once", { readError: () => ({ code: "Request_BadRequest", transient: true }) }),
+    ).rejects.toMatchObject({ code: "OUTSIDE_UNAVAILABLE", facts: { refused: true } });
+  });
+
   it("is known not to have happened when nobody listens", async () => {
     const { http, leave, call } = await open(() => undefined);
     const nowhere = http.endpoint("http://127.0.0.1:9");

@@ -181,6 +181,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     clock,
     connectors,
     guard: createGuard({ store, clock, connectors, ground, judge, checkpointer }),
+    assertNotBehind: () => checkpointer.assertNotBehind(),
     planner: createPlanner({ store, judge, ground }),
     sweepTwins: (at, target, rules, dryRun) => connectors.sweepMarkers(at, target, rules, dryRun),
     pauses: options.pauseUrl === null ? noPauses : pausesOver(options.pauseUrl),

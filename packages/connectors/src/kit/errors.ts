@@ -36,14 +36,14 @@ export function identifier(text: unknown, sent: string): string | null {
   return text;
 }
 
-/** Which class an HTTP status belongs to. */
-export function classOf(status: number): ErrorCode {
+/** Which class an HTTP status belongs to; with words of the vendor's that it passes, a 400 is no fault of the request. */
+export function classOf(status: number, passing = false): ErrorCode {
   if (status === 401) return "OUTSIDE_AUTH";
   if (status === 403) return "OUTSIDE_FORBIDDEN";
   if (status === 404 || status === 410) return "OUTSIDE_NOT_FOUND";
   if (status === 409 || status === 412) return "OUTSIDE_CONFLICT";
   if (status === 429) return "OUTSIDE_RATE_LIMITED";
-  if (status >= 400 && status < 500) return "OUTSIDE_INVALID";
+  if (status >= 400 && status < 500) return passing ? "OUTSIDE_UNAVAILABLE" : "OUTSIDE_INVALID";
   if (status >= 500) return "OUTSIDE_UNAVAILABLE";
   return "OUTSIDE_MALFORMED";
 }

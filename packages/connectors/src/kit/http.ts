@@ -237,7 +237,7 @@ function read<T>(call: Call<T>, answer: Incoming, sent: string, ownId: string, n
   const error = call.readError(status, jsonOf(answer.text), answer.headers, now);
   const vendorCode = identifier(error.code, sent);
   const limited = error.limitedMs !== undefined;
-  const code: ErrorCode = limited ? "OUTSIDE_RATE_LIMITED" : classOf(status);
+  const code: ErrorCode = limited ? "OUTSIDE_RATE_LIMITED" : classOf(status, error.transient);
   // A refusal is believed when the vendor signs it with a code of its own; a bare 4xx may come from anything in between.
   const refused = limited || status === 429 || (status >= 400 && status < 500 && status !== 408 && vendorCode !== null);
   return {

@@ -39,6 +39,8 @@ export interface ExecutorOptions {
   readonly clock: EngineClock;
   readonly connectors: Connectors;
   readonly guard: Guard;
+  /** Throws LOG_BEHIND in a restored database: what its rows say may have been done already. */
+  readonly assertNotBehind: () => Promise<void>;
   readonly planner: Planner;
   readonly sweepTwins: SweepTwins;
   readonly pauses: Pauses;
@@ -102,6 +104,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function sweep(): Promise<void> {
     const provenDead = await provenDeadWorkers();
     await freeForgotten();
+    await options.assertNotBehind();
     for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
       await dispatch.offer(run);
     await clock.work(() => twins.look());
@@ -162,6 +165,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function claimAndDrive(id: string): Promise<void> {
+    // Jobs are restored with the database: asked before each claim, not only before runs are offered.
+    await options.assertNotBehind();
     // Whose death is proven stands in the worker table since the sweep that offered the run.
     const provenDead: readonly string[] = [];
     const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };

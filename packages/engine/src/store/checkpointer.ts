@@ -22,6 +22,8 @@ export interface Checkpointer {
    * Errors: LOG_BEHIND (a restored database), LOG_INVALID (entries, leaf hashes and frontier do not fit together).
    */
   checkpointNow(): Promise<CheckpointRef>;
+  /** Throws LOG_BEHIND when the database lacks what this host has seen of the log, or holds another history. */
+  assertNotBehind(): Promise<void>;
   /** Signs once a second while the log grows, until stopped. */
   start(): void;
   stop(): Promise<void>;
@@ -172,6 +174,10 @@ export function openCheckpointer(options: {
 
   return {
     checkpointNow,
+    async assertNotBehind() {
+      const mark = await readHighWaterMark(stateFolder);
+      if (mark !== null) await assertHolds(mark);
+    },
     start() {
       loop = keepSigning();
     },
