@@ -100,6 +100,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return verb as unknown as Verb<unknown>;
   }
 
+  /** In a restored database nothing ever comes due: there is no work that domain time would have to wait for. */
+  async function isBehind(): Promise<boolean> {
+    try {
+      await options.assertNotBehind();
+      return false;
+    } catch (error) {
+      if (isCode(error, "LOG_BEHIND")) return true;
+      throw error;
+    }
+  }
+
   /** Offers every run that is due; a job is only a hint, the claim decides. */
   async function sweep(): Promise<void> {
     const provenDead = await provenDeadWorkers();
@@ -315,9 +326,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
       beating = lease.run();
       clock.onTick(sweep);
-      clock.nextDue(() => store.nextDue());
-      clock.nextDue(() => twins.nextDue());
-      clock.nextDue(() => reviews.nextDue());
+      for (const next of [store.nextDue, twins.nextDue, reviews.nextDue])
+        clock.nextDue(async () => ((await isBehind()) ? null : next()));
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
     },
