@@ -4,7 +4,7 @@ import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
 /** The kill switch over many runs at once, measured from the effect log in real time. */
-const names = Array.from({ length: 8 }, (_, n) => `app-storm-${n}`);
+const names = Array.from({ length: 4 }, (_, n) => `app-storm-${n}`);
 const limitMs = 2_000;
 
 let stage: Stage;
