@@ -326,8 +326,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
       beating = lease.run();
       clock.onTick(sweep);
-      for (const next of [store.nextDue, twins.nextDue, reviews.nextDue])
-        clock.nextDue(async () => ((await isBehind()) ? null : next()));
+      for (const source of [store, twins, reviews])
+        clock.nextDue(async () => ((await isBehind()) ? null : source.nextDue()));
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
     },
