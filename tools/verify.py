@@ -1338,8 +1338,9 @@ class Verifier:
             if step["phase"] != "execute" or not step["undoable"] or attempt["back"]:
                 continue
             ids = outcome["objectIds"] if outcome else {}
-            repeated = outcome is not None and same(outcome["facts"].get("reconciled"), "repeat")
-            if word == "failed" and not ids and not repeated:
+            facts = {} if outcome is None else outcome["facts"]
+            traces = facts.get("performed") is True or facts.get("landed") is True or same(facts.get("reconciled"), "repeat")
+            if word == "failed" and not ids and not traces:
                 continue
             marker = intent["facts"].get("displayName")
             left.append({

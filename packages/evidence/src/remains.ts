@@ -97,9 +97,7 @@ function attemptsOf(entries: readonly Entry[]): Told[] {
 /** What an attempt left; nothing where it is known to have failed without a trace. */
 function leftOf({ intent, outcome, unclear }: Told) {
   const ids = outcome?.objectIds ?? {};
-  // Closed only so that it may be repeated: not proven absent.
-  const repeated = outcome?.facts["reconciled"] === "repeat";
-  if (outcome?.outcome === "failed" && Object.keys(ids).length === 0 && !repeated) return [];
+  if (outcome?.outcome === "failed" && Object.keys(ids).length === 0 && !leftTraces(outcome)) return [];
   const { attempt, step, target } = intent;
   const marker = intent.facts["displayName"];
   return [
@@ -113,6 +111,11 @@ function leftOf({ intent, outcome, unclear }: Told) {
       target,
     },
   ];
+}
+
+/** Performed and then not verified, found to have landed, or closed only so that it may be repeated: not proven absent. */
+function leftTraces({ facts }: Outcome): boolean {
+  return facts["performed"] === true || facts["landed"] === true || facts["reconciled"] === "repeat";
 }
 
 function oldStanding(removals: readonly Told[]): "untouched" | "removed" | "unknown" {

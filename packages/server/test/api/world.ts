@@ -236,7 +236,7 @@ export function addRun(
     at,
     "run.requested",
     {
-      procedure: row.procedure,
+      procedure: `${row.procedure}@1`,
       reasonDigest,
       replaces: null,
       requester,

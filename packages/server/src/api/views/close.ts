@@ -3,13 +3,14 @@ import {
   CLOSE_ASKERS,
   CLOSE_CONFIRMER,
   digestOf,
+  type Entry,
   type EntryData,
   openClose,
-  parseEntry,
   parsePlan,
   remainsOf,
 } from "@countersign/evidence";
 import type { ApiStore, KnownPerson, RunRecord } from "../ports.ts";
+import { readEntries } from "./entries.ts";
 import { reasonText } from "./reason.ts";
 import { iso } from "./time.ts";
 
@@ -32,7 +33,8 @@ export async function closingOf(
   if (run.state !== "held" || plan === null || text === null) return null;
   const encoder = new TextEncoder();
   const stored = await store.runEntries(run.id, 0, entriesMax);
-  const entries = stored.map((row, index) => ({ entry: parseEntry(encoder.encode(row.text)), index, leaf: "" }));
+  // Checked when they were appended; the executor makes the list again from what it has parsed itself.
+  const entries = readEntries(stored).map((entry, index) => ({ entry: entry as unknown as Entry, index, leaf: "" }));
   const remains = remainsOf({ id: run.id, entries }, parsePlan(encoder.encode(text)));
   const words = await store.closeWords(run.id);
   const wordOf = (data: EntryData<"close.asked"> | undefined) =>
