@@ -12,17 +12,25 @@ const gradeWords: Readonly<Record<string, string>> = {
 /** The steps in order, each with its undo or the reason why there is none; what cannot be undone stands out. */
 export function StepList({ plan }: { readonly plan: Plan }) {
   const { timing, retire } = plan;
+  // An emergency cuts at once: no gate, no overlap, nothing is rolled back by itself.
+  const isUrgent = plan.emergency !== undefined;
   const numberOf = new Map(plan.steps.map((step, index) => [step.id, index + 1]));
   const phases = [
     ["execute", "At once, in this order"],
     ["overlap", `Overlap of ${duration(timing.overlapSeconds)}: both credentials sign in`],
     [
       "retire",
-      `Retirement: ${gradeWords[retire.minGrade] ?? retire.minGrade}, quiet for ${duration(timing.quietSeconds)}`,
+      isUrgent
+        ? "The cut: at once, without evidence that nobody uses the old one"
+        : `Retirement: ${gradeWords[retire.minGrade] ?? retire.minGrade}, quiet for ${duration(timing.quietSeconds)}`,
     ],
+    ["restore", "After the cut: consumers are shown to be back on the new credential"],
   ] as const;
   return (
-    <Card title="Exactly what will be done" aside="any failure stops and rolls back">
+    <Card
+      title="Exactly what will be done"
+      aside={isUrgent ? "nothing is rolled back by itself" : "any failure stops and rolls back"}
+    >
       {phases.map(([phase, title]) => {
         const steps = plan.steps.filter((step) => step.phase === phase);
         if (steps.length === 0) return null;
@@ -40,7 +48,8 @@ export function StepList({ plan }: { readonly plan: Plan }) {
                     {"describe" in step.undo ? (
                       <div className="text-xs text-fg3">↶ {step.undo.describe}</div>
                     ) : (
-                      phase !== "overlap" && (
+                      phase !== "overlap" &&
+                      phase !== "restore" && (
                         <div
                           className={cx("text-xs", step.phase === "retire" ? "font-semibold text-bad-fg" : "text-fg3")}
                         >
@@ -57,9 +66,18 @@ export function StepList({ plan }: { readonly plan: Plan }) {
         );
       })}
       <p className="mt-2 text-xs text-fg2">
-        <strong>Rolling back</strong> is one action until retirement. By itself only while the old credential lives at
-        least {duration(timing.rollbackMinRemainingSeconds)} more; otherwise the run holds with both valid and a person
-        decides.
+        {isUrgent ? (
+          <>
+            <strong>Rolling back</strong> is for a person to decide, and only before the cut: it would bring the
+            compromised credential back. A failure before the cut holds the run; after it, what is left is tried again.
+          </>
+        ) : (
+          <>
+            <strong>Rolling back</strong> is one action until retirement. By itself only while the old credential lives
+            at least {duration(timing.rollbackMinRemainingSeconds)} more; otherwise the run holds with both valid and a
+            person decides.
+          </>
+        )}
       </p>
       {plan.irreversible.length > 0 && (
         <section className="mt-2 rounded border border-bad-line bg-bad-bg px-3 py-1.5 text-bad-fg">
