@@ -1,7 +1,8 @@
-/** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`, `… console --credentials 100000`; what the figures mean: docs/benchmarks.md. */
+/** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`, `… console --credentials 100000`, `… parked --runs 100000`; what the figures mean: docs/benchmarks.md. */
 import { parseArgs } from "node:util";
 import { benchConsole } from "./console.ts";
 import { benchHooks } from "./hooks.ts";
+import { benchParked } from "./parked.ts";
 import { benchRotations } from "./rotations.ts";
 import { benchScan } from "./scan.ts";
 
@@ -9,6 +10,8 @@ const ratioMax = 2;
 const scanChanges = 100;
 const rssGrowthMbMax = 30;
 const firstLoadKbMax = 250;
+const parkedRssMbMax = 300;
+const parkedCommitsMax = 50;
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -17,6 +20,7 @@ async function main(): Promise<number> {
       count: { type: "string" },
       http: { type: "string", default: "20000" },
       latency: { type: "string", default: "100" },
+      runs: { type: "string", default: "100000" },
       apps: { type: "string", default: "100000" },
       credentials: { type: "string", default: "100000" },
       json: { type: "boolean", default: false },
@@ -35,8 +39,10 @@ async function main(): Promise<number> {
       return hooks(Number(values.count ?? 1_000_000), Number(values.http), print);
     case "console":
       return console(Number(values.credentials), print);
+    case "parked":
+      return parked(Number(values.runs), print);
     default:
-      return refuse(`expected the bench rotations, scan, hooks or console, got ${name ?? "none"}`);
+      return refuse(`expected the bench rotations, scan, hooks, console or parked, got ${name ?? "none"}`);
   }
 }
 
@@ -94,6 +100,18 @@ async function console(credentials: number, print: Print): Promise<number> {
     `${report.n} credentials: first load ${report.firstLoadKb} KB, list ${report.gridMs} ms, filter ${report.filterMs} ms (plain fetch ${report.floorMs} ms, ratio ${report.ratio}), heap ${report.heapMb} MB, ${report.complaints.length} complaints`,
   );
   return report.firstLoadKb > firstLoadKbMax || report.complaints.length > 0 ? 1 : 0;
+}
+
+/** Exits 1 when they cost more than the bars of docs/benchmarks.md. */
+async function parked(count: number, print: Print): Promise<number> {
+  if (!Number.isInteger(count) || count < 1 || count > 1_000_000)
+    return refuse(`expected --runs from 1 to 1000000, got ${count}`);
+  const report = await benchParked({ count, say });
+  print(
+    report,
+    `${report.n} parked runs: ${report.rssMb} MB, ${report.commitsPerSecond} commits/s, ${report.cpuPercent.product} % and ${report.cpuPercent.database} % of a core (product, database); approved to started in ${report.approveToStartMs.median} ms (${report.approveToStartMs.largest} at most), with none parked ${report.floorSeconds * 1_000} ms`,
+  );
+  return report.rssMb > parkedRssMbMax || report.commitsPerSecond > parkedCommitsMax ? 1 : 0;
 }
 
 function refuse(message: string): number {

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { runCrash } from "./run.ts";
+import { type CrashReport, runCrash } from "./run.ts";
+import { runStorm } from "./storm.ts";
 import { kinds } from "./trials.ts";
 
 const { values, positionals } = parseArgs({
@@ -12,28 +13,69 @@ const { values, positionals } = parseArgs({
     part: { type: "string", default: "1/1" },
     "no-planted": { type: "boolean", default: false },
     lanes: { type: "string", default: "5" },
+    seeds: { type: "string", default: "1" },
+    stalls: { type: "boolean", default: false },
+    runs: { type: "string", default: "400" },
+    kills: { type: "string", default: "130" },
   },
 });
+const ending = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => ending.abort());
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+if (positionals[0] === "storm") {
+  const { runs, kills, seed, stalls } = values;
+  const report = await runStorm({
+    seed: Number(seed),
+    runs: Number(runs),
+    kills: Number(kills),
+    stalls,
+    say,
+    signal: ending.signal,
+  });
+  if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  say(
+    `${report.storm.runs} runs, ${report.storm.kills} kills, ${report.storm.stalls} stalls, ${report.takeOvers} taken over, ` +
+      `${JSON.stringify(report.ends)}, ${report.violations.length} violations, ${report.secretsFound} secrets found, ${report.seconds} s`,
+  );
+  for (const { point, rule, sentence } of report.violations) say(`${point}: ${rule}: ${sentence}`);
+  process.exit(report.violations.length === 0 ? 0 : 1);
+}
+
 const named = positionals.length === 0 ? ["kill"] : positionals;
 const wrong = named.find((name) => !(kinds as readonly string[]).includes(name));
 if (wrong !== undefined) throw new Error(`expected ${kinds.join(", ")}, got ${wrong}`);
 const [nth = 1, of = 1] = values.part.split("/").map(Number);
 
-const ending = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => ending.abort());
-
-const say = (line: string) => process.stderr.write(`${line}\n`);
-const report = await runCrash({
-  seed: Number(values.seed),
-  kinds: kinds.filter((kind) => named.includes(kind)),
-  slice: values.slice === undefined ? null : Number(values.slice),
-  only: values.only === undefined ? null : new RegExp(values.only),
-  part: [nth, of],
-  lanes: Number(values.lanes),
-  planted: !values["no-planted"],
-  say,
-  signal: ending.signal,
-});
+const reports: CrashReport[] = [];
+for (let index = 0; index < Number(values.seeds) && !ending.signal.aborted; index += 1) {
+  const seed = Number(values.seed) + index;
+  say(`seed ${seed}`);
+  reports.push(
+    await runCrash({
+      seed,
+      kinds: kinds.filter((kind) => named.includes(kind) || (kind === "stall" && values.stalls)),
+      slice: values.slice === undefined ? null : Number(values.slice),
+      only: values.only === undefined ? null : new RegExp(values.only),
+      part: [nth, of],
+      lanes: Number(values.lanes),
+      planted: !values["no-planted"] && index === 0,
+      say,
+      signal: ending.signal,
+    }),
+  );
+}
+const sum = (figure: (report: CrashReport) => number) => reports.reduce((total, report) => total + figure(report), 0);
+const report = {
+  crashPoints: reports.flatMap(({ crashPoints }) => crashPoints),
+  violations: reports.flatMap(({ violations }) => violations),
+  // Of several seeds the worst one.
+  recoveryMsP95: Math.max(0, ...reports.map(({ recoveryMsP95 }) => recoveryMsP95)),
+  secretsFound: sum(({ secretsFound }) => secretsFound),
+  plantedBugsCaught: sum(({ plantedBugsCaught }) => plantedBugsCaught),
+  tried: reports.map(({ tried }) => tried),
+  seconds: sum(({ seconds }) => seconds),
+};
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(
   `${report.crashPoints.length} crash points, ${report.violations.length} violations, taken up again in ${report.recoveryMsP95} ms (p95), ` +

@@ -37,7 +37,7 @@ export interface Lane {
   untilReady(): Promise<void>;
   /** Starts a product at one of the two places, beside whatever runs at the other. */
   launch(place: number): Product;
-  /** People ask at the other place from now on. */
+  /** People ask at the other place from now on, until {@link start} starts one that answers. */
   turn(): void;
   /** From the next start on the product has this bug; null: none. */
   plant(bug: PlantedBug | null): void;
@@ -108,6 +108,7 @@ export async function startLane(options: {
     };
     const start = (): Product => {
       started += 1;
+      asked = 0;
       product = launch(started % 2);
       return product;
     };
