@@ -110,7 +110,7 @@ async function approvals(lane: Lane, rows: readonly Row[]): Promise<number[]> {
 }
 
 async function approvable(lane: Lane, row: Row): Promise<void> {
-  await startWorkloads(lane.simulator, row, lane.folder);
+  await startWorkloads(lane.simulator, [row], lane.folder);
   await advance(lane, 10);
   await lane.people.request(row.name);
   await advance(lane, 5);

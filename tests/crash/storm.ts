@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
+import { effectsOf } from "../faults/look.ts";
 import { check, type Violation } from "./check.ts";
-import { effectsOf, observe } from "./observe.ts";
+import { observe } from "./observe.ts";
 import { randomOf } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
 import { type Lane, startLane } from "./stage/lane.ts";
@@ -174,7 +175,7 @@ class Storm {
       for (; requested < due; requested += 1) {
         const row = rows[requested];
         if (row === undefined) break;
-        await startWorkloads(this.#lane.simulator, row, this.#lane.folder);
+        await startWorkloads(this.#lane.simulator, [row], this.#lane.folder);
         await this.#sometime(() => this.#lane.people.request(row.name));
       }
       const { rows: waiting } = await this.#lane.server.admin.query<{ id: string }>(
@@ -243,7 +244,7 @@ async function judgeAll(lane: Lane, rows: readonly Row[]) {
       [row.name],
     );
     const driven = { ...nothingStruck, run: found[0]?.id ?? null };
-    const own = effectsOf(effects, row, lane.directory.applications);
+    const own = effectsOf(effects, row, lane.directory);
     const seen = await observe(still, `storm/${row.name}`, row, driven, own);
     violations.push(...check(seen, false));
     const state = seen.journal?.state ?? "none";
