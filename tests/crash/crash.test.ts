@@ -20,7 +20,7 @@ beforeAll(async () => {
     say: () => {},
     signal: new AbortController().signal,
   });
-}, 480_000);
+}, 600_000);
 
 describe(`a product that is struck in the middle (npm run crash -- ${kinds.join(" ")} --seed ${seed} --slice ${slice})`, () => {
   it("keeps every promise at each point of the slice", () => {

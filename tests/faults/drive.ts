@@ -58,20 +58,6 @@ export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Jud
   for (let step = 0; step < stepsMax && performance.now() < deadline; step += 1) {
     const open = batch.filter(({ over }) => !over);
     if (open.length === 0) break;
-    if (process.env.FTRACE)
-      console.error(
-        step,
-        Math.round(performance.now()),
-        JSON.stringify(
-          Object.groupBy(open, (t) => t.state + (t.mended ? "+" : "")) &&
-            Object.fromEntries(
-              Object.entries(Object.groupBy(open, (t) => t.state + (t.mended ? "+" : ""))).map(([k, v]) => [
-                k,
-                v?.length,
-              ]),
-            ),
-        ),
-      );
     const now = await advance(lane, stepSeconds[step] ?? (step < stepsLater ? laterSeconds : muchLaterSeconds));
     await lookAt(lane, open, now);
     await inParts(

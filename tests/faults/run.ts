@@ -47,14 +47,6 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   try {
     const all = await cellsOf(options, cache, sink);
     const cells = chosen(all, options);
-    if (process.env.FTRACE) {
-      const by = (f: (c: Cell) => string) =>
-        console.error(
-          JSON.stringify(Object.fromEntries(Object.entries(Object.groupBy(all, f)).map(([k, v]) => [k, v?.length]))),
-        );
-      by((c) => `${c.story.name} ${c.seated ? "seated" : ""}`);
-      by((c) => (c.fault ? (c.name.split("#")[0] ?? "") : "stale"));
-    }
     options.say(`${all.length} cells derived, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`);
     const tally = new Tally();
     const loads = loadsOf(cells, options.lanes);
@@ -113,11 +105,8 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
     if (never.length > 0) throw new Error(`expected undisturbed runs to end, got ${never[0]?.state}`);
     for (const { cell, state } of batch)
       if (state !== (goesBack(cell.story) ? "rolled_back" : "completed")) {
-        const t = batch.find((b) => b.cell === cell && b.state === state);
-        const d = await (await lane.people.of("cleo")).getRun({ params: { id: t?.run ?? "" } });
-        console.error(JSON.stringify(d.findings.filter((f) => f.result === "block")));
-        console.error(readFileSync(lane.log, "utf8").slice(-1500));
-        throw new Error(`expected ${cell.name} to end undisturbed, got ${state}`);
+        const said = readFileSync(lane.log, "utf8").slice(-2_000);
+        throw new Error(`expected ${cell.name} to end undisturbed, got ${state}\n${said}`);
       }
     const effects = await lane.simulator.effects(after);
     const runs = await Promise.all(batch.map((trial) => cleanRun(lane, trial, effects)));
