@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { consumerTimes } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
@@ -14,6 +14,7 @@ beforeAll(async () => {
       { name: "app-short-back", expiresInDays: 1.5 },
       { name: "app-short-retry", expiresInDays: 1.5 },
       { name: "app-left" },
+      { name: "app-unseen" },
     ],
   });
 });
@@ -113,6 +114,56 @@ describe("a consumer that cannot be switched", () => {
     }
   });
 });
+
+describe("a consumer that was written and could not be looked at afterwards", () => {
+  it("was written all the same: it is put back before the new secret goes, and never reads a dead value", async () => {
+    const partner = { vault: "partner", secret: "app-unseen" };
+    await stage.manage("POST", "/holds", { op: "secret.set", position: "after-effect", times: 1, match: partner });
+    const run = await stage.request("app-unseen");
+    await stage.approve(run);
+    const executed = stage.advance(600);
+    // The write has landed and its answer is on its way: from now on nobody may read there.
+    const held = await heldRequest();
+    const fault = { op: "secret.get", kind: "403", times: "always", match: partner };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    await stage.manage("POST", `/holds/${held}/release`);
+    await executed;
+    await stage.advanceUntil(run, ["held"], { stepSeconds: 300 });
+    expect((await stage.run(run)).run.because).toMatchObject({ code: "OUTSIDE_FORBIDDEN" });
+
+    await stage.manage("DELETE", `/faults/${id}`);
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "retry", reason: "the partner lets us read again" },
+    });
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
+    expect(sentences(await stage.effects("app-unseen"))).toEqual([
+      "application.addPassword",
+      "secret.set main",
+      "secret.set partner",
+      "secret.set partner",
+      "secret.set main",
+      "application.removePassword",
+    ]);
+    await stage.advance(4 * 3_600);
+    const { failedSignIns, orphans } = await stage.figures("app-unseen");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+/** Id of the request that stands between its effect and its answer, once there is one. */
+async function heldRequest(): Promise<string> {
+  return vi.waitFor(
+    async () => {
+      const { held } = (await stage.manage("GET", "/holds")) as { held: { id: string }[] };
+      const [request] = held;
+      if (request === undefined) throw new Error("expected a request that is held, got none");
+      return request.id;
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+}
 
 describe("a roll back that may not remove what the run had made", () => {
   it("holds with the secret in the ledger as never published, and retry takes it back once that is allowed", async () => {
