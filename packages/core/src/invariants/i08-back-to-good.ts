@@ -112,9 +112,11 @@ function outside(history: History) {
   const { credentials, records } = history.outside ?? { credentials: null, records: null };
   for (const run of planned(history)) {
     const { plan } = run;
-    // Whoever sees every effect lists every credential; otherwise a target was looked at when its record was.
+    // Whoever sees every effect lists every credential; otherwise a target was looked at when its record was. What a role's
+    // password is cannot be listed.
     const isListed =
       credentials !== null &&
+      plan.target.kind === "entra-application" &&
       (history.outside?.effects != null || (records ?? []).some(({ target }) => isTarget(plan, target)));
     const here = (credentials ?? []).filter(({ target }) => isTarget(plan, target));
     const isNewest =
