@@ -65,9 +65,9 @@ const falsifications: readonly Falsification[] = [
       const [first] = history.runs.filter(
         (run) => run.plan !== null && run.entries.some(({ entry }) => entry.type === "run.authorised"),
       );
-      return first === undefined
-        ? null
-        : { ...history, runs: [...history.runs, { ...first, id: `${first.id.slice(0, -1)}0` }] };
+      if (first === undefined) return null;
+      const other = `${first.id.slice(0, -1)}${first.id.endsWith("0") ? "1" : "0"}`;
+      return { ...history, runs: [...history.runs, { ...first, id: other }] };
     },
   },
   {
