@@ -101,9 +101,8 @@ async function rotate(demo: Demo, say: (line: string) => void): Promise<ShownRun
 
   say("waiting for the daily scan to find what expires");
   await cleo.client.requestRun({ body: { row: postgres, reason: "quarterly rotation" } });
-  // A minute more: approvals come when the consumers have just looked for a new version, so that each still signs in with the
-  // old one for most of its half hour.
-  await advance(demo, 24 * 3_600 + 60);
+  // Ten minutes more: approvals do not come at the very second at which a consumer looks for a new version.
+  await advance(demo, 24 * 3_600 + 600);
   const wanted = Object.values(demoApplications);
   const found = (await cleo.client.listRuns({})).items;
   const ids = wanted.map((name) => found.find((run) => run.application === name)?.id);

@@ -117,6 +117,17 @@ export function demoScenario(folder: string, orders: OrdersDatabase): object {
         cacheSeconds: 1_800,
         ipAddress: "10.1.0.31",
       },
+      // Looks at other times than the first: whenever the file is written, one of them lags.
+      {
+        name: "orders-report",
+        kind: "postgres-file",
+        postgres: "orders",
+        file: file("orders/connection.json"),
+        intervalSeconds: 300,
+        cacheSeconds: 1_800,
+        startAfterSeconds: 900,
+        ipAddress: "10.1.0.32",
+      },
     ],
   };
 }
