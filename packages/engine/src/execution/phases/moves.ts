@@ -86,8 +86,8 @@ export function rollBackBecause(work: RunWork, because: Because): Promise<Next> 
 export async function releaseUntil(work: RunWork, at: number | null): Promise<Next> {
   // What a person asked and this state has no use for is answered by going on; unanswered it would be due again at once.
   if (work.asked !== null) await work.store.note(work.hold, { at: work.now, entries: [], answered: true });
-  // Whoever started alone is looked at again when the time of the second person is over.
-  const { confirmUntil } = work;
+  // Whoever started alone is looked at again when the time of the second person is over; a roll back waits for nobody.
+  const confirmUntil = work.state === "rolling_back" ? null : work.confirmUntil;
   const dueAt = at === null || confirmUntil === null ? at : Math.min(at, Math.max(confirmUntil, work.now + 1_000));
   await work.store.release(work.hold, dueAt, work.now, runDataFacts(work.data));
   return "released";
