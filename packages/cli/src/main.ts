@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addConformance } from "./commands/conformance.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addInstallation } from "./commands/installation.ts";
+import { addMission } from "./commands/mission.ts";
 import { addNotices } from "./commands/notices.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
@@ -24,6 +25,7 @@ addNotices(program);
 addVerify(program);
 addWebhooks(program);
 addConformance(program);
+addMission(program);
 
 try {
   await program.parseAsync();

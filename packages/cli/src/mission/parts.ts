@@ -1,0 +1,318 @@
+import type { Item } from "./list.ts";
+
+const scenario = (file: string, name: string) => `tests/scenarios/${file}.test.ts > ${name}`;
+const rotation = scenario(
+  "rotation",
+  "is found by the daily scan, approved by two people, rotated, and removed only after overlap and last use",
+);
+const firstLook = scenario("survey", "a scan counts what the tenant holds, says what nobody owns, and changes nothing");
+const said = scenario(
+  "approval",
+  "says exactly what was shown: another digest, an edited statement, another person's statement are refused",
+);
+const told = scenario(
+  "notify",
+  "is told in every channel with its facts and a link, never a button; one ticket per matter follows it to the end",
+);
+const undone = scenario(
+  "rollback",
+  "has everything undone in reverse; the new secret stays until nobody can hold it; owners are told",
+);
+const emergency = scenario(
+  "emergency",
+  "is replaced, removed without overlap, and shown dead; consumers that could be written never failed",
+);
+
+/** The twenty parts of the mission. */
+export const parts: readonly Item[] = [
+  {
+    id: "M1",
+    what: "scheduled trigger",
+    does: "A daily scan finds what expires and files runs.",
+    missing: "Certificates and service principals are not rotated.",
+    tests: [rotation, firstLook],
+  },
+  {
+    id: "M2",
+    what: "webhook trigger",
+    does: "Signed webhooks and Event Grid are verified, taken once and routed by the user's rules; they only propose.",
+    missing: "The directory's audit log is not read as a trigger.",
+    tests: [
+      scenario(
+        "webhooks",
+        "proposes one run, however often and from how many sides it comes, and the run waits for people",
+      ),
+    ],
+  },
+  {
+    id: "M3",
+    what: "manual and break-glass triggers",
+    does: "A person asks; one alone may start what policy lets them, is confirmed and reviewed.",
+    tests: [
+      scenario(
+        "break-glass",
+        "starts an emergency with a reason, a second one confirms it, a review ends it: more evidence, not less",
+      ),
+    ],
+  },
+  {
+    id: "M4",
+    what: "allowlist",
+    does: "What is not in the accepted inventory is never touched.",
+    missing: "A YAML file alone; no SharePoint list, CSV or REST source.",
+    tests: [scenario("database-owner", "lets nothing begin, whatever it would allow: inventory")],
+  },
+  {
+    id: "M5",
+    what: "ownership",
+    does: "Owners decide and are told; nobody owning is a finding.",
+    missing: "No ticket is opened for an application without owner.",
+    tests: [scenario("drift", "the application has another owner"), firstLook],
+  },
+  {
+    id: "M6",
+    what: "blast radius",
+    does: "Declared consumers stand in the plan, and observed callers beside them.",
+    missing: "Consumers are not found by themselves.",
+    tests: [
+      scenario(
+        "consumers",
+        "waits for the owner's word and a day for the reference; none of them ever fails to sign in",
+      ),
+    ],
+  },
+  {
+    id: "M7",
+    what: "policy",
+    does: "One document with a digest: windows, overlap, lifetime, approvals.",
+    missing: "what-if exists as a function, not as a command.",
+    tests: [
+      "packages/core/test/policy/policy.test.ts > names each application and each value that changes",
+      "packages/core/test/time/windows.test.ts > nextOpening is open, and nothing before it is",
+    ],
+  },
+  {
+    id: "M8",
+    what: "AI is advisory",
+    does: "No part of the product takes output of a model.",
+    missing: "There is no interface for agents yet, so nothing shows that one cannot approve.",
+    tests: [],
+  },
+  {
+    id: "M9",
+    what: "supervised and unsupervised",
+    does: "Every run waits for people.",
+    missing: "Standing approvals do not exist, so nothing is unsupervised.",
+    tests: [rotation],
+  },
+  {
+    id: "M10",
+    what: "approval payload",
+    does: "One page shows everything that will be done, and what cannot be undone.",
+    tests: ["tests/browser/console.test.ts > shows the whole payload at 1440 x 900 without scrolling"],
+  },
+  {
+    id: "M11",
+    what: "approval binding",
+    does: "A yes is bound to one digest; drift voids it and says why.",
+    missing: "No delegation; passkeys do not exist.",
+    tests: [
+      said,
+      scenario("approval", "is not given by who asked for the run"),
+      scenario("drift", "somebody added a key"),
+    ],
+  },
+  {
+    id: "M12",
+    what: "deterministic execution",
+    does: "A versioned procedure makes the list of steps; the same input, the same bytes.",
+    tests: [rotation, "packages/core/test/procedure/procedure.test.ts > is as it was released"],
+  },
+  {
+    id: "M13",
+    what: "connectors",
+    does: "Entra, Key Vault, Azure DevOps, App Service, GitHub, Kubernetes, files, PostgreSQL, described interfaces, steps by hand.",
+    missing: "No AWS, GCP, GitLab, Vault, MySQL, Redis, SharePoint; doubles only but for PostgreSQL.",
+    tests: [
+      scenario("consumers", "rolls back all of them, waits for the owner to put his back, and for the reference's day"),
+    ],
+  },
+  {
+    id: "M14",
+    what: "evidence",
+    does: "Each run leaves a bundle that two verifiers prove offline.",
+    missing: "No anchor outside.",
+    tests: [rotation, "tests/bundles/python.test.ts > a good bundle is proven as a folder and as a zip: %s"],
+  },
+  {
+    id: "M15",
+    what: "version-aware monitoring",
+    does: "Procedure and build stand in plan and entries.",
+    missing: "No page counts success by version.",
+    tests: [
+      "tests/scenarios/regressions/infisical.test.ts > F14: the record has old and new key id, who approved, the plan's digest and the build, for each effect",
+    ],
+  },
+  {
+    id: "M16",
+    what: "exceptions",
+    does: "A failure stops, rolls back or holds, tells owners and opens a ticket; a held run can be closed as it stands by two people.",
+    tests: [
+      undone,
+      told,
+      scenario(
+        "close",
+        "is closed as it stands by an owner and a second person of security, over a list of what remains",
+      ),
+    ],
+  },
+  {
+    id: "M17",
+    what: "example 1: expiring",
+    does: "Scan, two approvals, rotation, overlap, evidence.",
+    tests: [rotation],
+  },
+  {
+    id: "M18",
+    what: "example 2: a long-lived secret",
+    does: "A scan sees what lives too long.",
+    missing: "No event leads to a compliant secret end to end, and no ticket is opened for an unknown owner.",
+    tests: ["packages/core/test/validation/validate.test.ts > a credential that lives too long is due at once"],
+  },
+  {
+    id: "M19",
+    what: "people where they work",
+    does: "Slack, Teams, mail, webhooks, Jira and ServiceNow.",
+    missing: "No WhatsApp or Xurrent; no agent in chat; only mail was tried against a real server.",
+    tests: [
+      told,
+      scenario(
+        "mail",
+        "each approver gets one mail with all there is to know and the way to the page, and the requester none",
+      ),
+    ],
+  },
+  {
+    id: "M20",
+    what: "the right tenant",
+    does: "Identity is read back before each effect and equals the plan's.",
+    missing: "No scenario has two tenants.",
+    tests: ["packages/core/test/plan/drift.test.ts > %s is seen"],
+  },
+];
+
+/** What is expected on day one. */
+export const onDayOne: readonly Item[] = [
+  {
+    id: "D1",
+    what: "least privilege and its report",
+    does: "The writer owns what it may change; the first look says which rights are missing.",
+    missing: "No count of what is writable.",
+    tests: [
+      scenario("survey", "a person is shown counts and the most urgent rows; without rights it says which are missing"),
+    ],
+  },
+  {
+    id: "D2",
+    what: "consumers are found",
+    does: "Callers of the old key are named by the gate.",
+    missing: "Not before a run.",
+    tests: [
+      scenario(
+        "gate",
+        "never retires while one caller still uses the old secret, tells the owners, and opens when the last has switched",
+      ),
+    ],
+  },
+  {
+    id: "D3",
+    what: "inventory draft",
+    does: "The first look comes as CSV.",
+    missing: "No draft of rows.",
+    tests: [scenario("survey", "every row comes as CSV, with nothing in it that a spreadsheet would run")],
+  },
+  { id: "D4", what: "exceptions register", does: "A finding stays a finding.", missing: "No register.", tests: [] },
+  {
+    id: "D5",
+    what: "set and standing approvals",
+    does: "Each plan is decided by itself.",
+    missing: "Neither exists.",
+    tests: [],
+  },
+  {
+    id: "D6",
+    what: "owners",
+    does: "Several owners in the inventory.",
+    missing: "No technical and business owner, no owner per credential.",
+    tests: [firstLook],
+  },
+  {
+    id: "D7",
+    what: "approver health and reminders",
+    does: "Too few approvers block the plan; reminders and escalation are rows.",
+    missing: "No rules to re-route.",
+    tests: [
+      scenario(
+        "notify",
+        "is reminded of at the configured times, once each, whatever is restarted; then a further role is told; it expires with a ticket",
+      ),
+    ],
+  },
+  {
+    id: "D8",
+    what: "no-op and conflict",
+    does: "Not due blocks; an open run is the answer to another request.",
+    tests: [
+      "packages/core/test/validation/validate.test.ts > %s",
+      "tests/scenarios/regressions/infisical.test.ts > F7: asking twice, or twice at once, makes one run, and the old secret stays for its overlap",
+    ],
+  },
+  {
+    id: "D9",
+    what: "one ticket per matter",
+    does: "A ticket is looked up before one is made.",
+    missing: "No change ticket as a precondition.",
+    tests: [scenario("notify", "to the creation of a ticket leads to no second one, however long the search lags")],
+  },
+  {
+    id: "D10",
+    what: "digests and caps",
+    does: "A channel bundles once a day, with a limit.",
+    missing: "A bounce is no finding.",
+    tests: [scenario("notify", "goes out once a day, with so many items and a word about the rest")],
+  },
+  {
+    id: "D11",
+    what: "kill switch",
+    does: "No new effect within 2 s; rolling back goes on; security lifts it.",
+    tests: [
+      scenario("freeze", "lets no new effect happen after two seconds; roll back goes on; security alone lifts it"),
+      scenario(
+        "kill-switch",
+        "keeps an old secret from being retired, and what it kept waiting goes on when it is lifted",
+      ),
+    ],
+  },
+  {
+    id: "D12",
+    what: "daily reconciliation with the audit log",
+    does: "A marker that no committed intent made is not called ours.",
+    missing: "The directory's audit log is not compared.",
+    tests: [
+      "packages/engine/test/store/scans.test.ts > calls a credential ours only if its marker names a committed intent, and an orphan once that run has ended",
+    ],
+  },
+  {
+    id: "D13",
+    what: "compromise clock",
+    does: "An emergency run says when each was reported, live and dead.",
+    tests: [emergency],
+  },
+  {
+    id: "D14",
+    what: "what auditors ask for",
+    does: "Requester, approvers and executor differ; times come from one clock that is named.",
+    missing: "No population export with a gap check.",
+    tests: [rotation],
+  },
+];
