@@ -37,9 +37,13 @@ export function editsOf(files: BundleFiles, seed: number): Edit[] {
   const next = random(seed);
   const names = [...files.keys()].sort();
   const edits: Edit[] = [];
+  // In a small file chance may draw one edit twice.
+  const known = new Set<string>();
   const add = (name: string, change: (map: Map<string, Uint8Array>) => void, sums = true) => {
     const result = edited(files, change, sums);
-    if (!same(result, files)) edits.push({ name, files: result });
+    if (same(result, files) || known.has(name)) return;
+    known.add(name);
+    edits.push({ name, files: result });
   };
   for (const name of names) {
     const bytes = files.get(name) as Uint8Array;
