@@ -9,13 +9,26 @@ import { channelView, deliveryView } from "./views/notices.ts";
 const openStates = runStates.filter((state) => !closedStates.has(state));
 /** Sorts after every time. */
 const never = "9999";
-/** Where a page of the ledger ended. */
-const Place = z.object({
-  expiresAt: z.int().nullable(),
-  tenant: z.string(),
-  objectId: z.string(),
-  id: z.string(),
-});
+/** Where a page of the ledger ended. The database takes no NUL in a text. */
+const text = z
+  .string()
+  .max(500)
+  .refine((value) => !value.includes("\u0000"));
+const Place = z.object({ expiresAt: z.int().nullable(), tenant: text, objectId: text, id: text });
+
+/** A cursor comes back from outside: whatever is no place of ours is refused. */
+function placeOf(cursor: string): z.output<typeof Place> {
+  let read: unknown;
+  try {
+    read = JSON.parse(cursor);
+  } catch {
+    read = null;
+  }
+  const place = Place.safeParse(read);
+  if (!place.success)
+    throw new CountersignError("INPUT_INVALID", "expected a cursor from an earlier answer, got something else");
+  return place.data;
+}
 const countedMax = 1_000;
 
 /** {@link ApiStore} over our tables, as the login `cs_api`: what that login may not do, this cannot either. */
@@ -102,7 +115,7 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const { rows } = inventory();
       const view = { filter, now, managed: targetsOf(rows) };
       const [found, counts] = await Promise.all([
-        store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: Place.parse(JSON.parse(after)) }) }),
+        store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: placeOf(after) }) }),
         store.ledgerCounts(view),
       ]);
       const naming = namesOf(rows);

@@ -90,6 +90,15 @@ async function planned(run: string): Promise<string> {
 }
 
 describe("over the database, as cs_api", () => {
+  it.each(["x", "null", "[1]", '{"expiresAt":"soon"}', '{"expiresAt":1,"tenant":"\\u0000","objectId":"a","id":"b"}'])(
+    "refuses %s as the place where a page of the ledger ended",
+    async (place) => {
+      const cursor = Buffer.from(place).toString("base64url");
+      const answer = await call("ada", "GET", `/v1/credentials?cursor=${cursor}`);
+      expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([400, "INPUT_INVALID"]);
+    },
+  );
+
   it("a request, two approvals and their evidence go all the way", async () => {
     const filed = await call("cleo", "POST", "/v1/requests", { row: row.name, reason: "It expires in two weeks." });
     expect(filed.statusCode, filed.body).toBe(202);
