@@ -93,6 +93,26 @@ export function stepOf(shape: StepShape, id: string, describe: string, identity:
   };
 }
 
+/** How often and how long a new credential is tried before it is published, as parameters of a step. */
+export function proofOf({ proofTimes, proofSpacingSeconds, proofDeadlineSeconds }: Settings) {
+  return { times: proofTimes, spacingSeconds: proofSpacingSeconds, deadlineSeconds: proofDeadlineSeconds };
+}
+
+/** The entry of the system of record, as steps name it. */
+export function recordOf({ record }: InventoryRow) {
+  return { connection: record.connection, name: record.name };
+}
+
+/** Parameters of the step that stores what `create` made; `previous` is what a roll back writes again. */
+export function storedOf({ row, world, settings }: ProcedureInput) {
+  return {
+    ...recordOf(row),
+    previous: world.record.version,
+    created: "create",
+    lifetimeSeconds: settings.lifetimeSeconds,
+  };
+}
+
 const worldOf = (world: World, consumer: Consumer) =>
   world.consumers.find((candidate) => candidate.name === consumer.name);
 
@@ -141,7 +161,7 @@ export function consumerSteps(
 ): { updates: PlanStep[]; confirms: PlanStep[] } {
   const updates: PlanStep[] = [];
   const confirms: PlanStep[] = [];
-  const record = { connection: input.row.record.connection, name: input.row.record.name };
+  const record = recordOf(input.row);
   const ids = consumerIds(input.row.consumers.map((consumer) => consumer.name));
   for (const [index, consumer] of input.row.consumers.entries()) {
     const id = ids[index] ?? "";
