@@ -22,7 +22,7 @@ export function ClockControl() {
   return (
     <section aria-label="Clock" className="grid gap-1 rounded border border-line2 bg-bg2 p-2 text-xs">
       <div className="text-fg3">{status.clock.kind === "virtual" ? "Virtual clock" : "Clock"}</div>
-      <div className="text-xs font-semibold">
+      <div className="text-xs font-semibold [&_time]:whitespace-normal">
         <Time at={new Date(now).toISOString()} />
       </div>
       {status.clock.advance && (
