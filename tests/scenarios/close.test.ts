@@ -14,6 +14,7 @@ beforeAll(async () => {
     applications: [
       { name: "app-stuck", consumers: ["latest"] },
       { name: "app-again", consumers: ["latest"] },
+      { name: "app-forged", consumers: ["latest"] },
     ],
   });
 });
@@ -113,5 +114,36 @@ describe("a run that nothing can end", () => {
     await stage.advance(60);
     expect(await stage.stateOf(run)).toBe("held");
     expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
+  });
+
+  it("is not closed by a second word that the database took from somebody who holds the API's login, signed by nobody", async () => {
+    const run = await stuck("app-forged");
+    await stage.sayClose("ada", run, "app-owner", "close", reason);
+    const { remains } = await closeOf(run);
+    await stage.asDatabaseOwner(async (owner) => {
+      const { rows } = await owner.query<{ statement: Buffer; envelope: Buffer; at: string }>(
+        `select s.bytes as statement, e.bytes as envelope, w.at from cs.close_word w
+           join cs.attachment s on s.digest = w.statement_digest join cs.attachment e on e.digest = w.evidence_digest
+         where w.run_id = $1`,
+        [run],
+      );
+      const [word] = rows;
+      const { rows: plans } = await owner.query<{ digest: string }>("select digest from cs.plan where run_id = $1", [
+        run,
+      ]);
+      await owner.query("set session authorization cs_api");
+      await owner.query("select cs.close_say($1, 'confirmed', $2, $3, 'security', 'session', $4, $5, $6, $7)", [
+        run,
+        plans[0]?.digest,
+        personId("cleo"),
+        word?.statement,
+        word?.envelope,
+        Buffer.from(remains.text),
+        word?.at,
+      ]);
+    });
+    await stage.advance(600);
+    expect(await stage.stateOf(run)).toBe("held");
+    expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["refused", "refused"]);
   });
 });

@@ -3,7 +3,7 @@
  * people who drive it over HTTP. Time is the tenant's virtual clock: `advance` returns when everybody has nothing left to
  * do at the new time, so nothing here waits for a while and hopes.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -526,7 +526,8 @@ export class Stage {
       this.path("state/trust.json"),
       "--json",
     ];
-    return (JSON.parse(execFileSync("python3", args).toString()) as { verdict: string }).verdict;
+    // A refusal is an answer too, with exit code 1.
+    return (JSON.parse(spawnSync("python3", args).stdout.toString()) as { verdict: string }).verdict;
   }
 
   /** A bundle ends at a signed checkpoint; one is signed every second while the log grows. */
