@@ -26,6 +26,7 @@ beforeAll(async () => {
       { name: "app-fourth", consumers: ["latest", "pipeline"] },
       { name: "app-day", consumers: ["latest", "reference"] },
       { name: "app-desk", consumers: ["latest", "desk"] },
+      { name: "app-unseen", consumers: ["latest", "pipeline"] },
       ...["once", "never", "lost"].flatMap((how) =>
         (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
           name: `app-${how}-${index}`,
@@ -187,6 +188,25 @@ describe("a consumer whose write goes wrong", () => {
     await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 60 });
     await stage.advance(2 * 3_600);
     const { failedSignIns, orphans } = await figures("app-lost-0");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("a variable that is written and can never be looked at: it is written once, and put back within the hour", async () => {
+    const fault = { op: "auditLog.query", kind: "500", times: "always" };
+    const { id: rule } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    const run = await stage.request("app-unseen");
+    await stage.approve(run);
+    await stage.advance(600);
+    await stage.advance(3_600);
+    const found = await stage.run(run);
+    expect(found.run).toMatchObject({ because: { code: "DEADLINE_PASSED" } });
+    const wrote = found.steps.find(({ id }) => id === step("app-unseen", "pipeline"))?.attempts;
+    // There and back: for want of a look nothing is written once more.
+    expect(wrote?.map(({ direction, outcome }) => `${direction} ${outcome}`)).toEqual(["do failed", "undo done"]);
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 4 });
+    await stage.manage("DELETE", `/faults/${rule}`);
+    const { failedSignIns, orphans } = await figures("app-unseen");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect(await stage.verdict(run)).toBe("proven");
   });

@@ -70,6 +70,23 @@ test("advancing stops at each client's time and never passes one", async () => {
   await client.close();
 });
 
+test("with a grain, wake-ups that lie close together fall together: late by less than the grain, and never early", async () => {
+  tenant = await startTenant();
+  const wakes = ["12:00:02", "12:00:05", "12:00:07", "12:01:00"].map((time) => `2026-11-22T${time}.000Z`);
+  const client = await follow("engine", async ({ now }) => wakes.find((at) => at > now) ?? null);
+  const { body } = await tenant.manage("POST", "/clock/advance", { by: 3600, grainMs: 5_000 });
+  expect(body).toMatchObject({ now: "2026-11-22T13:00:00.000Z", steps: 4 });
+  expect([...new Set(client.ticks.map(({ now }) => now.slice(11, 19)))]).toEqual([
+    "12:00:00",
+    "12:00:05",
+    "12:00:10",
+    "12:01:00",
+    "13:00:00",
+  ]);
+  expect((await tenant.manage("POST", "/clock/advance", { by: 60, grainMs: -1 })).status).toBe(400);
+  await client.close();
+});
+
 test("the slowest of several clients is waited for at each step", async () => {
   tenant = await startTenant();
   const order: string[] = [];

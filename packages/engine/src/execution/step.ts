@@ -238,11 +238,18 @@ async function verifyAndConclude(
     }
     const mayPass = verified.kind === "not-yet" || (verified.kind === "unreadable" && verified.passing);
     if (!mayPass || work.now >= deadline) {
-      const code = verified.kind === "not-yet" ? "DEADLINE_PASSED" : verified.code;
+      // Whatever kept it from being seen until now: what was performed is not performed again for that.
+      const code = mayPass ? "DEADLINE_PASSED" : verified.code;
+      const unreadable = mayPass && verified.kind === "unreadable" ? { unreadable: verified.code } : {};
       await work.conclude(row, step, {
         outcome: "failed",
         ...shared,
-        facts: { ...done.facts, ...verified.facts, ...(verb.effect === "change" ? { performed: true } : {}) },
+        facts: {
+          ...done.facts,
+          ...verified.facts,
+          ...unreadable,
+          ...(verb.effect === "change" ? { performed: true } : {}),
+        },
         error: { code },
       });
       return { kind: "failed", code, facts: verified.facts };

@@ -64,17 +64,18 @@ export class ClockDriver {
 
   /**
    * Walks to `targetMs`. Begins with a broadcast that moves nothing, so that a client which got work since its last
-   * report (an approval, a request) says so. Throws ClockBusyError after `limitMs` of real time without progress.
+   * report (an approval, a request) says so. Wake-ups less than `grainMs` apart fall together, the earlier ones late, as
+   * timers are on a busy machine. Throws ClockBusyError after `limitMs` of real time without progress.
    */
-  advance(targetMs: number, limitMs: number): Promise<Advanced> {
-    const turn = this.#queue.then(() => this.#walk(targetMs, limitMs));
+  advance(targetMs: number, limitMs: number, grainMs = 0): Promise<Advanced> {
+    const turn = this.#queue.then(() => this.#walk(targetMs, limitMs, grainMs));
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
 
   /** Advances by a span; the start is the time at which this mover gets its turn. */
-  advanceBy(spanMs: number, limitMs: number): Promise<Advanced> {
-    const turn = this.#queue.then(() => this.#walk(Math.round(this.#clock.nowMs + spanMs), limitMs));
+  advanceBy(spanMs: number, limitMs: number, grainMs = 0): Promise<Advanced> {
+    const turn = this.#queue.then(() => this.#walk(Math.round(this.#clock.nowMs + spanMs), limitMs, grainMs));
     this.#queue = turn.catch(() => undefined);
     return turn;
   }
@@ -87,7 +88,7 @@ export class ClockDriver {
     await this.#queue;
   }
 
-  async #walk(targetMs: number, limitMs: number): Promise<Advanced> {
+  async #walk(targetMs: number, limitMs: number, grainMs: number): Promise<Advanced> {
     let steps = 0;
     let events = 0;
     this.#clock.broadcast();
@@ -96,7 +97,8 @@ export class ClockDriver {
       if (busy.length > 0) throw new ClockBusyError(busy, this.#clock.nowMs, limitMs);
       if (this.#closed) throw new Error("clock: the simulator is ending");
       if (this.#clock.nowMs >= targetMs) return { nowMs: this.#clock.nowMs, steps, events };
-      const stopMs = Math.min(targetMs, this.#clients.nextWakeMs());
+      const wakeMs = Math.max(this.#clients.nextWakeMs(), this.#clock.nowMs + grainMs);
+      const stopMs = Math.min(targetMs, wakeMs);
       events += await this.#schedule.runUntil(stopMs);
       this.#clock.moveTo(Math.max(stopMs, this.#clock.nowMs));
       this.#clock.broadcast();

@@ -63,15 +63,17 @@ async function advance(parts: ClockParts, body: Record<string, unknown>): Promis
   if ((spanMs === null) === (targetMs === null)) {
     return bad("expected either by (seconds or ISO 8601 duration) or to (RFC 3339 time)");
   }
+  const grainMs = body.grainMs === undefined ? 0 : Number(body.grainMs);
   if (!Number.isFinite(limitMs) || limitMs <= 0) return bad("limitMs: expected milliseconds > 0");
+  if (!Number.isInteger(grainMs) || grainMs < 0) return bad("grainMs: expected whole milliseconds >= 0");
   if (targetMs !== null && targetMs < parts.clock.nowMs) {
     return bad(`to: expected a time >= ${isoTime(parts.clock.nowMs)}, the clock never goes back`);
   }
   try {
     const done =
       spanMs === null
-        ? await parts.driver.advance(targetMs ?? 0, limitMs)
-        : await parts.driver.advanceBy(spanMs, limitMs);
+        ? await parts.driver.advance(targetMs ?? 0, limitMs, grainMs)
+        : await parts.driver.advanceBy(spanMs, limitMs, grainMs);
     return { status: 200, body: { now: isoTime(done.nowMs), steps: done.steps, events: done.events } };
   } catch (error) {
     if (!(error instanceof ClockBusyError)) throw error;
