@@ -1,4 +1,4 @@
-import { embeddedAdmin } from "@countersign/engine";
+import { embeddedAdmin, keepLedgerCounts } from "@countersign/engine";
 import pg from "pg";
 import type { Page } from "playwright-core";
 // oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
@@ -52,8 +52,11 @@ export async function benchConsole(options: {
     ends.push(() => stores.close());
     const rows = Array.from({ length: managedCount }, (_, n) => entraRow(`application-${n}`, n));
     const target = rows.flatMap((row) => (row.procedure === "entra-client-secret" ? [row.objectId] : []));
+    // As the product composes it.
+    const counted = await keepLedgerCounts(stores.cs_api);
+    ends.push(() => counted.stop());
     const pages = await startPages({
-      store: databaseStore(stores.cs_api, () => ({ rows })),
+      store: databaseStore(stores.cs_api, () => ({ rows }), counted),
       inventory: () => ({ rows, digest: null, policyDigest: null, isProd: () => false }),
     });
     ends.push(() => pages.close());

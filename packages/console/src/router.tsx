@@ -1,9 +1,9 @@
 import { createRootRoute, createRoute, createRouter, type ErrorComponentProps, Outlet } from "@tanstack/react-router";
 import { isSignedOut } from "./api/client.ts";
 import { ApplicationPage } from "./pages/application.tsx";
-import { type ApplicationFilter, ApplicationsPage, readFilter } from "./pages/applications.tsx";
+import { ApplicationsPage, readApplicationFilter } from "./pages/applications.tsx";
 import { FindingsPage } from "./pages/findings.tsx";
-import { type LedgerFilter, LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
+import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { RunPage } from "./pages/run/run.tsx";
@@ -40,14 +40,14 @@ const applications = createRoute({
   path: "/applications",
   component: ApplicationsPage,
   errorComponent: Failed,
-  validateSearch: (search): ApplicationFilter => readFilter(search),
+  validateSearch: readApplicationFilter,
 });
 const credentials = createRoute({
   getParentRoute: () => shell,
   path: "/credentials",
   component: LedgerPage,
   errorComponent: Failed,
-  validateSearch: (search): LedgerFilter => readLedgerFilter(search),
+  validateSearch: readLedgerFilter,
 });
 const runs = createRoute({
   getParentRoute: () => shell,

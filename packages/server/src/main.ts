@@ -18,6 +18,7 @@ import {
   createScanner,
   type EngineClock,
   type Ground,
+  keepLedgerCounts,
   noPauses,
   openCheckpointer,
   openDispatch,
@@ -263,6 +264,8 @@ async function startApi(parts: Parts): Promise<string> {
   const { installation, ground, clock, log, stops, options } = parts;
   const { config, state } = installation;
   const store = storeOf(parts, "cs_api");
+  const counted = await keepLedgerCounts(store);
+  stops.push(() => counted.stop());
   const trust = readTrust(state);
   const realNow = () => Math.floor(performance.timeOrigin + performance.now());
   const local =
@@ -286,7 +289,7 @@ async function startApi(parts: Parts): Promise<string> {
       url: config.api.url,
       rpId: new URL(config.api.url).hostname,
     },
-    store: databaseStore(store, () => shownGround(ground)),
+    store: databaseStore(store, () => shownGround(ground), counted),
     sessions: new Sessions(databaseSessions(store, realNow, sessionLimits.absoluteMs), realNow),
     idempotency: idempotencyInMemory(),
     local,

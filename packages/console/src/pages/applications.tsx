@@ -4,22 +4,15 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { query, useNames } from "../api/queries.ts";
 import { procedureWords, type Tone } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
+import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
 const keys = ["q", "environment", "tenant", "owner", "readiness", "sort", "order", "cursor"] as const;
-export type ApplicationFilter = { readonly [key in (typeof keys)[number]]?: string };
-
-/** The filter as it stands in the address, so that a view can be shared. */
-export function readFilter(search: Record<string, unknown>): ApplicationFilter {
-  return Object.fromEntries(
-    keys.flatMap((key) => (typeof search[key] === "string" && search[key] !== "" ? [[key, search[key]]] : [])),
-  );
-}
+export const readApplicationFilter = filterReader(keys);
 
 export const readinessWords: Readonly<Record<Readiness, { readonly word: string; readonly tone: Tone }>> = {
   ready: { word: "Nothing to do", tone: "good" },
@@ -38,9 +31,9 @@ export function ApplicationsPage() {
   const filter = useSearch({ from: "/shell/applications" });
   const navigate = useNavigate({ from: "/applications" });
   const list = useQuery(query("listApplications", { query: { limit: 50, ...filter } as never }));
-  const set = (change: ApplicationFilter) =>
-    void navigate({ search: (old) => readFilter({ ...old, cursor: undefined, ...change }), replace: true });
-  const facet = (name: string) => list.data?.facets[name] ?? [];
+  const set = (change: ReturnType<typeof readApplicationFilter>) =>
+    void navigate({ search: (old) => readApplicationFilter({ ...old, cursor: undefined, ...change }), replace: true });
+  const facet = (name: string) => list.data?.facets[name];
   const nameOf = useNames();
   return (
     <>
@@ -57,30 +50,19 @@ export function ApplicationsPage() {
           label="Readiness"
           value={filter.readiness ?? ""}
           onChange={(event) => set({ readiness: event.target.value })}
-          options={[
-            ["", "All"],
-            ...facet("readiness").map(
-              ({ value, count }) => [value, `${readinessWords[value as Readiness].word} (${count})`] as const,
-            ),
-          ]}
+          options={options(facet("readiness"), filter.readiness, (value) => readinessWords[value as Readiness].word)}
         />
         <Choice
           label="Environment"
           value={filter.environment ?? ""}
           onChange={(event) => set({ environment: event.target.value })}
-          options={[
-            ["", "All"],
-            ...facet("environment").map(({ value, count }) => [value, `${value} (${count})`] as const),
-          ]}
+          options={options(facet("environment"), filter.environment)}
         />
         <Choice
           label="Owner"
           value={filter.owner ?? ""}
           onChange={(event) => set({ owner: event.target.value })}
-          options={[
-            ["", "All"],
-            ...facet("owner").map(({ value, count }) => [value, `${nameOf(value)} (${count})`] as const),
-          ]}
+          options={options(facet("owner"), filter.owner, nameOf)}
         />
         <Choice
           label="Sort"
@@ -96,7 +78,7 @@ export function ApplicationsPage() {
         {(page) => (
           <Rows
             page={page}
-            filter={filter}
+            cursor={filter.cursor}
             more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
           />
         )}
@@ -107,11 +89,11 @@ export function ApplicationsPage() {
 
 function Rows({
   page,
-  filter,
+  cursor,
   more,
 }: {
   readonly page: Page;
-  readonly filter: ApplicationFilter;
+  readonly cursor: string | undefined;
   readonly more: (cursor: string) => void;
 }) {
   const nameOf = useNames();
@@ -173,15 +155,7 @@ function Rows({
           </tr>
         ))}
       </Table>
-      <div className="mt-3 flex items-center justify-between text-fg2">
-        <span role="status">
-          {page.items.length} of {page.total} that fit
-        </span>
-        <span className="flex gap-2">
-          {filter.cursor !== undefined && <Button onClick={() => window.history.back()}>Back</Button>}
-          {page.nextCursor !== null && <Button onClick={() => more(page.nextCursor as string)}>Next page</Button>}
-        </span>
-      </div>
+      <Pager page={page} cursor={cursor} more={more} />
     </>
   );
 }

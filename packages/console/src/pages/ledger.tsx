@@ -4,22 +4,15 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { query } from "../api/queries.ts";
 import { credentialWords, expiryWords, ledgerWords } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
+import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
 const keys = ["q", "state", "kind", "tenant", "expiry", "managed", "cursor"] as const;
-export type LedgerFilter = { readonly [key in (typeof keys)[number]]?: string };
-
-/** The filter as it stands in the address, so that a view can be shared. */
-export function readLedgerFilter(search: Record<string, unknown>): LedgerFilter {
-  return Object.fromEntries(
-    keys.flatMap((key) => (typeof search[key] === "string" && search[key] !== "" ? [[key, search[key]]] : [])),
-  );
-}
+export const readLedgerFilter = filterReader(keys);
 
 const managedWords: Readonly<Record<string, string>> = { true: "In the inventory", false: "Not in the inventory" };
 
@@ -32,7 +25,7 @@ export function LedgerPage() {
     ...query("listCredentials", { query: { limit: 100, ...filter } as never }),
     placeholderData: keepPreviousData,
   });
-  const set = (change: LedgerFilter) =>
+  const set = (change: ReturnType<typeof readLedgerFilter>) =>
     void navigate({ search: (old) => readLedgerFilter({ ...old, cursor: undefined, ...change }), replace: true });
   const choice = (
     key: Exclude<(typeof keys)[number], "q" | "cursor">,
@@ -43,12 +36,7 @@ export function LedgerPage() {
       label={label}
       value={filter[key] ?? ""}
       onChange={(event) => set({ [key]: event.target.value })}
-      options={[
-        ["", "All"],
-        ...optionsOf(list.data?.facets[key] ?? [], filter[key]).map(
-          ({ value, count }) => [value, `${words[value] ?? value} (${count})`] as const,
-        ),
-      ]}
+      options={options(list.data?.facets[key], filter[key], (value) => words[value] ?? value)}
     />
   );
   return (
@@ -76,7 +64,7 @@ export function LedgerPage() {
           <Rows
             page={page}
             filtered={Object.keys(filter).length > 0}
-            paged={filter.cursor !== undefined}
+            cursor={filter.cursor}
             more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
           />
         )}
@@ -89,21 +77,15 @@ const ledgerTexts: Record<string, string> = Object.fromEntries(
   Object.entries(ledgerWords).map(([state, { word }]) => [state, word]),
 );
 
-/** What can be chosen: what there is, and what is chosen, also when there is none of it any more. Retired is out of sight. */
-function optionsOf(facet: Answer<"listCredentials">["facets"][string], chosen: string | undefined) {
-  const missing = chosen !== undefined && !facet.some(({ value }) => value === chosen);
-  return missing ? [...facet, { value: chosen, count: 0 }] : facet;
-}
-
 function Rows({
   page,
   filtered,
-  paged,
+  cursor,
   more,
 }: {
   readonly page: Answer<"listCredentials">;
   readonly filtered: boolean;
-  readonly paged: boolean;
+  readonly cursor: string | undefined;
   readonly more: (cursor: string) => void;
 }) {
   if (page.items.length === 0) {
@@ -124,15 +106,7 @@ function Rows({
           <Row key={`${credential.objectId}${credential.id}`} credential={credential} />
         ))}
       </Table>
-      <div className="mt-3 flex items-center justify-between text-fg2">
-        <span role="status">
-          {page.items.length} of {page.total} that fit
-        </span>
-        <span className="flex gap-2">
-          {paged && <Button onClick={() => window.history.back()}>Back</Button>}
-          {page.nextCursor !== null && <Button onClick={() => more(page.nextCursor as string)}>Next page</Button>}
-        </span>
-      </div>
+      <Pager page={page} cursor={cursor} more={more} />
     </>
   );
 }

@@ -4,9 +4,9 @@ import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { query, useNames } from "../api/queries.ts";
 import { procedureWords, states } from "../text/words.ts";
 import { Badge, StateBadge } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
+import { Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
@@ -71,18 +71,11 @@ export function RunsPage() {
                   </tr>
                 ))}
               </Table>
-              <div className="mt-3 flex justify-between text-fg2">
-                <span role="status">
-                  {page.items.length} of {page.total}
-                </span>
-                {page.nextCursor !== null && (
-                  <Button
-                    onClick={() => void navigate({ search: (old) => ({ ...old, cursor: page.nextCursor as string }) })}
-                  >
-                    Next page
-                  </Button>
-                )}
-              </div>
+              <Pager
+                page={page}
+                cursor={filter.cursor}
+                more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
+              />
             </>
           )
         }

@@ -3,6 +3,7 @@ export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";
 export type { Intent, Outcome } from "./journal-store.ts";
+export { type KeptCounts, keepLedgerCounts } from "./kept-counts.ts";
 export {
   type Expiry,
   expiries,

@@ -51,19 +51,36 @@ export type ExpiryWeek = z.output<typeof ExpiryWeek>;
 
 const forever = Number.MAX_SAFE_INTEGER;
 const dayMs = 86_400_000;
+/** The ledger's order, and its index. */
+const ending = `coalesce(expires_at, ${forever})`;
+
+/** Where each expiry begins (not included) and ends (included), from now; a credential without an end ends `forever`. */
+const expirySpans: Readonly<Record<Expiry, readonly [from: string, to: string]>> = {
+  expired: ["-1", "$1::bigint"],
+  "7-days": ["$1::bigint", `$1::bigint + ${7 * dayMs}`],
+  "30-days": [`$1::bigint + ${7 * dayMs}`, `$1::bigint + ${30 * dayMs}`],
+  "90-days": [`$1::bigint + ${30 * dayMs}`, `$1::bigint + ${90 * dayMs}`],
+  later: [`$1::bigint + ${90 * dayMs}`, `${forever - 1}`],
+  never: [`${forever - 1}`, `${forever}`],
+};
 
 /** A credential in the words that can be filtered by: `$1` now, `$2` and `$3` tenants and objects of the inventory. */
-const worded = `
+const worded = (from: string) => `
   select c.*,
     case when gone_at is null then state else 'retired' end as shown_state,
-    case when expires_at is null then 'never'
-      when expires_at <= $1::bigint then 'expired'
-      when expires_at <= $1::bigint + ${7 * dayMs} then '7-days'
-      when expires_at <= $1::bigint + ${30 * dayMs} then '30-days'
-      when expires_at <= $1::bigint + ${90 * dayMs} then '90-days'
-      else 'later' end as expiry,
+    case ${expiries.map((expiry) => `when ${ending} <= ${expirySpans[expiry][1]} then '${expiry}'`).join(" ")} end as expiry,
     kind = 'role' or (tenant, object_id) in (select * from unnest($2::text[], $3::text[])) as managed
-  from cs.credential c`;
+  from ${from} c`;
+
+/** What a search finds is found once: in the order of expiry most of the ledger would be read for a few rows. */
+const searched = ({ filter }: LedgerView, place: string) =>
+  filter.search === undefined
+    ? { before: "", from: "cs.credential" }
+    : {
+        before: `with found as materialized (select * from cs.credential
+          where id = ${place} or object_id = ${place} or app_id = ${place} or strpos(folded, lower(${place})) > 0)`,
+        from: "found",
+      };
 
 /** The ledger as people look at it: 100,000 applications and more, so everything is filtered, counted and paged in the database. */
 export function ledgerStore(sql: Sql) {
@@ -76,31 +93,44 @@ export function ledgerStore(sql: Sql) {
         readonly limit: number;
       },
     ): Promise<CredentialRow[]> {
-      const { where, values } = conditions(view, "all");
+      const { before, from, where, values } = conditions(view, "all");
       if (page.after !== undefined) {
         const { expiresAt, tenant, objectId, id } = page.after;
         values.push(expiresAt ?? forever, tenant, objectId, id);
         const places = [3, 2, 1, 0].map((back) => `$${values.length - back}`).join(", ");
-        where.push(`(coalesce(expires_at, ${forever}), tenant, object_id, id) > (${places})`);
+        where.push(`(${ending}, tenant, object_id, id) > (${places})`);
       }
       values.push(page.limit);
       return sql.rows(
         CredentialRow,
-        `select * from (${worded}) as w where ${where.join(" and ")}
-         order by coalesce(expires_at, ${forever}), tenant, object_id, id limit $${values.length}`,
+        `${before} select * from (${worded(from)}) as w where ${where.join(" and ")}
+         order by ${ending}, tenant, object_id, id limit $${values.length}`,
         values,
       );
     },
 
     /** Counts of what the search finds, in one pass: total and facets are sums of these. Other filters do not narrow it. */
     ledgerCounts(view: LedgerView): Promise<LedgerCount[]> {
-      const { where, values } = conditions(view, "search");
+      const { before, from, where, values } = conditions(view, "search");
       return sql.rows(
         LedgerCount,
-        `select shown_state as state, kind, tenant, expiry, managed, count(*) as count from (${worded}) as w
+        `${before} select shown_state as state, kind, tenant, expiry, managed, count(*) as count from (${worded(from)}) as w
          where ${where.join(" and ")} group by 1, 2, 3, 4, 5`,
         values,
       );
+    },
+
+    /** The next instant after `now` at which time alone changes one of those counts; null: none does. */
+    async ledgerTurn(now: number): Promise<number | null> {
+      const turn = await sql.first(
+        row({ at: z.int().nullable() }),
+        `select min(next.at - s.ms) as at from unnest($2::bigint[]) as s(ms), lateral (
+           select ${ending} as at from cs.credential
+           where ${ending} > $1::bigint + s.ms and ${ending} < ${forever}
+           order by ${ending}, tenant, object_id, id limit 1) as next`,
+        [now, [0, 7 * dayMs, 30 * dayMs, 90 * dayMs]],
+      );
+      return turn?.at ?? null;
     },
 
     /** Credentials of the objects given, and of every database role. */
@@ -121,7 +151,7 @@ export function ledgerStore(sql: Sql) {
         ExpiryWeek,
         `select ((expires_at - $1::bigint) / ${7 * dayMs})::integer as week, tenant,
            case when managed then object_id end as object_id, count(*) as count
-         from (${worded}) as w
+         from (${worded("cs.credential")}) as w
          where gone_at is null and kind <> 'role' and expires_at > $1::bigint and expires_at <= $1::bigint + ${7 * dayMs} * $4::bigint
          group by 1, 2, 3`,
         [...values, weeks],
@@ -131,7 +161,8 @@ export function ledgerStore(sql: Sql) {
 }
 
 /** `search`: only what narrows the counts too; a retired credential is out of sight unless it is asked for. */
-function conditions({ filter, now, managed }: LedgerView, which: "all" | "search") {
+function conditions(view: LedgerView, which: "all" | "search") {
+  const { filter, now, managed } = view;
   const values: unknown[] = [now, managed.map(({ tenant }) => tenant), managed.map(({ objectId }) => objectId)];
   const where = [filter.state === "retired" ? "gone_at is not null" : "gone_at is null"];
   const add = (value: unknown, condition: (place: string) => string) => {
@@ -139,15 +170,16 @@ function conditions({ filter, now, managed }: LedgerView, which: "all" | "search
     values.push(value);
     where.push(condition(`$${values.length}`));
   };
-  add(
-    filter.search,
-    (p) => `(id = ${p} or object_id = ${p} or app_id = ${p} or strpos(lower(application), lower(${p})) > 0)`,
-  );
-  if (which === "search") return { where, values };
+  if (filter.search !== undefined) values.push(filter.search);
+  const { before, from } = searched(view, `$${values.length}`);
+  if (which === "search") return { before, from, where, values };
   add(filter.state, (p) => `shown_state = ${p}`);
   add(filter.kind, (p) => `kind = ${p}`);
   add(filter.tenant, (p) => `tenant = ${p}`);
-  add(filter.expiry, (p) => `expiry = ${p}`);
   add(filter.managed, (p) => `managed = ${p}`);
-  return { where, values };
+  if (filter.expiry !== undefined) {
+    const [after, until] = expirySpans[filter.expiry];
+    where.push(`${ending} > ${after} and ${ending} <= ${until}`);
+  }
+  return { before, from, where, values };
 }

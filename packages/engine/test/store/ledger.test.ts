@@ -1,5 +1,6 @@
 import type { ScannedObject } from "@countersign/core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { keepLedgerCounts } from "../../src/store/kept-counts.ts";
 import type { Expiry, LedgerFilter, LedgerView } from "../../src/store/ledger-store.ts";
 import type { CredentialRow } from "../../src/store/rows.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
@@ -182,5 +183,42 @@ describe("the ledger as people look at it", () => {
     expect(ours.reduce((sum, { count }) => sum + count, 0)).toBe(soon.filter(isManaged).length);
     expect(ours.length).toBeGreaterThan(0);
     for (const { week } of weeks) expect(week).toBeLessThanOrEqual(13);
+  });
+});
+
+describe("counts that are kept", () => {
+  it("come from memory until the ledger is written, and are those of the new ledger from then on", async () => {
+    const kept = await keepLedgerCounts(stores.cs_api);
+    try {
+      const view = { filter: {}, now, managed };
+      const first = await kept.ledgerCounts(view);
+      // Another filter narrows no count.
+      expect(await kept.ledgerCounts({ ...view, filter: { kind: "certificate" } })).toBe(first);
+      expect(await kept.ledgerCounts({ ...view, filter: { search: "billing" } })).not.toEqual(first);
+      const own = objects.filter(({ tenant }) => tenant === "subsidiary");
+      await list("subsidiary", own, now + 60 * 60_000);
+      await vi.waitFor(async () => expect(await kept.ledgerCounts(view)).not.toBe(first), { timeout: 5_000 });
+      expect(await kept.ledgerCounts(view)).toEqual(await stores.cs_api.ledgerCounts(view));
+      expect(await kept.ledgerCounts(view)).not.toEqual(first);
+    } finally {
+      await kept.stop();
+    }
+  });
+
+  it("hold until time alone makes others of them, and not a moment longer", async () => {
+    const kept = await keepLedgerCounts(stores.cs_api);
+    try {
+      const at = (later: number) => ({ filter: {}, now: now + later, managed });
+      const turn = await stores.cs_api.ledgerTurn(now);
+      // The next to change its word is in 8 days now and expires within 7 from then.
+      expect(turn).toBe(now + day);
+      const first = await kept.ledgerCounts(at(0));
+      expect(await kept.ledgerCounts(at(day - 1))).toBe(first);
+      const then = await kept.ledgerCounts(at(day));
+      expect(then).toEqual(await stores.cs_api.ledgerCounts(at(day)));
+      expect(then).not.toEqual(first);
+    } finally {
+      await kept.stop();
+    }
   });
 });

@@ -1,6 +1,13 @@
 import type { Credential } from "@countersign/contract";
 import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
-import { type CredentialRow, type LedgerTarget, type RunRow, requestRun, type Store } from "@countersign/engine";
+import {
+  type CredentialRow,
+  type KeptCounts,
+  type LedgerTarget,
+  type RunRow,
+  requestRun,
+  type Store,
+} from "@countersign/engine";
 import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
 import { z } from "zod";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
@@ -31,8 +38,15 @@ function placeOf(cursor: string): z.output<typeof Place> {
 }
 const countedMax = 1_000;
 
-/** {@link ApiStore} over our tables, as the login `cs_api`: what that login may not do, this cannot either. */
-export function databaseStore(store: Store, inventory: () => { readonly rows: readonly InventoryRow[] }): ApiStore {
+/**
+ * {@link ApiStore} over our tables, as the login `cs_api`: what that login may not do, this cannot either. `counted`: what
+ * counts the ledger, the store itself or one that keeps counts.
+ */
+export function databaseStore(
+  store: Store,
+  inventory: () => { readonly rows: readonly InventoryRow[] },
+  counted: Pick<KeptCounts, "ledgerCounts"> = store,
+): ApiStore {
   const runs = async ({ state, open, row, before, limit }: RunFilter): Promise<RunRecord[]> => {
     const states =
       state !== undefined ? [state] : open === undefined ? undefined : open ? openStates : [...closedStates];
@@ -116,7 +130,7 @@ export function databaseStore(store: Store, inventory: () => { readonly rows: re
       const view = { filter, now, managed: targetsOf(rows) };
       const [found, counts] = await Promise.all([
         store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: placeOf(after) }) }),
-        store.ledgerCounts(view),
+        counted.ledgerCounts(view),
       ]);
       const naming = namesOf(rows);
       const shown = found.slice(0, limit);

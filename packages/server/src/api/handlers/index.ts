@@ -3,8 +3,10 @@ import * as actions from "./actions.ts";
 import * as applications from "./applications.ts";
 import * as breakGlass from "./break-glass.ts";
 import * as close from "./close.ts";
+import * as credentials from "./credentials.ts";
 import * as decisions from "./decisions.ts";
 import { events } from "./events.ts";
+import * as findings from "./findings.ts";
 import * as log from "./log.ts";
 import * as notices from "./notices.ts";
 import * as runs from "./runs.ts";
@@ -24,9 +26,9 @@ export const handlers: Handlers = {
   advanceClock: status.advanceClock,
   listApplications: applications.listApplications,
   getApplication: applications.getApplication,
-  listCredentials: applications.listCredentials,
-  getExpiryWeeks: applications.getExpiryWeeks,
-  listFindings: applications.listFindings,
+  listCredentials: credentials.listCredentials,
+  getExpiryWeeks: credentials.getExpiryWeeks,
+  listFindings: findings.listFindings,
   requestRun: runs.requestRun,
   listRuns: runs.listRuns,
   getRun: runs.getRun,

@@ -2,7 +2,8 @@ import { CountersignError } from "@countersign/core";
 import type { Handler } from "../handler.ts";
 import { waitsFor } from "../views/run.ts";
 import { iso } from "../views/time.ts";
-import { allApplications, allFindings } from "./applications.ts";
+import { allApplications } from "./applications.ts";
+import { allFindings } from "./findings.ts";
 
 const runsMax = 1_000;
 
