@@ -1,6 +1,7 @@
 import type { Answer, Credential } from "@countersign/contract";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { memo } from "react";
 import { query } from "../api/queries.ts";
 import { credentialWords, expiryWords, ledgerWords } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
@@ -111,7 +112,8 @@ function Rows({
   );
 }
 
-function Row({ credential }: { readonly credential: Credential }) {
+/** Drawn again only when it is another: a choice of a filter shows the list as it is until the next one comes. */
+const Row = memo(function Row({ credential }: { readonly credential: Credential }) {
   const { word, tone } = ledgerWords[credential.state];
   return (
     <tr>
@@ -154,4 +156,4 @@ function Row({ credential }: { readonly credential: Credential }) {
       </Cell>
     </tr>
   );
-}
+});

@@ -5,28 +5,36 @@ import { useNow } from "./now.tsx";
 type Zone = "utc" | "local";
 const listeners = new Set<() => void>();
 
-function readZone(): Zone {
-  return localStorage.getItem("zone") === "local" ? "local" : "utc";
-}
+/** Read once: a list asks for it with each of its times. */
+let chosen: Zone = localStorage.getItem("zone") === "local" ? "local" : "utc";
 
 /** Which zone times are shown in, and how to change it; remembered in this browser. */
 export function useZone(): [Zone, (zone: Zone) => void] {
-  const zone = useSyncExternalStore((listener) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, readZone);
+  const zone = useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => chosen,
+  );
   return [
     zone,
     (next) => {
+      chosen = next;
       localStorage.setItem("zone", next);
       for (const listener of listeners) listener();
     },
   ];
 }
 
-/** A time as text in one zone. */
-export function timeText(at: string, zone: Zone, seconds = false): string {
-  const format = new Intl.DateTimeFormat("en-GB", {
+/** Made once: a format costs a thousand times what one formatting costs. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(zone: Zone, seconds: boolean): Intl.DateTimeFormat {
+  const key = `${zone} ${seconds}`;
+  const known = formats.get(key);
+  if (known !== undefined) return known;
+  const made = new Intl.DateTimeFormat("en-GB", {
     day: "2-digit",
     month: "short",
     year: "numeric",
@@ -35,7 +43,13 @@ export function timeText(at: string, zone: Zone, seconds = false): string {
     ...(seconds ? { second: "2-digit" } : {}),
     ...(zone === "utc" ? { timeZone: "UTC" } : {}),
   });
-  return `${format.format(new Date(at))}${zone === "utc" ? " UTC" : ""}`;
+  formats.set(key, made);
+  return made;
+}
+
+/** A time as text in one zone. */
+export function timeText(at: string, zone: Zone, seconds = false): string {
+  return `${formatOf(zone, seconds).format(new Date(at))}${zone === "utc" ? " UTC" : ""}`;
 }
 
 /** An instant: the time in the chosen zone, the exact form on hover. */
