@@ -42,6 +42,7 @@ const addresses: Readonly<Record<string, string>> = {
   credentials: "/credentials?expiry=90-days",
   runs: "/runs",
   findings: "/findings",
+  outside: "/outside",
   log: "/log",
   approval: `/runs/${runId("a")}`,
   overlapping: `/runs/${runId("9")}`,

@@ -162,4 +162,33 @@ describe("an event from outside", () => {
       ).status,
     ).toBe(401);
   });
+
+  it("is counted on the page of systems outside, beside how each of them answers", async () => {
+    await stage.settle();
+    const client = await stage.as("cleo");
+    const outside = () => client.getOutside({});
+    const vault = async () => (await outside()).connections.find(({ name }) => name === "main")?.reach;
+    const { webhooks, events, directories } = await outside();
+    expect(webhooks.find(({ name }) => name === "vaults")?.outcomes).toMatchObject({ proposed: 1 });
+    expect(events.every(({ hook, at }) => (webhooks.find(({ name }) => name === hook)?.lastAt ?? "") >= at)).toBe(true);
+    expect(directories.map(({ reaches }) => reaches.length)).not.toContain(0);
+    await expect.poll(async () => (await vault())?.state).toBe("answers");
+
+    // Each run that is validated reads the vault.
+    const { id } = (await stage.manage("POST", "/faults", { op: "secret.get", kind: "403", times: "always" })) as {
+      id: string;
+    };
+    const [run] = await runsOf("app-three");
+    await client.withdraw({ params: { id: run?.id ?? "" }, body: {} });
+    await stage.settle();
+    await stage.request("app-three");
+    await stage.settle();
+    await expect.poll(async () => (await vault())?.state).toBe("failing");
+    expect(await vault()).toMatchObject({ code: "OUTSIDE_FORBIDDEN", failingSince: expect.any(String) });
+    await stage.manage("DELETE", `/faults/${id}`);
+    await stage.request("app-three");
+    await stage.settle();
+    await expect.poll(async () => (await vault())?.state).toBe("answers");
+    expect(await vault()).toMatchObject({ code: "OUTSIDE_FORBIDDEN", failingSince: null });
+  });
 });

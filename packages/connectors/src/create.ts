@@ -74,7 +74,13 @@ const reportRate = { requests: 5, windowMs: 10_000 };
 export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps): BuiltConnectors {
   const loopback = config.network.loopback && config.profile !== "production";
   const waits = { ...defaultWaits, ...config.waits };
-  const network = { ...config.network, loopback, callDeadlineMs: config.callDeadlineMs, version: deps.version };
+  const network = {
+    ...config.network,
+    loopback,
+    callDeadlineMs: config.callDeadlineMs,
+    version: deps.version,
+    ...(deps.observe === undefined ? {} : { observe: deps.observe }),
+  };
   const http = createHttp(network);
   const others: Http[] = [];
   const budgets = createBudgets(limits.inFlightMax);
@@ -161,6 +167,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
         password: () => deps.readSecret(connection.password),
         callDeadlineMs: config.callDeadlineMs,
         ca: config.network.ca,
+        observe: deps.observe,
       };
     }),
     (server) => server.connection.name,

@@ -5,6 +5,7 @@ import { DevopsConnection } from "./devops/schema.ts";
 import { FilesConnection } from "./files/schema.ts";
 import { GithubConnection } from "./github/schema.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
+import type { Observe } from "./kit/reach.ts";
 import type { Waits } from "./kit/twice.ts";
 import { KubernetesConnection } from "./kubernetes/schema.ts";
 import { PostgresConnection } from "./postgres/schema.ts";
@@ -46,4 +47,6 @@ export interface ConnectorsDeps {
   readonly version: string;
   /** Resolves a secret reference (`file:`, `env:`). Throws SECRET_REFERENCE_INVALID. */
   readSecret(reference: string): Promise<SecretValue>;
+  /** Told how each address answers. */
+  readonly observe?: Observe;
 }

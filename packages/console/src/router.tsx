@@ -5,6 +5,7 @@ import { ApplicationsPage, readApplicationFilter } from "./pages/applications.ts
 import { FindingsPage } from "./pages/findings.tsx";
 import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
+import { OutsidePage } from "./pages/outside.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { RunPage } from "./pages/run/run.tsx";
 import { RunsPage } from "./pages/runs.tsx";
@@ -79,6 +80,7 @@ export const router = createRouter({
       runs,
       run,
       page("/findings", FindingsPage),
+      page("/outside", OutsidePage),
       page("/log", LogPage),
     ]),
   ]),

@@ -7,6 +7,7 @@ import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
 import * as log from "./schemas/log.ts";
 import * as notices from "./schemas/notices.ts";
+import { OutsideView } from "./schemas/outside.ts";
 import * as runs from "./schemas/runs.ts";
 import * as session from "./schemas/session.ts";
 import * as status from "./schemas/status.ts";
@@ -277,6 +278,13 @@ export const routes = {
     summary: "The channels over which people are told, and how they fare",
     roles: "signed-in",
     response: z.object({ items: z.array(notices.ChannelView) }),
+  }),
+  getOutside: route({
+    method: "GET",
+    path: "/v1/outside",
+    summary: "How directories, connections and webhooks fare",
+    roles: "signed-in",
+    response: OutsideView,
   }),
   testChannel: route({
     method: "POST",

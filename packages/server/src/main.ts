@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type BuiltConnectors, openMailer, openOutside } from "@countersign/connectors";
+import { type BuiltConnectors, openMailer, openOutside, reachOf } from "@countersign/connectors";
 import { CountersignError, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
@@ -26,7 +26,7 @@ import {
   pausesOver,
   type Store,
 } from "@countersign/engine";
-import { createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
+import { type ApiDependencies, createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
 import { build } from "./installation/build.ts";
 import { openClock } from "./installation/clock.ts";
 import { openConnectors } from "./installation/connectors.ts";
@@ -34,6 +34,7 @@ import { confinedTo, separationOf } from "./installation/custody.ts";
 import { type Database, openDatabase } from "./installation/database.ts";
 import { groundOf, type Installation, loadInstallation } from "./installation/load.ts";
 import { createLog, type Log } from "./installation/log.ts";
+import { createReach } from "./installation/reach.ts";
 import { readinessOf, shownGround } from "./installation/readiness.ts";
 import { logins, type Role } from "./installation/roles.ts";
 import { loadKey, readTrust } from "./installation/state.ts";
@@ -152,9 +153,13 @@ function storeOf(
   return store;
 }
 
-function connectorsOf({ installation, clock, stops }: Parts): BuiltConnectors {
-  const connectors = openConnectors(installation, clock);
-  stops.push(() => connectors.close());
+function connectorsOf({ installation, clock, log, stops }: Parts, store: Store): BuiltConnectors {
+  const reach = createReach(store, clock, (error) => log("reach.failed", { error: codeOf(error) }));
+  const connectors = openConnectors(installation, clock, reach.observe);
+  stops.push(async () => {
+    await connectors.close();
+    await reach.stop();
+  });
   return connectors;
 }
 
@@ -162,7 +167,7 @@ async function startExecutor(parts: Parts): Promise<void> {
   const { installation, ground, clock, log, stops, options } = parts;
   const { config, state } = installation;
   const store = storeOf(parts, "cs_executor", 16);
-  const connectors = connectorsOf(parts);
+  const connectors = connectorsOf(parts, store);
   const trust = readTrust(state);
   const signer = loadKey(state, "log", trust.origin);
   const checkpointer = openCheckpointer({
@@ -216,10 +221,11 @@ async function startExecutor(parts: Parts): Promise<void> {
 
 async function startScanner(parts: Parts): Promise<void> {
   const { installation, ground, clock, log, stops } = parts;
+  const store = storeOf(parts, "cs_scanner", 4);
   const scanner = createScanner({
-    store: storeOf(parts, "cs_scanner", 4),
+    store,
     clock,
-    tenants: connectorsOf(parts).scanners,
+    tenants: connectorsOf(parts, store).scanners,
     rules: {
       ...installation.config.scan,
       rows: () => ground.inventory().rows,
@@ -317,12 +323,28 @@ async function startApi(parts: Parts): Promise<string> {
       now: () => clock.now(),
       realNow,
     },
+    outside: outsideOf(config),
     consoleDir: options.consoleDir,
   });
   const { host, port } = addressOf(config.api.listen);
   await api.listen({ host, port });
   stops.push(() => api.close());
   return config.api.url;
+}
+
+/** The systems outside that the configuration names, without anything secret. */
+function outsideOf({ tenants, connections, webhooks }: Installation["config"]): ApiDependencies["outside"] {
+  return {
+    directories: tenants.map(({ name, id, authority, graph }) => ({
+      name,
+      id,
+      reaches: [new URL(authority).origin, new URL(graph).origin],
+    })),
+    connections: connections.map(({ name, kind, environment, prod, tenant, settings }) => {
+      return { name, kind, environment, prod, tenant, reach: reachOf(settings) };
+    }),
+    webhooks: webhooks.map(({ name, kind, keys, perMinuteMax }) => ({ name, kind, keys: keys.length, perMinuteMax })),
+  };
 }
 
 /** Asks the clock server to advance, by the protocol's own words (docs/clock-protocol.md). */

@@ -10,6 +10,7 @@ import type { Budget } from "./budget.ts";
 import { classOf, type Failure, identifier, outsideError } from "./errors.ts";
 import type { Leave } from "./leave.ts";
 import { limits } from "./limits.ts";
+import { type Observe, observed } from "./reach.ts";
 import { backoffMs, retryAfterMs } from "./retry.ts";
 import type { TokenSource } from "./token.ts";
 import { type Incoming, type Network, type NoAnswer, type Outgoing, Wire } from "./wire.ts";
@@ -80,7 +81,7 @@ interface Tried extends Failure {
   readonly transient: boolean;
 }
 
-export function createHttp(settings: Network & { readonly version: string }): Http {
+export function createHttp(settings: Network & { readonly version: string; readonly observe?: Observe }): Http {
   const wire = new Wire(settings);
   const userAgent = `countersign/${settings.version}`;
 
@@ -127,32 +128,34 @@ export function createHttp(settings: Network & { readonly version: string }): Ht
   return {
     endpoint: (base) => endpoint(baseUrl(base, settings.loopback, settings.publicOnly)),
     close: () => wire.close(),
-    async call(leave, call) {
-      const attemptsMax = call.retry === "once" ? 1 : (call.attemptsMax ?? limits.attemptsMax);
-      let doubt: Tried | null = null;
-      let renewed = false;
-      for (let n = 1; ; n += 1) {
-        let tried = await attempt(leave, call, false);
-        if (!isFailure(tried)) return tried;
-        if (tried.status === 401 && tried.refused && call.token !== undefined && !renewed) {
-          // Refused before anything was done: our token had ended. One new token, then the refusal counts.
-          renewed = true;
-          tried = await attempt(leave, call, true);
-          if (!isFailure(tried)) return tried;
-        }
-        if (!tried.refused) doubt = tried;
-        if (tried.code === "OUTSIDE_RATE_LIMITED")
-          call.budget.pause(leave.clock.now() + Math.min(tried.retryAfterMs ?? 0, limits.retryAfterMaxMs));
-        const waitMs = tried.retryAfterMs ?? backoffMs(n);
-        if (!tried.transient || n >= attemptsMax || waitMs > limits.retryAfterMaxMs) {
-          const certain = tried.refused && (!tried.transient || doubt === null);
-          if (!call.effect || certain) throw outsideError(tried);
-          throw outsideError(unknownOutcome(doubt ?? tried));
-        }
-        await leave.clock.sleep(waitMs, leave.signal);
-      }
-    },
+    call: (leave, call) => observed(settings.observe, call.url.origin, () => send(leave, call)),
   };
+
+  async function send<T>(leave: Leave, call: Call<T>): Promise<Answer<T>> {
+    const attemptsMax = call.retry === "once" ? 1 : (call.attemptsMax ?? limits.attemptsMax);
+    let doubt: Tried | null = null;
+    let renewed = false;
+    for (let n = 1; ; n += 1) {
+      let tried = await attempt(leave, call, false);
+      if (!isFailure(tried)) return tried;
+      if (tried.status === 401 && tried.refused && call.token !== undefined && !renewed) {
+        // Refused before anything was done: our token had ended. One new token, then the refusal counts.
+        renewed = true;
+        tried = await attempt(leave, call, true);
+        if (!isFailure(tried)) return tried;
+      }
+      if (!tried.refused) doubt = tried;
+      if (tried.code === "OUTSIDE_RATE_LIMITED")
+        call.budget.pause(leave.clock.now() + Math.min(tried.retryAfterMs ?? 0, limits.retryAfterMaxMs));
+      const waitMs = tried.retryAfterMs ?? backoffMs(n);
+      if (!tried.transient || n >= attemptsMax || waitMs > limits.retryAfterMaxMs) {
+        const certain = tried.refused && (!tried.transient || doubt === null);
+        if (!call.effect || certain) throw outsideError(tried);
+        throw outsideError(unknownOutcome(doubt ?? tried));
+      }
+      await leave.clock.sleep(waitMs, leave.signal);
+    }
+  }
 }
 
 function isFailure<T>(result: Answer<T> | Tried): result is Tried {

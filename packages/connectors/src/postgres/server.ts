@@ -3,6 +3,7 @@ import { CountersignError, type SecretValue } from "@countersign/core";
 import pg from "pg";
 import { matchesAny } from "../kit/glob.ts";
 import type { Leave } from "../kit/leave.ts";
+import { type Observe, observed, reachOf } from "../kit/reach.ts";
 import { type PostgresConnection, roleName } from "./schema.ts";
 
 /** One database server ready to be called. */
@@ -12,6 +13,7 @@ export interface Server {
   readonly callDeadlineMs: number;
   /** Certificate authorities (PEM) trusted for it besides the system's; empty for the system's alone. */
   readonly ca: readonly string[];
+  readonly observe?: Observe | undefined;
 }
 
 /** Finds a server by its connection name. Throws CONFIG_INVALID. */
@@ -39,7 +41,18 @@ export async function rotator(server: Server): Promise<Login> {
 }
 
 /** A session, closed when `use` is through. One per piece of work: none is held across a wait. */
-export async function withSession<T>(
+export function withSession<T>(
+  leave: Leave,
+  server: Server,
+  login: Login,
+  use: (client: pg.Client, passwordAsked: boolean) => Promise<T>,
+): Promise<T> {
+  // That a role which is rotated is refused says nothing about the server.
+  const observe = login.user === server.connection.user ? server.observe : undefined;
+  return observed(observe, reachOf(server.connection) ?? "", () => session(leave, server, login, use));
+}
+
+async function session<T>(
   leave: Leave,
   server: Server,
   login: Login,

@@ -17,6 +17,7 @@ const links = [
   ["/credentials", "Credentials"],
   ["/runs", "Runs"],
   ["/findings", "Findings"],
+  ["/outside", "Systems outside"],
   ["/log", "Evidence log"],
 ] as const;
 

@@ -19,6 +19,9 @@ export const HookEventRow = row({
 });
 export type HookEventRow = z.output<typeof HookEventRow>;
 
+const HookCount = row({ hook: z.string(), outcome: z.enum(outcomes), count: z.int() });
+type HookCount = z.output<typeof HookCount>;
+
 const Taken = z.object({ new: z.boolean(), outcome: z.enum(outcomes), run: z.string().nullable() });
 
 /** Events of webhooks: each is taken once. */
@@ -45,5 +48,13 @@ export function hookStore(sql: Sql) {
     /** The newest events of all hooks. */
     hookEvents: (limit: number): Promise<HookEventRow[]> =>
       sql.rows(HookEventRow, "select * from cs.hook_event order by at desc, hook, id limit $1", [limit]),
+
+    /** How many events of each outcome each hook took since an instant. */
+    hookCounts: (since: number): Promise<HookCount[]> =>
+      sql.rows(
+        HookCount,
+        "select hook, outcome, count(*)::int as count from cs.hook_event where at >= $1 group by hook, outcome",
+        [since],
+      ),
   };
 }

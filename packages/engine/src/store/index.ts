@@ -14,6 +14,7 @@ export {
 } from "./ledger-store.ts";
 export type { Channel } from "./listen.ts";
 export type { ListedDelivery, NoticeInput, Route, StepOutcome, TakenDelivery } from "./notice-store.ts";
+export type { ReachRow } from "./reach-store.ts";
 export type { CredentialFilter, CredentialInput } from "./record-store.ts";
 export type * from "./rows.ts";
 export type {

@@ -7,6 +7,7 @@ import { journalStore } from "./journal-store.ts";
 import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
+import { reachStore } from "./reach-store.ts";
 import { recordStore } from "./record-store.ts";
 import { runRecordStore } from "./run-record-store.ts";
 import { runStore } from "./run-store.ts";
@@ -48,6 +49,7 @@ export function openStore(options: {
     ...ledgerStore(sql),
     ...scanStore(sql),
     ...hookStore(sql),
+    ...reachStore(sql),
     ...breakGlassStore(sql),
     ...closeStore(sql),
     ...runRecordStore(sql),

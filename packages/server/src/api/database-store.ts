@@ -12,6 +12,7 @@ import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } fro
 import { z } from "zod";
 import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
+import { hookEventView, reachViews, scanView } from "./views/outside.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
 /** Sorts after every time. */
@@ -158,6 +159,10 @@ export function databaseStore(
     undeliveredNotices: () => store.undelivered(),
     deliveries: async (of) => (await store.deliveries(of)).map(deliveryView),
     channels: async () => (await store.channels()).map(channelView),
+    reaches: async () => reachViews(await store.reaches()),
+    scans: async (limit) => (await store.scans(limit)).map(scanView),
+    hookEvents: async (limit) => (await store.hookEvents(limit)).map(hookEventView),
+    hookCounts: (since) => store.hookCounts(since),
     nextDue: () => store.nextDue(),
     lastScanAt: async () =>
       (await store.scans(20)).reduce<number | null>(

@@ -1,3 +1,4 @@
+import type { ConnectionView, WebhookView } from "@countersign/contract";
 import type { InventoryRow } from "@countersign/core";
 import type { Signer } from "@countersign/evidence";
 import type { LocalSignIn } from "../signin/local.ts";
@@ -42,6 +43,17 @@ export interface ApiDependencies {
   readonly signInsPerMinuteMax: number;
   /** Ways in for events from outside. */
   readonly hooks: HooksDependencies | null;
+  /** The systems outside that the configuration names. */
+  readonly outside: {
+    /** `reaches`: where its calls go, sign-in and directory. */
+    readonly directories: readonly {
+      readonly name: string;
+      readonly id: string;
+      readonly reaches: readonly string[];
+    }[];
+    readonly connections: readonly (Omit<ConnectionView, "reach"> & { readonly reach: string | null })[];
+    readonly webhooks: readonly Pick<WebhookView, "name" | "kind" | "keys" | "perMinuteMax">[];
+  };
   /** Folder of the built console; null serves the API alone. */
   readonly consoleDir: string | null;
 }

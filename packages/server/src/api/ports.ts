@@ -4,7 +4,7 @@
  * Times are milliseconds of domain time unless a name says otherwise.
  */
 
-import type { ChannelView, Credential, Delivery, Status } from "@countersign/contract";
+import type { ChannelView, Credential, Delivery, HookEventView, Reach, ScanView, Status } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
 import type { LedgerCount, LedgerFilter } from "@countersign/engine";
 
@@ -208,6 +208,15 @@ export interface ApiStore {
     readonly limit: number;
   }): Promise<readonly Delivery[]>;
   channels(): Promise<readonly ChannelView[]>;
+  /** How every address outside last answered, whoever called it. */
+  reaches(): Promise<readonly Reach[]>;
+  /** The newest scans of all tenants. */
+  scans(limit: number): Promise<readonly ScanView[]>;
+  /** What the webhooks have taken: the newest events, and how many of each outcome since an instant. */
+  hookEvents(limit: number): Promise<readonly HookEventView[]>;
+  hookCounts(
+    since: number,
+  ): Promise<readonly { readonly hook: string; readonly outcome: string; readonly count: number }[]>;
   /** The next domain instant at which a row is due. */
   nextDue(): Promise<number | null>;
   lastScanAt(): Promise<number | null>;

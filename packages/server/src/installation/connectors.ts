@@ -1,12 +1,16 @@
 import { resolve } from "node:path";
-import { type BuiltConnectors, createConnectors } from "@countersign/connectors";
+import { type BuiltConnectors, createConnectors, type Observe } from "@countersign/connectors";
 import type { Connection } from "@countersign/core";
 import type { EngineClock } from "@countersign/engine";
 import { build } from "./build.ts";
 import type { Installation } from "./load.ts";
 
 /** The connectors of this installation, with the secrets that its process may read. */
-export function openConnectors({ config, ca, folder, secret }: Installation, clock: EngineClock): BuiltConnectors {
+export function openConnectors(
+  { config, ca, folder, secret }: Installation,
+  clock: EngineClock,
+  observe: Observe,
+): BuiltConnectors {
   return createConnectors(
     {
       profile: config.profile,
@@ -15,7 +19,7 @@ export function openConnectors({ config, ca, folder, secret }: Installation, clo
       tenants: config.tenants,
       connections: config.connections.map((connection) => rooted(connection, folder)),
     },
-    { clock, version: build, readSecret: async (reference) => secret(reference) },
+    { clock, version: build, readSecret: async (reference) => secret(reference), observe },
   );
 }
 

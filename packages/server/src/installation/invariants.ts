@@ -45,7 +45,7 @@ export async function judgeInstallation(
   const store = openStore({ role: "cs_executor", connection: database.connection("cs_executor"), connectionsMax: 2 });
   // A command waits in real time: nobody need advance a virtual clock for it.
   const pace: EngineClock = { ...systemClock(), now: () => clock.now() };
-  const connectors = outside ? openConnectors(installation, pace) : null;
+  const connectors = outside ? openConnectors(installation, pace, () => {}) : null;
   const looked = new Looked(readInventory(installation).rows, connectors, store, pace);
   try {
     const now = clock.now();

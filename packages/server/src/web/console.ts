@@ -13,6 +13,7 @@ const pages = [
   "/runs",
   "/runs/*",
   "/findings",
+  "/outside",
   "/log",
 ] as const;
 

@@ -74,6 +74,27 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     log: () => {},
     signInsPerMinuteMax: 10_000,
     hooks: null,
+    outside: {
+      directories: [
+        {
+          name: "main",
+          id: "11111111-2222-3333-4444-555555555555",
+          reaches: ["https://login.example", "https://graph.example"],
+        },
+      ],
+      connections: [
+        {
+          name: "vault",
+          kind: "key-vault",
+          environment: "prod",
+          prod: true,
+          tenant: "main",
+          reach: "https://vault.example",
+        },
+        { name: "files", kind: "files", environment: "dev", prod: false, tenant: null, reach: null },
+      ],
+      webhooks: [{ name: "grid", kind: "event-grid", keys: 2, perMinuteMax: 120 }],
+    },
     consoleDir: null,
     ...change,
   };

@@ -1,4 +1,4 @@
-import { type Credential, closedStates, type Plan } from "@countersign/contract";
+import { type ChannelView, type Credential, closedStates, type Plan, type Reach } from "@countersign/contract";
 import { CountersignError, canMove, type RunState } from "@countersign/core";
 import type { Expiry } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
@@ -155,7 +155,50 @@ export class MemoryStore implements ApiStore {
   async deliveries() {
     return [];
   }
-  async channels() {
+  async channels(): Promise<ChannelView[]> {
+    return [
+      {
+        name: "room",
+        kind: "slack",
+        state: "failing",
+        failures: 2,
+        failingSince: "2026-11-20T10:00:00.000Z",
+        lastSentAt: "2026-11-20T10:00:00.000Z",
+        lastFailedAt: "2026-11-20T10:00:00.000Z",
+        lastCode: "OUTSIDE_UNAVAILABLE",
+        lastStatus: 503,
+        pausedUntil: null,
+      },
+    ];
+  }
+  async reaches(): Promise<Reach[]> {
+    const at = "2026-11-20T10:00:00.000Z";
+    return [
+      {
+        address: "https://graph.example",
+        state: "answers",
+        answeredAt: at,
+        failedAt: at,
+        failingSince: null,
+        code: "OUTSIDE_RATE_LIMITED",
+      },
+      {
+        address: "https://vault.example",
+        state: "failing",
+        answeredAt: at,
+        failedAt: at,
+        failingSince: at,
+        code: "OUTSIDE_FORBIDDEN",
+      },
+    ];
+  }
+  async scans() {
+    return [];
+  }
+  async hookEvents() {
+    return [];
+  }
+  async hookCounts() {
     return [];
   }
   async testChannel() {}

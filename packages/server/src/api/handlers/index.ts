@@ -9,6 +9,7 @@ import { events } from "./events.ts";
 import * as findings from "./findings.ts";
 import * as log from "./log.ts";
 import * as notices from "./notices.ts";
+import { getOutside } from "./outside.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
 import * as status from "./status.ts";
@@ -46,6 +47,7 @@ export const handlers: Handlers = {
   confirmStep: actions.confirmStep,
   listNotices: notices.listNotices,
   listChannels: notices.listChannels,
+  getOutside,
   testChannel: notices.testChannel,
   events,
   getCheckpoint: log.getCheckpoint,
