@@ -30,7 +30,7 @@ import {
   type Trust,
 } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
-import type { BreakGlassRow, Checkpointer, RunRow, Store } from "../store/index.ts";
+import { type BreakGlassRow, type Checkpointer, type RunRow, type Store, together } from "../store/index.ts";
 import type { Ground } from "./ground.ts";
 import type { Guard, StartVerdict } from "./guard.ts";
 import type { Judge, Judgement } from "./judge.ts";
@@ -72,10 +72,15 @@ export function createGuard(options: {
 }): Guard {
   const { store, clock, ground, judge } = options;
 
-  async function frozen(tenant: string): Promise<boolean> {
-    const frozenScopes = await store.frozen();
-    return frozenScopes.some(({ scope }) => scope === "all" || scope === `tenant:${tenant}`);
-  }
+  // Both are asked before every attempt of every run: many runs share one question.
+  const frozen = together(async () => {
+    const scopes = new Set((await store.frozen()).map(({ scope }) => scope));
+    return (tenant: string) => scopes.has("all") || scopes.has(`tenant:${tenant}`);
+  });
+  const emergencyOf = together(async (targetKeys: readonly string[]) => {
+    const open = new Map((await store.openEmergencies(targetKeys)).map((run) => [run.targetKey, run]));
+    return (targetKey: string) => open.get(targetKey) ?? null;
+  });
 
   async function entriesOf(run: string): Promise<Entry[]> {
     return (await store.entriesOfRun(run)).map((row) => parseEntry(row.entry));
@@ -296,6 +301,7 @@ export function createGuard(options: {
     unconfirmed,
     leftAsItIs,
     frozen,
+    emergencyOf,
   };
 }
 

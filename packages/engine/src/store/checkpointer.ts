@@ -14,6 +14,7 @@ import {
 } from "@countersign/evidence";
 import { type HighWaterMark, readHighWaterMark, writeHighWaterMark } from "./high-water-mark.ts";
 import type { Store } from "./store.ts";
+import { together } from "./together.ts";
 
 /** Signs what the log has come to. */
 export interface Checkpointer {
@@ -160,6 +161,13 @@ export function openCheckpointer(options: {
     return turn;
   }
 
+  // Asked before each claim: runs that come due together share one look.
+  const assertNotBehind = together<null, void>(async () => {
+    const mark = await readHighWaterMark(stateFolder);
+    if (mark !== null) await assertHolds(mark);
+    return () => undefined;
+  });
+
   async function keepSigning(): Promise<void> {
     while (!stopped.signal.aborted) {
       try {
@@ -174,10 +182,7 @@ export function openCheckpointer(options: {
 
   return {
     checkpointNow,
-    async assertNotBehind() {
-      const mark = await readHighWaterMark(stateFolder);
-      if (mark !== null) await assertHolds(mark);
-    },
+    assertNotBehind: () => assertNotBehind(null),
     start() {
       loop = keepSigning();
     },

@@ -29,4 +29,5 @@ export type {
 } from "./run-store.ts";
 export type { OpenScan, ScanSummary } from "./scan-store.ts";
 export { openStore, type Store, type StoreRole } from "./store.ts";
+export { together } from "./together.ts";
 export type { ClaimInput, Lease, WorkerIdentity } from "./worker-store.ts";

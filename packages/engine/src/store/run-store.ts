@@ -304,6 +304,16 @@ export function runStore(sql: Sql) {
     runsHeldBy: (worker: string): Promise<RunRow[]> =>
       sql.rows(RunRow, "select * from cs.run where worker = $1", [worker]),
 
+    /** The newest open emergency of each of these applications that has one. */
+    openEmergencies: (targetKeys: readonly string[]): Promise<RunRow[]> =>
+      sql.rows(
+        RunRow,
+        `select distinct on (target_key) * from cs.run
+           where target_key = any ($1) and trigger = 'compromise' and not cs.is_final(state)
+           order by target_key, created_at desc, id desc`,
+        [targetKeys],
+      ),
+
     /** A page of runs, newest first. */
     runs(filter: RunFilter): Promise<RunRow[]> {
       const values: unknown[] = [];

@@ -16,12 +16,6 @@ const stops: ReadonlySet<RunState> = new Set(["executing", "overlapping", "retir
 const settled: ReadonlySet<RunState> = new Set(["awaiting_approval", "approved", "scheduled", "held"]);
 const runsMax = 200;
 
-/** The open emergency of an application, whatever its state; null: none. */
-async function openEmergency(store: Store, targetKey: string): Promise<RunRow | null> {
-  const [found] = await store.runs({ targetKey, trigger: "compromise", states: openStates, limit: 1 });
-  return found ?? null;
-}
-
 /** Older open runs of the same application that have not come to rest yet. An emergency is planned after them. */
 export async function restlessElders(store: Store, run: RunRow): Promise<RunRow[]> {
   const open = await store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax });
@@ -41,7 +35,7 @@ export async function restlessElders(store: Store, run: RunRow): Promise<RunRow[
  */
 export async function giveWay(work: RunWork, guard: Guard): Promise<Next | null> {
   if (work.plan.emergency !== undefined) return null;
-  const emergency = await openEmergency(work.store, work.row.targetKey);
+  const emergency = await guard.emergencyOf(work.row.targetKey);
   const { held } = work.data;
   if (emergency === null) return work.state === "held" && held?.code === emergencyFirst ? goOn(work, held.from) : null;
   // What was begun to be removed has one outcome; the emergency waits for it.
