@@ -30,7 +30,9 @@ export interface FaultOptions {
 }
 
 /** Rows that rotate at the same time in one installation; a row is faulted by its own rules only. */
-const batchSize = 120;
+const batchSize = 240;
+/** The same where calls are slow on purpose: a product that is busy with more could miss the short deadline by itself. */
+const slowMax = 80;
 /** Rows with callers of their own that rotate at the same time; each is a tenant of the configuration. */
 const seatsMax = 40;
 /** Rows of one installation: its log and its inventory are read often. */
@@ -148,28 +150,34 @@ interface Load {
 }
 
 /**
- * Cells of one kind rotate at the same time, so that the waits that are real (a deadline of 300 ms passes for all of them at
- * once) and the waits of domain time fall together. Knobs are for all rows: such cells come one by one. Where nothing is
- * slow on purpose the deadline is longer, so that a busy machine adds no faults of its own.
+ * Cells that last equally long rotate at the same time, so that the waits that are real (a deadline of 300 ms passes for all
+ * of them at once) and the waits of domain time fall together. Where nothing is slow on purpose the deadline is longer, so
+ * that a busy machine adds no faults of its own. A creation whose outcome is unknown is looked for every 50 s of a whole
+ * day: those have an installation of their own. Knobs are for all rows: such cells come one by one.
  */
 function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
-  const waiting = cells.filter(isSlow);
-  const others = cells.filter((cell) => !isSlow(cell));
-  return [...loadsWith(waiting, callDeadlineMs, lanes), ...loadsWith(others, patientMs, lanes)];
-}
-
-function loadsWith(cells: readonly Cell[], deadlineMs: number, lanes: number): Load[] {
-  const key = ({ kind, fault }: Cell) => `${fault?.always === true ? "always" : "once"} ${kind}`;
-  const byKind = (some: readonly Cell[]) => some.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
-  const usual = byKind(cells.filter(({ seated, knobs }) => !seated && knobs === null));
-  const seated = byKind(cells.filter((cell) => cell.seated));
-  const knobs = cells.filter((cell) => cell.knobs !== null).map((cell) => [cell]);
-  const batches = [...cut(usual, batchSize, lanes), ...cut(seated, seatsMax, lanes), ...knobs];
-  const count = Math.max(Math.min(lanes, batches.length), Math.ceil(cells.length / rowsMax));
-  return Array.from({ length: count }, (_, load) => ({
-    deadlineMs,
-    batches: batches.filter((__, index) => index % count === load),
-  }));
+  const groups = Map.groupBy(cells, (cell) => {
+    const slow = isSlow(cell) ? "slow" : "quick";
+    if (cell.knobs !== null) return `${slow} knobs`;
+    if (cell.fault?.shape.op === "application.addPassword") return `${slow} creation`;
+    return `${slow} ${cell.seated ? "seated" : "usual"} ${cell.fault?.always === true ? "always" : "once"}`;
+  });
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const max = first.knobs !== null ? 1 : first.seated ? seatsMax : isSlow(first) ? slowMax : batchSize;
+    const deadlineMs = isSlow(first) ? callDeadlineMs : patientMs;
+    const batches = cut(
+      group.toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
+      max,
+      lanes,
+    );
+    const perLoad = Math.max(1, Math.floor(rowsMax / max));
+    return Array.from({ length: Math.ceil(batches.length / perLoad) }, (_, load) => ({
+      deadlineMs,
+      batches: batches.slice(load * perLoad, (load + 1) * perLoad),
+    }));
+  });
 }
 
 /** Parts of at most `max`, and at least one for each lane. */
@@ -215,13 +223,12 @@ async function tryBatch(lane: Lane, batch: readonly Trial[], sink: Sink, tally: 
   const after = await lane.simulator.cursor();
   const look = async (trials: readonly Trial[]) => {
     const seen = await lookAtRested(lane, sink, trials, after);
-    const fired = await firedRules(lane);
     for (const [index, trial] of trials.entries()) {
       const one = seen[index];
       if (one === undefined) continue;
       tally.add(trial.cell, one, judge(one));
-      const { cell, rules, mended } = trial;
-      if (cell.fault !== null && !mended && !fired.has(rules.at(-1) ?? "")) tally.notReached.push(cell.name);
+      const { cell, fired, mended } = trial;
+      if (cell.fault !== null && !mended && !fired) tally.notReached.push(cell.name);
     }
   };
   try {
@@ -236,12 +243,4 @@ async function tryBatch(lane: Lane, batch: readonly Trial[], sink: Sink, tally: 
     await lane.simulator.clear();
     if (lane.product.fenced()) await lane.start().ready;
   }
-}
-
-/** Ids of armed rules that have hit something. */
-async function firedRules(lane: Lane): Promise<Set<string>> {
-  const { rules } = (await lane.simulator.get("/faults")) as {
-    readonly rules: readonly { readonly id: string; readonly fired: number }[];
-  };
-  return new Set(rules.filter(({ fired }) => fired > 0).map(({ id }) => id));
 }

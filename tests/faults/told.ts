@@ -17,6 +17,8 @@ export function varied(sink: Sink, folder: string, deadlineMs: number): Variatio
     liveness: { callDeadlineMs: deadlineMs, settleMs: deadlineMs, leaseMs: 16_000, freshMs: 8_000 },
     notify: [`{ kind: webhook, url: "${sink.url}", secret: "file:hook.secret" }`],
     channels,
+    // A run that cannot start waits until then.
+    approvalExpiresAfter: "PT6H",
     more: "budgets: { effectsPerTenantMax: 1000, runsInFlightMax: 1000 }\n",
   };
 }

@@ -27,6 +27,7 @@ beforeAll(async () => {
       { name: "app-day", consumers: ["latest", "reference"] },
       { name: "app-desk", consumers: ["latest", "desk"] },
       { name: "app-unseen", consumers: ["latest", "pipeline"] },
+      { name: "app-follow", consumers: ["latest", "setting", "reference"] },
       ...["once", "never", "lost"].flatMap((how) =>
         (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
           name: `app-${how}-${index}`,
@@ -168,6 +169,21 @@ describe("a consumer whose write goes wrong", () => {
     await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 60 });
     await stage.manage("DELETE", `/faults/${id}`);
     const { failedSignIns, orphans } = await figures(name);
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("a setting refused for ever: the reference in the same app was not written yet, and may have followed; it is asked back too", async () => {
+    const fault = { op: "appSettings.update", kind: "403", times: "always" };
+    const { id: rule } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    const run = await stage.request("app-follow");
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["rolling_back"], { hoursMax: 2 });
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 60 });
+    await stage.manage("DELETE", `/faults/${rule}`);
+    const asked = (await stage.run(run)).steps.find(({ id }) => id === step("app-follow", "reference"))?.attempts;
+    expect(asked?.map(({ direction, outcome }) => `${direction} ${outcome}`)).toEqual(["undo done"]);
+    const { failedSignIns, orphans } = await figures("app-follow");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect(await stage.verdict(run)).toBe("proven");
   });

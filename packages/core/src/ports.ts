@@ -140,8 +140,11 @@ export interface Verb<P = unknown> {
   readonly retry: RetryClass;
   /** A person does it by hand and confirms: `do` only asks; it is undone by a person's confirmation, and waited for. */
   readonly asks?: true;
-  /** Its target follows the record by itself: undone after the record was. */
-  readonly follows?: true;
+  /**
+   * Its target follows the record by itself, at the latest after so long (ms): it may hold what the record held even where
+   * this step was never done. Undone after the record was.
+   */
+  readonly follows?: { readonly withinMs: number };
   /**
    * There is one place for what it makes: each attempt replaces what the one before has made. So no other attempt may be
    * made while a stalled holder may still publish the value of an earlier one.

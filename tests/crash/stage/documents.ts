@@ -33,6 +33,8 @@ export interface Variation {
   readonly notify?: readonly string[];
   /** Channels that the tenant has receivers for; a ticket system among them gets a ticket per matter. */
   readonly channels?: readonly ChannelName[];
+  /** How long an approval may wait for its start (ISO 8601); two days unless said otherwise. */
+  readonly approvalExpiresAfter?: string;
   /** Further lines of countersign.yaml. */
   readonly more?: string;
 }
@@ -56,7 +58,7 @@ export function writeDocuments(places: Places, directory: Directory, server: Wor
   for (const { login } of people) secret(login, passwordOf(login));
   writeFileSync(join(folder, places.config), configuration(places, directory, rows));
   writeFileSync(join(folder, "inventory.yaml"), inventory(directory, rows));
-  writeFileSync(join(folder, "policy.yaml"), policy);
+  writeFileSync(join(folder, "policy.yaml"), policy(places.approvalExpiresAfter ?? "P2D"));
 }
 
 /** Password of a person of the test; long enough to be found in a search, should it leak. */
@@ -138,7 +140,7 @@ function inventory(directory: Directory, rows: readonly Row[]): string {
   return `apiVersion: countersign/inventory/v1\napplications:\n${lines.join("\n")}\n`;
 }
 
-const policy = `apiVersion: countersign/policy/v1
+const policy = (expiresAfter: string) => `apiVersion: countersign/policy/v1
 name: crash
 revision: 1
 environments:
@@ -150,7 +152,7 @@ environments:
     overlap: { min: PT1H, max: P1D }
     windows: always
     approvals:
-      expiresAfter: P2D
+      expiresAfter: ${expiresAfter}
       minLevel: session
       require:
         - { role: app-owner, from: owner-of-app, count: 1 }

@@ -11,6 +11,9 @@ import { settingTarget } from "./schema.ts";
 const Params = z.strictObject({ ...copyParams, ...settingTarget });
 type Params = z.infer<typeof Params>;
 
+/** The platform reads a reference again by itself after so long at the latest (App Service docs, Key Vault references: rotation). */
+const followsMs = 24 * 3_600_000;
+
 /**
  * `app-service.refresh-reference@1`: asks the platform to read an app's Key Vault references again. It writes no value:
  * the reference follows the record by itself within a day, the refresh makes it sooner, and polls during the overlap
@@ -29,7 +32,7 @@ export function refreshReference(
     value: "none",
     effect: "change",
     retry: "idempotent",
-    follows: true,
+    follows: { withinMs: followsMs },
     call: "references.refresh",
     identify: async (ctx, params) => (await readIdentity(ctx, subscriptions(params.connection), params)).identity,
     intent: (_ctx, params) => ({ previous: params.previous }),

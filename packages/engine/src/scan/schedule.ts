@@ -29,6 +29,7 @@ export class Schedule {
   readonly #rules: Times;
   /** Cron instants up to here are dealt with. */
   #fullFrom = 0;
+  #known: { readonly from: number; readonly next: number | null } | null = null;
   /** The whole listing that has yet to come through. */
   #open: { readonly at: number; readonly notBefore: number; readonly tries: number } | null = null;
   /** When changes were last looked at; null: nobody can tell what has changed, there was no whole listing yet. */
@@ -64,7 +65,7 @@ export class Schedule {
   /** The next instant at which something may be due; null: never. */
   next(): number | null {
     const times = [
-      this.#open?.notBefore ?? nextCron(this.#rules.cron, this.#rules.zone, this.#fullFrom),
+      this.#open?.notBefore ?? this.#cronAfter(this.#fullFrom),
       this.#open === null ? this.#nextChanges() : null,
     ].filter((time) => time !== null);
     return times.length === 0 ? null : Math.min(...times);
@@ -83,11 +84,17 @@ export class Schedule {
   #lastInstant(now: number): number | null {
     let last: number | null = null;
     for (let steps = 0; steps < stepsMax; steps += 1) {
-      const next = nextCron(this.#rules.cron, this.#rules.zone, last ?? this.#fullFrom);
+      const next = this.#cronAfter(last ?? this.#fullFrom);
       if (next === null || next > now) return last;
       last = next;
     }
     return now;
+  }
+
+  /** Asked at every instant at which anything happens, and the same nearly each time: computed once. */
+  #cronAfter(from: number): number | null {
+    if (this.#known?.from !== from) this.#known = { from, next: nextCron(this.#rules.cron, this.#rules.zone, from) };
+    return this.#known.next;
   }
 
   #nextChanges(): number | null {

@@ -23,20 +23,25 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
     const problem = await guard.beforeRollBack(work);
     if (problem !== null) return hold(work, problem);
     let waits = false;
+    let followMs = 0;
     for (const step of undoOrder(work, steps)) {
-      if (step === create || !step.undoable || !work.mayHaveEffect(step.id)) continue;
+      const { follows } = work.verbOf(step);
+      const wasDone = work.mayHaveEffect(step.id);
+      if (step === create || !step.undoable || !(wasDone || follows !== undefined)) continue;
       if (work.verbOf(step).asks === true && !(await putBackByHand(work, step))) {
         waits = true;
         continue;
       }
       const result = await undoStep(work, step);
-      if (result.kind !== "done")
+      // It followed the record without us and does so again: where it cannot be hurried, it has its own time for that.
+      if (result.kind !== "done" && follows !== undefined && !wasDone) followMs = Math.max(followMs, follows.withinMs);
+      else if (result.kind !== "done")
         return hold(work, { code: result.kind === "failed" ? result.code : "OUTSIDE_UNKNOWN", step: step.id });
     }
     // What somebody may still hold stays valid until an owner has said that it was put back (I8).
     if (waits) return releaseUntil(work, work.now + waitMs);
-    const pickupMs = Math.max(0, ...work.plan.consumers.map((consumer) => consumer.pickupSeconds)) * 1_000;
-    await work.keep({ rollback: { ...work.data.rollback, backAt: work.now + pickupMs } });
+    const pickupsMs = work.plan.consumers.map((consumer) => consumer.pickupSeconds * 1_000);
+    await work.keep({ rollback: { ...work.data.rollback, backAt: work.now + Math.max(followMs, ...pickupsMs) } });
   }
 
   const backAt = work.data.rollback?.backAt ?? null;
@@ -66,7 +71,7 @@ export async function rollBack(work: RunWork, guard: Guard): Promise<Next> {
 function undoOrder(work: RunWork, steps: readonly PlanStep[]): PlanStep[] {
   const rank = (step: PlanStep) => {
     const { asks, follows } = work.verbOf(step);
-    return asks === true ? 2 : follows === true ? 1 : 0;
+    return asks === true ? 2 : follows !== undefined ? 1 : 0;
   };
   return steps.toReversed().toSorted((a, b) => rank(a) - rank(b));
 }
