@@ -1,9 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
-import { type AtCrash, inRecord, readJournal, recoveriesOf, runOf } from "./observe.ts";
+import { z } from "zod";
+import { type AtCrash, inRecord, readJournal, recoveriesOf, runsOf } from "./observe.ts";
 import { type CrashPoint, matchFor } from "./points.ts";
+import { effectsOf } from "./stage/effects.ts";
 import type { Lane } from "./stage/lane.ts";
 import type { Row } from "./stage/names.ts";
+import type { Stop } from "./stage/pauses.ts";
 import { fencedCode, type Product } from "./stage/product.ts";
 
 /** What becomes of the request that was stopped when its sender was struck. */
@@ -19,6 +22,12 @@ export interface Blow {
   readonly point: CrashPoint;
   readonly how: "kill" | { readonly thaw: Thaw };
   readonly verdict: Verdict;
+}
+
+/** A row whose run is struck. Several may stand at their points when one kill comes; one alone is struck again, or stalled. */
+export interface Target {
+  readonly row: Row;
+  readonly blows: readonly Blow[];
 }
 
 /** What is known of the blows afterwards. */
@@ -49,100 +58,176 @@ const graceMs = 10_000;
 const fencedMsMax = 10_000;
 /** A run waits for a stalled holder for a day: one that is to go on last goes on after so many steps of time. */
 const stallStepsMax = 5;
+/** Those that stand at an outside call wait for the others for this share of its deadline. */
+const patience = 0.7;
+/** An answer that was let go has left by then. */
+const answerMsMax = 2_000;
 
-/** Arms each point in turn, waits for it, deals the blow there and starts the product again. */
+const Armed = z.looseObject({ id: z.string() });
+
+/** One row's part in the blows. */
+interface Mark {
+  readonly row: Row;
+  readonly left: Blow[];
+  readonly rules: string[];
+  run: string | null;
+  /** It stands at its point. */
+  stands: boolean;
+  /** Id of its request that a hold has stopped. */
+  held: string | null;
+  /** Resolves when the answer that was let go has left. */
+  answered: Promise<void>;
+  done: number;
+  recoveryMs: number | null;
+  recoveryMsMax: number;
+  atCrash: AtCrash | null;
+  /** How often its run had been taken up before the latest blow; null: nobody held it then. */
+  takenBefore: number | null;
+}
+
+/** Arms each point in turn, waits until all stand, deals the blow there and starts the product again. */
 export class Blows {
   readonly #lane: Lane;
-  readonly #row: Row;
-  readonly #left: Blow[];
+  readonly #marks: readonly Mark[];
   readonly #after: number;
-  #held: string | null = null;
+  readonly #stalls: boolean;
   #told: () => void = () => {};
   #due = false;
-  #done = 0;
+  #falling = false;
+  #over = false;
+  #waiting: NodeJS.Timeout | null = null;
   #stalled: { product: Product; thaw: Thaw; held: string | null } | null = null;
-  #recoveryMs: number | null = null;
-  #recoveryMsMax = recoveryMsMax;
-  #atCrash: AtCrash | null = null;
   #unfenced: string | null = null;
   readonly #dead: string[] = [];
-  readonly #stalls: boolean;
-  /** Resolves when the product stands at the next point. */
+  /** Resolves when the product stands at the next points. */
   reached: Promise<void> = Promise.resolve();
 
-  constructor(lane: Lane, row: Row, blows: readonly Blow[], after: number) {
+  constructor(lane: Lane, targets: readonly Target[], after: number) {
     this.#lane = lane;
-    this.#row = row;
-    this.#left = [...blows];
     this.#after = after;
-    this.#stalls = blows.some(({ how }) => how !== "kill");
+    this.#marks = targets.map(({ row, blows }) => ({
+      row,
+      left: [...blows],
+      rules: [],
+      run: null,
+      stands: false,
+      held: null,
+      answered: Promise.resolve(),
+      done: 0,
+      recoveryMs: null,
+      recoveryMsMax,
+      atCrash: null,
+      takenBefore: null,
+    }));
+    this.#stalls = targets.some(({ blows }) => blows.some(({ how }) => how !== "kill"));
+    if (this.#stalls && targets.length > 1) throw new RangeError("expected one run to be stalled at a time, got more");
   }
 
   get hasStalled(): boolean {
-    return this.#stalls && this.#done > 0;
+    return this.#stalls && this.#marks.some(({ done }) => done > 0);
   }
 
-  /** The product stands at a point and has not been struck yet. */
+  /** The product stands at its points and has not been struck yet. */
   get due(): boolean {
     return this.#due;
   }
 
   /** No point is waited for any more. */
   get done(): boolean {
-    return this.#left.length === 0;
+    return this.#over || this.#marks.every(({ left }) => left.length === 0);
   }
 
-  struck(): Struck {
+  struck(row: Row): Struck {
+    const mark = this.#marks.find((one) => one.row === row);
+    if (mark === undefined) throw new RangeError(`expected a row of this group, got ${row.name}`);
     return {
-      reached: this.done && this.#done > 0,
-      recoveryMs: this.#recoveryMs,
-      recoveryMsMax: this.#recoveryMsMax,
-      atCrash: this.#atCrash,
+      reached: mark.left.length === 0 && mark.done > 0,
+      recoveryMs: mark.recoveryMs,
+      recoveryMsMax: mark.recoveryMsMax,
+      atCrash: mark.atCrash,
       unfenced: this.#unfenced,
       deadValues: this.#dead,
       hasStalled: this.hasStalled,
     };
   }
 
+  /** The run of a row, as soon as it is known: its announcements are told from others' by it. */
+  runIs(row: Row, run: string): void {
+    for (const mark of this.#marks) if (mark.row === row) mark.run = run;
+  }
+
   async arm(): Promise<void> {
-    const blow = this.#left[0];
-    const at = blow?.point.at;
     this.reached = new Promise((resolve) => {
       this.#told = resolve;
     });
-    const { product } = this.#lane;
-    const reached = () => {
-      // At once: from an answer that has left on, every millisecond is one in which the product goes on.
-      this.#due = true;
-      if (blow?.how === "kill") void product.kill();
-      else product.stall();
-      void this.#lane.clock.freeze();
-      this.#told();
-    };
-    if (at?.kind === "call") {
-      this.#lane.pauses.listen(null, () => {});
-      this.#lane.listenToHolds((event) => {
-        if (this.#due) return;
-        this.#held = event.held ? event.id : null;
-        reached();
-      });
-      await this.#lane.simulator.post("/holds", {
-        op: at.shape.op,
-        nth: at.nth,
-        match: matchFor(at.shape, this.#row, this.#lane.directory),
-        position: at.position,
-      });
-    } else {
-      this.#lane.listenToHolds(() => {});
-      const stop =
-        at === undefined
-          ? null
-          : { position: at.position, call: at.call.replaceAll("{row}", this.#row.name), nth: at.nth };
-      this.#lane.pauses.listen(stop, reached);
+    const armed = this.#marks.filter(({ left }) => left.length > 0);
+    const hearing = new Map<string, (event: { id: string; held: boolean }) => void>();
+    this.#lane.listenToHolds((event) => hearing.get(event.rule)?.(event));
+    const stops: Stop[] = [];
+    for (const mark of armed) {
+      const at = mark.left[0]?.point.at;
+      mark.stands = false;
+      mark.answered = Promise.resolve();
+      if (at?.kind !== "journal") continue;
+      const { position, nth } = at;
+      const call = at.call.replaceAll("{row}", mark.row.name);
+      stops.push({ run: () => mark.run, call, position, nth, reached: () => this.#stands(mark, null) });
+    }
+    this.#lane.pauses.listen(stops);
+    for (const mark of armed) {
+      const at = mark.left[0]?.point.at;
+      if (at?.kind !== "call") continue;
+      const hold = async (position: string) => {
+        const match = matchFor(at.shape, mark.row, this.#lane.directory);
+        const body = { op: at.shape.op, nth: at.nth, match, position };
+        const { id } = Armed.parse(await this.#lane.simulator.post("/holds", body));
+        mark.rules.push(id);
+        return id;
+      };
+      // Nobody can hold an answer that has left: the request stands before it, until everybody else stands, too.
+      if (at.position === "after-answer") {
+        const announced = await hold("after-answer");
+        mark.answered = new Promise((resolve) => hearing.set(announced, () => resolve()));
+      }
+      const id = await hold(at.position === "after-answer" ? "after-effect" : at.position);
+      hearing.set(id, (event) => this.#stands(mark, event.id));
     }
   }
 
-  /** Waits for a call to the API that a blow may cut off. */
+  #stands(mark: Mark, held: string | null): void {
+    if (this.#due || this.#over) return;
+    mark.stands = true;
+    mark.held = held;
+    const waited = this.#marks.filter(({ left }) => left.length > 0);
+    if (waited.every(({ stands }) => stands)) void this.#fall();
+    else this.#waiting ??= setTimeout(() => void this.#fall(), this.#lane.liveness.callDeadlineMs * patience);
+  }
+
+  /** At once: from an answer that has left on, every millisecond is one in which the product goes on. */
+  async #fall(): Promise<void> {
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
+    this.#waiting = null;
+    if (this.#falling) return;
+    this.#falling = true;
+    const struck = this.#marks.filter(({ stands }) => stands);
+    const answering = struck.filter(({ left }) => {
+      const at = left[0]?.point.at;
+      return at?.kind === "call" && at.position === "after-answer";
+    });
+    const letGo = answering.map((mark) => this.#decide(mark, "release"));
+    // Now or never: one that is not heard of was cut before, and is not struck where it should be.
+    if (answering.length > 0)
+      await Promise.race([Promise.all(answering.map(({ answered }) => answered)), delay(answerMsMax)]);
+    this.#due = true;
+    const { product } = this.#lane;
+    if (this.#stalls) product.stall();
+    else void product.kill();
+    void this.#lane.clock.freeze();
+    await Promise.all(letGo);
+    this.#told();
+  }
+
+  /** Waits for calls to the API that a blow may cut off. */
   async unlessReached(call: Promise<unknown>): Promise<void> {
     const settled = call.then(
       () => null,
@@ -157,52 +242,77 @@ export class Blows {
   }
 
   /** Deals the blow, notes what the journal says at that moment, and starts the product again. */
-  async strike(run: string | null): Promise<void> {
+  async strike(): Promise<void> {
     const lane = this.#lane;
-    const blow = this.#left.shift();
-    if (blow === undefined) return;
     const struckAt = performance.now();
     await lane.clock.freeze();
     const before = lane.product;
-    if (blow.how === "kill") await before.kill();
-    else before.stall();
-    this.#due = false;
-    this.#done += 1;
+    if (this.#stalls) before.stall();
+    else await before.kill();
+    const struck = this.#marks.filter(({ stands }) => stands);
+    const blows = new Map(struck.flatMap((mark) => mark.left.splice(0, 1).map((blow) => [mark, blow] as const)));
+    const [first] = blows.values();
+    // One that did not stand in time is tried again by itself.
+    if (struck.length < this.#marks.length) this.#over = true;
+    for (const id of this.#marks.flatMap(({ rules }) => rules.splice(0))) await lane.simulator.delete(`/holds/${id}`);
     lane.pauses.release();
-    const id = run ?? (await runOf(lane.server.admin, this.#row.name))?.id ?? null;
-    const journal = id === null ? null : await readJournal(lane.server.admin, id);
-    this.#atCrash ??= { journal, effects: await lane.simulator.effects(this.#after), holder: journal?.worker ?? null };
-    if (blow.verdict === "land-at-once") await this.#decide("release");
-    if (blow.verdict === "drop") await this.#decide("drop");
-    if (blow.how !== "kill") {
+    await this.#note(struck);
+    for (const [mark, { verdict }] of blows) {
+      mark.stands = false;
+      mark.done += 1;
+      if (verdict === "land-at-once") await this.#decide(mark, "release");
+      if (verdict === "drop") await this.#decide(mark, "drop");
+    }
+    const how = first?.how ?? "kill";
+    if (how !== "kill") {
       await lane.clock.standInFor(await lane.clock.others());
-      this.#stalled = { product: before, thaw: blow.how.thaw, held: this.#held };
-      this.#held = null;
+      const [mark] = struck;
+      this.#stalled = { product: before, thaw: how.thaw, held: mark?.held ?? null };
+      if (mark !== undefined) mark.held = null;
     }
     // The next point is one of the recovery itself: it counts from the start of the next process.
     const product = lane.start();
-    await this.arm();
-    await Promise.race([lane.untilReady(), this.reached]);
-    if (journal !== null && journal.worker !== null) {
-      const known = journal.entries.filter(({ type }) => type === "recovery.started").length;
-      const { leaseMs, callDeadlineMs } = lane.liveness;
-      const patienceMs = blow.how === "kill" ? 0 : leaseMs + callDeadlineMs;
-      this.#recoveryMsMax = Math.max(this.#recoveryMsMax, patienceMs + recoveryMsMax);
-      await this.#untilTakenUp(journal.run, known, blow.how === "kill" ? product.startedAt : struckAt, patienceMs);
-    }
-    await this.#decide("release");
+    this.#due = false;
+    this.#falling = false;
+    if (this.#over) this.#hearNothing();
+    else await this.arm();
+    await Promise.race([lane.untilReady(), ...(this.done ? [] : [this.reached])]);
+    const { leaseMs, callDeadlineMs } = lane.liveness;
+    const isKill = how === "kill";
+    await this.#untilTakenUp(struck, isKill ? product.startedAt : struckAt, isKill ? 0 : leaseMs + callDeadlineMs);
+    for (const mark of struck) if (!mark.stands) await this.#decide(mark, "release");
     await lane.clock.thaw();
   }
 
-  async #untilTakenUp(run: string, known: number, from: number, patienceMs: number): Promise<void> {
-    for (;;) {
-      const taken = (await recoveriesOf(this.#lane.server.admin, run)) > known;
+  /** What journal and tenant say at the moment of a blow; the first one is kept. */
+  async #note(struck: readonly Mark[]): Promise<void> {
+    const { server, simulator, directory } = this.#lane;
+    const effects = await simulator.effects(this.#after);
+    const runs = await runsOf(server.admin, struck.map(({ row }) => row));
+    for (const mark of struck) {
+      mark.run ??= runs.get(mark.row.name)?.id ?? null;
+      const journal = mark.run === null ? null : await readJournal(server.admin, mark.run);
+      const isHeld = journal !== null && journal.worker !== null;
+      mark.takenBefore = isHeld ? journal.entries.filter(({ type }) => type === "recovery.started").length : null;
+      mark.atCrash ??= { journal, effects: effectsOf(effects, mark.row, directory), holder: journal?.worker ?? null };
+    }
+  }
+
+  async #untilTakenUp(struck: readonly Mark[], from: number, patienceMs: number): Promise<void> {
+    const left = new Set(struck.filter(({ takenBefore }) => takenBefore !== null));
+    const msMax = patienceMs + recoveryMsMax;
+    while (left.size > 0) {
+      const runs = [...left].map(({ run }) => run ?? "");
+      const taken = await recoveriesOf(this.#lane.server.admin, runs);
       const ms = performance.now() - from;
-      if (taken || this.#due || ms > patienceMs + recoveryMsMax + graceMs) {
-        this.#recoveryMs = Math.max(this.#recoveryMs ?? 0, ms);
-        return;
+      for (const mark of left) {
+        const isTaken = (taken.get(mark.run ?? "") ?? 0) > (mark.takenBefore ?? 0);
+        if (!isTaken && !this.#due && ms <= msMax + graceMs) continue;
+        mark.recoveryMs = Math.max(mark.recoveryMs ?? 0, ms);
+        mark.recoveryMsMax = Math.max(mark.recoveryMsMax, msMax);
+        left.delete(mark);
       }
-      await delay(50);
+      if (left.size > 0) await delay(50);
     }
   }
 
@@ -221,8 +331,7 @@ export class Blows {
     if (stalled === null) return;
     this.#stalled = null;
     await this.#noteValue("before the stalled process went on");
-    this.#held = stalled.held;
-    await this.#decide("release");
+    await this.#decideRequest(stalled.held, "release");
     stalled.product.go();
     const code = await Promise.race([stalled.product.ended, delay(fencedMsMax, "still running")]);
     if (code !== fencedCode) {
@@ -234,19 +343,29 @@ export class Blows {
   }
 
   async #noteValue(when: string): Promise<void> {
-    if ((await inRecord(this.#lane, this.#row)) === null) this.#dead.push(when);
+    for (const { row } of this.#marks) if ((await inRecord(this.#lane, row)) === null) this.#dead.push(when);
   }
 
-  async #decide(verdict: "release" | "drop"): Promise<void> {
-    const id = this.#held;
-    this.#held = null;
+  #decide(mark: Mark, verdict: "release" | "drop"): Promise<void> {
+    const id = mark.held;
+    mark.held = null;
+    return this.#decideRequest(id, verdict);
+  }
+
+  async #decideRequest(id: string | null, verdict: "release" | "drop"): Promise<void> {
     // It may have ended with its connection by itself.
     if (id !== null) await this.#lane.simulator.post(`/holds/${id}/${verdict}`, {}).catch(() => {});
   }
 
-  async end(): Promise<void> {
+  #hearNothing(): void {
     this.#lane.listenToHolds(() => {});
-    this.#lane.pauses.listen(null, () => {});
+    this.#lane.pauses.listen([]);
+  }
+
+  async end(): Promise<void> {
+    this.#over = true;
+    if (this.#waiting !== null) clearTimeout(this.#waiting);
+    this.#hearNothing();
     this.#lane.pauses.release();
     if (this.#stalled !== null) await this.#stalled.product.kill();
     await this.#lane.simulator.clear();

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
-import { type Blow, Blows, type Struck } from "./blows.ts";
-import { runOf } from "./observe.ts";
+import { Blows, type Struck, type Target } from "./blows.ts";
+import { runsOf } from "./observe.ts";
 import type { Lane } from "./stage/lane.ts";
-import { type Row, vaults } from "./stage/names.ts";
+import { type Row, seated, vaults } from "./stage/names.ts";
 import { startWorkloads } from "./stage/tenant.ts";
 
 /** What happened on one row's way, and around the blows that the product was dealt. */
@@ -20,33 +20,44 @@ const planningSeconds = 5;
 const stepSeconds = 1_800;
 const stepsMax = 40;
 
-/** Rotates one row from request to end; the product is dealt each blow in turn (none: a clean run). */
-export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after: number): Promise<Driven> {
+/** Rotates these rows from request to end at the same time; the product is dealt each blow in turn (none: clean runs). */
+export async function drive(lane: Lane, targets: readonly Target[], after: number): Promise<Driven[]> {
   await lane.untilReady();
-  await startWorkloads(lane.simulator, [row], lane.folder);
+  const rows = targets.map(({ row }) => row);
+  await startWorkloads(lane.simulator, rows, lane.folder);
   // Each consumer signs in with the old credential once, so that its last use is known.
   await advance(lane, 10);
-  const crash = new Blows(lane, row, blows, after);
-  if (row.course === "back" && row.procedure === "entra-client-secret") await refuseCopy(lane, row);
+  const crash = new Blows(lane, targets, after);
+  for (const row of rows) if (row.course === "back" && row.procedure === "entra-client-secret") await refuseCopy(lane, row);
   await crash.arm();
   let moving: Promise<void> | null = null;
   let steps = 0;
+  let runs: ReadonlyMap<string, { readonly id: string; readonly state: string }> = new Map();
   const deadline = performance.now() + runDeadlineMs;
-  const ended = (stuck: string | null, run: string | null): Driven => ({
-    ...crash.struck(),
-    run,
-    announced: [...lane.pauses.seen],
-    stuck,
-  });
-  let run: string | null = null;
+  const ended = (stuck: string | null) =>
+    rows.map((row): Driven => {
+      const run = runs.get(row.name);
+      const isOpen = run === undefined || !closedStates.has(run.state as RunState);
+      return {
+        ...crash.struck(row),
+        run: run?.id ?? null,
+        announced: lane.pauses.seen.filter((one) => one.run === run?.id).map(({ call, position }) => `${call}@${position}`),
+        stuck: isOpen && stuck !== null ? `${stuck}, got ${run?.state ?? "no run"}` : null,
+      };
+    });
   try {
     for (;;) {
-      if (performance.now() > deadline) return ended("expected the run to end in time, got none", run);
-      if (crash.due) await crash.strike(run);
+      if (performance.now() > deadline) return ended("expected the run to end in time");
+      if (crash.due) await crash.strike();
       if (lane.product.fenced()) await lane.untilReady();
-      const row_ = await runOf(lane.server.admin, row.name);
-      run = row_?.id ?? null;
-      await crash.thawIfTime((row_?.state ?? null) as RunState | null, steps);
+      runs = await runsOf(lane.server.admin, rows);
+      for (const row of rows) {
+        const run = runs.get(row.name);
+        if (run !== undefined) crash.runIs(row, run.id);
+      }
+      const states = rows.map((row) => (runs.get(row.name)?.state ?? null) as RunState | null);
+      // Only one run at a time is stalled.
+      if (rows.length === 1) await crash.thawIfTime(states[0] ?? null, steps);
       if (moving !== null) {
         // A point that was reached stays so: waiting for it again would be no wait at all.
         await Promise.race([moving, delay(50), ...(crash.done ? [] : [crash.reached])]);
@@ -54,23 +65,15 @@ export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after:
         if (!(await isSettled(moving))) continue;
         moving = null;
       }
-      if (row_ === null) {
-        await crash.unlessReached(lane.people.request(row.name));
-        continue;
+      const acts = rows.flatMap((row) => actsFor(lane, crash, row, runs.get(row.name)));
+      if (acts.length > 0) {
+        const asked = acts.filter(({ isMore }) => !isMore);
+        await crash.unlessReached(Promise.all(acts.map(({ act }) => act())));
+        if (asked.length > 0) continue;
       }
-      const state = row_.state as RunState;
-      if (closedStates.has(state)) break;
-      const isPlanning = state === "requested" || state === "planned";
-      if (steps >= stepsMax) return ended(`expected the run to end, got ${state}`, run);
-      if (state === "awaiting_approval") {
-        await crash.unlessReached(approve(lane, row_.id));
-        continue;
-      }
-      if (state === "overlapping" && row.course === "back")
-        await crash.unlessReached(lane.people.rollBack("ben", row_.id).catch(ignoreProblem));
-      // Only after a stall: a value that was published late leaves it to a person.
-      if (state === "held" && crash.hasStalled)
-        await crash.unlessReached(lane.people.rollBackHeld("cleo", row_.id).catch(ignoreProblem));
+      if (states.every((state) => state !== null && closedStates.has(state))) break;
+      const isPlanning = states.some((state) => state === "requested" || state === "planned");
+      if (steps >= stepsMax) return ended("expected the run to end");
       if (!isPlanning) steps += 1;
       // Nothing of a plan takes domain time; a pause after an interruption does.
       if (isPlanning) await delay(20);
@@ -79,11 +82,32 @@ export async function drive(lane: Lane, row: Row, blows: readonly Blow[], after:
     await crash.thaw();
     // Orphans are counted 60 s after they can be seen, and a late request of the dead process has landed by then.
     await advance(lane, 130);
-    return ended(null, run);
+    return ended(null);
   } finally {
     await crash.end();
     await moving?.catch(() => {});
   }
+}
+
+/** What people do for a run in this state. `isMore`: time goes on all the same. */
+function actsFor(
+  lane: Lane,
+  crash: Blows,
+  row: Row,
+  run: { readonly id: string; readonly state: string } | undefined,
+): { readonly act: () => Promise<void>; readonly isMore: boolean }[] {
+  const asks = (act: () => Promise<void>, isMore = false) => [{ act, isMore }];
+  if (run === undefined)
+    return asks(async () => {
+      crash.runIs(row, await lane.people.request(row.name));
+    });
+  if (run.state === "awaiting_approval") return asks(() => approve(lane, run.id));
+  if (run.state === "overlapping" && row.course === "back")
+    return asks(() => lane.people.rollBack("ben", run.id).catch(ignoreProblem), true);
+  // Only after a stall: a value that was published late leaves it to a person.
+  if (run.state === "held" && crash.hasStalled)
+    return asks(() => lane.people.rollBackHeld("cleo", run.id).catch(ignoreProblem), true);
+  return [];
 }
 
 /** The partner's vault refuses what is copied into it: the run has to go back by itself. */
@@ -91,7 +115,7 @@ async function refuseCopy(lane: Lane, row: Row): Promise<void> {
   await lane.simulator.post("/faults", {
     op: "secret.set",
     times: "always",
-    match: { vault: vaults.partner, secret: row.name },
+    match: { vault: seated(vaults.partner, row.seat), secret: row.name },
     position: "before-effect",
     kind: "403",
   });

@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Driven } from "./drive.ts";
 import type { Lane } from "./stage/lane.ts";
 import { type Row, rolesOf, seated } from "./stage/names.ts";
-import type { Effect } from "./stage/simulator.ts";
+import { type Effect, effectsOf } from "./stage/effects.ts";
 import { readSecret, signInKey } from "./stage/vault-client.ts";
 
 /** One row of the journal. */
@@ -32,25 +32,30 @@ export interface Journal {
   readonly locks: number;
 }
 
-/** The run of a row; every row has at most one, unless drift made a second. */
-export async function runOf(
+/** The newest run of each of these rows, by the row's name; a row has one, unless drift made a second. */
+export async function runsOf(
   admin: pg.Client,
-  row: string,
-): Promise<{ readonly id: string; readonly state: string } | null> {
-  const { rows } = await admin.query<{ id: string; state: string }>(
-    "select id, state from cs.run where target_key = $1 order by created_at desc, id desc limit 1",
-    [row],
+  rows: readonly Pick<Row, "name">[],
+): Promise<Map<string, { readonly id: string; readonly state: string }>> {
+  const { rows: found } = await admin.query<{ target_key: string; id: string; state: string }>(
+    "select distinct on (target_key) target_key, id, state from cs.run where target_key = any ($1) order by target_key, created_at desc, id desc",
+    [rows.map(({ name }) => name)],
   );
-  return rows[0] ?? null;
+  return new Map(found.map(({ target_key, id, state }) => [target_key, { id, state }]));
 }
 
-/** How often a run was taken over from a worker that was lost. */
-export async function recoveriesOf(admin: pg.Client, run: string): Promise<number> {
-  const { rows } = await admin.query<{ count: string }>(
-    "select count(*) from journal.log_entry where run_id = $1 and type = 'recovery.started'",
-    [run],
+/** The newest run of one row. */
+export async function runOf(admin: pg.Client, row: string) {
+  return (await runsOf(admin, [{ name: row }])).get(row) ?? null;
+}
+
+/** How often each of these runs was taken over from a worker that was lost. */
+export async function recoveriesOf(admin: pg.Client, runs: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await admin.query<{ run_id: string; count: number }>(
+    "select run_id, count(*)::int as count from journal.log_entry where run_id = any ($1) and type = 'recovery.started' group by run_id",
+    [runs],
   );
-  return Number(rows[0]?.count ?? 0);
+  return new Map(rows.map(({ run_id, count }) => [run_id, count]));
 }
 
 /** Reads it in one transaction, so that log and journal are of the same instant. */
@@ -126,60 +131,44 @@ export interface Observation {
   readonly bundle: string;
 }
 
-/** Reads everything about one row's run. */
-export async function observe(
-  lane: Lane,
-  point: string,
-  row: Row,
-  driven: Driven,
-  effects: readonly Effect[],
-): Promise<Observation> {
-  const { server, simulator } = lane;
-  const run = driven.run;
-  const common = {
-    point,
-    row,
-    reached: driven.reached,
-    stuck: driven.stuck,
-    recoveryMs: driven.recoveryMs,
-    recoveryMsMax: driven.recoveryMsMax,
-    hasStalled: driven.hasStalled,
-    unfenced: driven.unfenced,
-    deadValues: driven.deadValues,
-    atCrash: driven.atCrash,
-    effects,
-  };
-  if (run === null)
-    return {
-      ...common,
-      journal: null,
-      plan: null,
-      live: [],
-      inRecord: null,
-      orphans: 0,
-      overlapSeconds: 0,
-      bundle: "none",
-    };
-  const figures = await simulator.figures();
-  const isEntra = row.procedure === "entra-client-secret";
-  const plan = await readPlan(server.admin, run);
-  return {
-    ...common,
-    journal: await readJournal(server.admin, run),
-    plan,
-    live: isEntra ? await liveSecrets(lane, row) : await server.logins(rolesOf(row.name)),
-    inRecord: await inRecord(lane, row),
-    orphans: isEntra
-      ? (figures.applications.find(({ name }) => name === row.name)?.orphans.length ?? 0)
-      : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name)).length,
-    overlapSeconds: plan?.timing.overlapSeconds ?? 0,
-    bundle: await provenBundle(lane, run),
-  };
+/** A row whose run came to its end, and what the trial is called. */
+export interface Ended {
+  readonly point: string;
+  readonly row: Row;
+  readonly driven: Driven;
 }
 
-async function liveSecrets(lane: Lane, row: Row): Promise<string[]> {
-  const { applications } = await lane.simulator.directory();
-  return (applications.find(({ name }) => name === row.name)?.credentials ?? []).map(({ keyId }) => keyId);
+/** Reads everything about these rows' runs; `after` is where the effect log stood before they began. */
+export async function observe(lane: Lane, ended: readonly Ended[], after: number): Promise<Observation[]> {
+  const { server, simulator } = lane;
+  const effects = await simulator.effects(after);
+  const figures = await simulator.figures();
+  const { applications } = await simulator.directory();
+  const seen: Observation[] = [];
+  // One connection to the database, one transaction at a time.
+  for (const { point, row, driven } of ended) {
+    const { run, announced: _, ...struck } = driven;
+    const isEntra = row.procedure === "entra-client-secret";
+    const keys = applications.find(({ name }) => name === row.name)?.credentials ?? [];
+    const orphans = isEntra
+      ? (figures.applications.find(({ name }) => name === row.name)?.orphans ?? [])
+      : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name));
+    const plan = run === null ? null : await readPlan(server.admin, run);
+    seen.push({
+      ...struck,
+      point,
+      row,
+      effects: effectsOf(effects, row, lane.directory),
+      journal: run === null ? null : await readJournal(server.admin, run),
+      plan,
+      live: isEntra ? keys.map(({ keyId }) => keyId) : await server.logins(rolesOf(row.name)),
+      inRecord: await inRecord(lane, row),
+      orphans: orphans.length,
+      overlapSeconds: plan?.timing.overlapSeconds ?? 0,
+      bundle: run === null ? "none" : await provenBundle(lane, run),
+    });
+  }
+  return seen;
 }
 
 const Account = z.looseObject({ user: z.string(), password: z.string() });

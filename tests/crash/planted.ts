@@ -55,7 +55,16 @@ export const plantedBugs: readonly Planted[] = [
         find: "if (now < until) return releaseUntil(work, open > 0 ? lookAt : until);",
         replace: 'return open > 0 ? releaseUntil(work, lookAt) : move(work, "retiring");',
       },
-      { file: `${execution}/phases/retire.ts`, find: "if (!begun) {", replace: "if (begun === null) {" },
+      {
+        file: `${execution}/phases/retire.ts`,
+        find: "!(urgent || (await readGate(work)))",
+        replace: "false",
+      },
+      {
+        file: `${execution}/judging-guard.ts`,
+        find: "if (cutOver === undefined || clock.now() < Date.parse(cutOver.at) + overlapMs)",
+        replace: "if (cutOver === undefined || overlapMs < 0)",
+      },
     ],
     point: null,
     caughtBy: "I5",

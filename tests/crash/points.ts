@@ -1,5 +1,7 @@
+import type { LogEntry } from "./observe.ts";
+import { callersOf, type Effect } from "./stage/effects.ts";
 import { type Course, groupOf, type ProcedureName, type Row, rotatorOf, seated, vaults } from "./stage/names.ts";
-import type { Directory, Effect } from "./stage/simulator.ts";
+import type { Directory } from "./stage/simulator.ts";
 
 /** Positions of an outside call: the simulator stops the request there. */
 const callPositions = ["after-send", "after-effect", "after-answer"] as const;
@@ -33,6 +35,8 @@ export interface CrashPoint {
       };
   /** Only a product that has just been started makes this call. */
   readonly fresh: boolean;
+  /** Instant of domain time at which a run comes there: `plan`, or so many seconds after its authorisation. */
+  readonly instant: string;
 }
 
 /** What one run shows: what it did outside, and what it announced of its journal. */
@@ -40,6 +44,7 @@ export interface CleanRun {
   readonly row: Row;
   readonly effects: readonly Effect[];
   readonly announced: readonly string[];
+  readonly entries: readonly LogEntry[];
   /** Points are wanted from here on: how many effects and announcements came before. */
   readonly from?: { readonly effects: number; readonly announced: number };
 }
@@ -52,16 +57,17 @@ export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Director
   const early = countCalls({ ...cold, effects: cold.effects.slice(0, from.effects) }, directory);
   const counted = countCalls(cold, directory);
   const again = countCalls(warm, directory);
-  const calls = [...counted].flatMap(([label, { shape, count }]) =>
-    range(count, early.get(label)?.count).flatMap((nth) =>
+  const calls = [...counted].flatMap(([label, { shape, times }]) =>
+    range(times.length, early.get(label)?.times.length).flatMap((nth) =>
       positionsOf(shape.op).map((position): CrashPoint => {
-        const fresh = nth > (again.get(label)?.count ?? 0) || isOwnToken(shape);
+        const fresh = nth > (again.get(label)?.times.length ?? 0) || isOwnToken(shape);
         return {
           name: `${course}/${label}#${nth}@${position}`,
           procedure,
           course: cold.row.course,
           at: { kind: "call", shape, nth, position },
           fresh,
+          instant: instantOf(cold, times[nth - 1]),
         };
       }),
     ),
@@ -79,6 +85,7 @@ export function derivePoints(cold: CleanRun, warm: CleanRun, directory: Director
           course: cold.row.course,
           at: { kind: "journal", call, nth, position },
           fresh: false,
+          instant: instantOf(cold, timeOfAttempt(cold, call, nth, position)),
         };
       }),
     ),
@@ -100,17 +107,34 @@ function positionsOf(op: string): readonly (typeof callPositions)[number][] {
   return op === "postgres.connect" ? ["after-send"] : callPositions;
 }
 
-/** Calls of a clean run by name: how each is matched, and how often it was made. */
+function instantOf({ entries }: CleanRun, at: string | undefined): string {
+  const authorised = entries.find(({ type }) => type === "run.authorised")?.at;
+  if (at === undefined || authorised === undefined || at < authorised) return "plan";
+  return `+${Math.floor((Date.parse(at) - Date.parse(authorised)) / 1_000)} s`;
+}
+
+/** When an attempt came to a position: intent and outcome have entries of their own. */
+function timeOfAttempt({ entries, row }: CleanRun, call: string, nth: number, position: string): string | undefined {
+  const type = position.endsWith("-intent") ? "step.intent" : "step.outcome";
+  const name = call.replaceAll("{row}", row.name);
+  const own = entries.filter((entry) => entry.type === type && `${entry.data.direction}:${entry.data.step}` === name);
+  return own[nth - 1]?.at;
+}
+
+/** Calls of a clean run by name: how each is matched, and when it was made each time. */
 export function countCalls(
-  { row, effects }: CleanRun,
+  { row, effects }: Pick<CleanRun, "row" | "effects">,
   directory: Directory,
-): Map<string, { readonly shape: CallShape; count: number }> {
-  const found = new Map<string, { readonly shape: CallShape; count: number }>();
+): Map<string, { readonly shape: CallShape; readonly times: readonly string[] }> {
+  const found = new Map<string, { readonly shape: CallShape; readonly times: readonly string[] }>();
   const own = effects.filter((effect) => effect.workload === null);
   for (const effect of own) {
     const { label, shape } = shapeOf(effect, row, directory);
     if (!found.has(label))
-      found.set(label, { shape, count: own.filter((other) => fits(shape, other, row, directory)).length });
+      found.set(label, {
+        shape,
+        times: own.filter((other) => fits(shape, other, row, directory)).map(({ at }) => at),
+      });
   }
   return found;
 }
@@ -170,11 +194,6 @@ export function matchFor(shape: CallShape, row: Row, directory: Directory): Reco
   ] as const;
   const filled = (text: string) => names.reduce((done, [name, value]) => done.replaceAll(name, value), text);
   return Object.fromEntries(Object.entries(shape.match).map(([key, value]) => [key, filled(value)]));
-}
-
-/** Who calls for a row: the usual callers, or those of its seat. */
-export function callersOf({ seat }: Row, { callers }: Directory): readonly (readonly [string, string])[] {
-  return ["reader", "writer", "vault"].map((name) => [name, callers[seated(name, seat)]?.clientId ?? ""]);
 }
 
 /** The simulator's own rule: `text` is part of the statement, everything else is equal. */

@@ -8,9 +8,10 @@ import { plantedBugs } from "./planted.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { randomOf, shuffled } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
+import { liveness as quick } from "./stage/documents.ts";
 import { startLane } from "./stage/lane.ts";
 import { procedures, type Row, rowsOf } from "./stage/names.ts";
-import { firstKills, type Kind, killTrials, secondKills, sliceOf, stallTrials, type Trial } from "./trials.ts";
+import { firstKills, type Group, groupsOf, type Kind, killTrials, secondKills, sliceOf, stallTrials, type Trial } from "./trials.ts";
 
 export interface CrashOptions {
   readonly seed: number;
@@ -52,7 +53,8 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const elapsed = () => Math.round((performance.now() - started) / 1_000);
     const results: LaneResult[] = [];
     const make = async (trials: readonly Trial[]) => {
-      const done = await inLanes(trials, { ...options, seed: options.seed * 100 + results.length }, cache, elapsed);
+      const seed = options.seed * 100 + results.length;
+      const done = await inLanes(trials, { ...options, seed }, cache, elapsed, random);
       results.push(...done);
       return done.flatMap(({ tried }) => tried);
     };
@@ -93,29 +95,55 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   }
 }
 
-/** Deals the trials out to lanes that work at the same time. */
+/** So many runs stand at their points at the same time and are killed together. */
+const groupMax = 10;
+
+/**
+ * Where runs are only killed: long enough for a whole group to come to its points while a call is held. A dead process's
+ * runs are taken over at once, whatever the lease.
+ */
+const patient = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 8_000, settleMs: 8_000 };
+
+/** Deals the trials out to lanes that work at the same time; whoever is only killed waits with others of the kind. */
 async function inLanes(
   trials: readonly Trial[],
   options: CrashOptions,
   cache: string,
   elapsed: () => number,
+  random: () => number,
 ): Promise<LaneResult[]> {
-  if (trials.length === 0) return [];
-  const lanes = Math.min(options.lanes, trials.length);
   let done = 0;
   const told = (line: string) => {
     done += 1;
     options.say(`[${done}/${trials.length} ${elapsed()} s] ${line}`);
   };
-  options.say(`${trials.length} trials in ${lanes} lanes`);
-  return Promise.all(
-    Array.from({ length: lanes }, (_, lane) =>
-      runLane(
-        trials.filter((__, index) => index % lanes === lane),
-        { seed: options.seed * 10 + lane + 1, cache, told, signal: options.signal },
-      ),
-    ),
-  );
+  const groups = groupsOf(trials, groupMax, random);
+  const isKill = ([first]: Group) => first?.kind === "kill";
+  const lots = [
+    ...dealt(groups.filter(isKill), options.lanes).map((lot) => ({ lot, liveness: patient })),
+    ...dealt(
+      groups.filter((group) => !isKill(group)),
+      options.lanes,
+    ).map((lot) => ({ lot, liveness: quick })),
+  ];
+  options.say(`${trials.length} trials in ${groups.length} groups and ${lots.length} lanes`);
+  const results: LaneResult[] = [];
+  const left = lots.map((lot, index) => ({ ...lot, seed: options.seed * 10 + index + 1 }));
+  const work = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift())
+      results.push(await runLane(next.lot, { ...next, cache, told, signal: options.signal }));
+  };
+  await Promise.all(Array.from({ length: options.lanes }, work));
+  return results;
+}
+
+/** The groups in as many lots as there are lanes, of about as many trials each. */
+function dealt(groups: readonly Group[], lanes: number): Group[][] {
+  const lots = Array.from({ length: Math.min(lanes, groups.length) }, (): Group[] => []);
+  const size = (lot: readonly Group[]) => lot.reduce((sum, group) => sum + group.length + 1, 0);
+  for (const group of groups.toSorted((a, b) => b.length - a.length))
+    lots.reduce((least, lot) => (size(lot) < size(least) ? lot : least), lots[0] ?? []).push(group);
+  return lots;
 }
 
 /** Those of the trials that were asked for, in a seeded order. */
@@ -132,8 +160,9 @@ function chosen(
 
 /** Each procedure without a blow: by a new process, by one that has worked before, and one run that goes back. */
 async function cleanRuns(options: CrashOptions, cache: string) {
-  const through = procedures.flatMap((procedure) => rowsOf(procedure, 2));
-  const backs = procedures.flatMap((procedure) => rowsOf(procedure, 1, "back"));
+  // Callers of their own: also what is done for all rows at once is told apart. The last one is new to the process, as the first.
+  const through = procedures.flatMap((procedure, at) => rowsOf(procedure, 2).map((row) => ({ ...row, seat: 2 * at + 1 })));
+  const backs = procedures.flatMap((procedure, at) => rowsOf(procedure, 1, "back").map((row) => ({ ...row, seat: 2 * at + 2 })));
   const lane = await startLane({ seed: options.seed * 100, rows: [...through, ...backs], cache });
   try {
     await lane.product.ready;
@@ -148,7 +177,11 @@ async function cleanRuns(options: CrashOptions, cache: string) {
         await lane.product.end();
         await lane.start().ready;
       }
-      const clean = (row: Row) => rotate(lane, row, [], `${procedure}/${row.course}`);
+      const clean = async (row: Row) => {
+        const [rotated] = await rotate(lane, [{ row, blows: [], name: `${procedure}/${row.course}` }]);
+        if (rotated === undefined) throw new Error("expected a clean run, got none");
+        return rotated;
+      };
       const cold = await clean(first);
       const warm = await clean(second);
       const backwards = await clean(back);
@@ -170,7 +203,7 @@ async function cleanRuns(options: CrashOptions, cache: string) {
 }
 
 function runOf({ seen, driven }: Rotated) {
-  return { row: seen.row, effects: seen.effects, announced: driven.announced };
+  return { row: seen.row, effects: seen.effects, announced: driven.announced, entries: seen.journal?.entries ?? [] };
 }
 
 /** Where a run turned back: after the refused copy, or when it was moved. */
@@ -200,7 +233,9 @@ async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, c
       lane.plant(bug);
       await restart(lane);
       const blows = point === null ? [] : [{ point, how: "kill" as const, verdict: "land-at-once" as const }];
-      const { seen } = await rotate(lane, row, blows, point?.name ?? `planted/${bug.name}`);
+      const [rotated] = await rotate(lane, [{ row, blows, name: point?.name ?? `planted/${bug.name}` }]);
+      if (rotated === undefined) break;
+      const { seen } = rotated;
       const found = [
         ...check(seen, point !== null),
         ...(bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : []),

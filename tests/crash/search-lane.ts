@@ -6,7 +6,7 @@ import type { Violation } from "./check.ts";
 import { encodings, type Hit, Searcher, writings } from "./search.ts";
 import { passwordOf } from "./stage/documents.ts";
 import type { Lane } from "./stage/lane.ts";
-import { people, type Row, vaults } from "./stage/names.ts";
+import { people, type Row, seated, vaults } from "./stage/names.ts";
 import { everyValue } from "./stage/vault-client.ts";
 
 /** Rows of a table that are read at once. */
@@ -47,15 +47,10 @@ async function secretsOf(lane: Lane, rows: readonly Row[]): Promise<Map<string, 
   const add = (name: string, value: string) => {
     if (value !== "") secrets.set(`${name} ${secrets.size}`, value);
   };
-  for (const vault of Object.values(vaults)) {
-    for (const value of await everyValue(
-      lane,
-      vault,
-      rows.map(({ name }) => name),
-    )) {
-      const account = value.startsWith("{") ? (JSON.parse(value) as { password?: string }) : null;
-      add(`value of ${vault}`, account?.password ?? value);
-    }
+  const entries = rows.flatMap(({ name, seat }) => Object.values(vaults).map((vault) => [seated(vault, seat), name] as const));
+  for (const value of await everyValue(lane, entries)) {
+    const account = value.startsWith("{") ? (JSON.parse(value) as { password?: string }) : null;
+    add("value of a vault", account?.password ?? value);
   }
   for (const [name, { clientSecret }] of Object.entries(lane.directory.callers)) add(`caller ${name}`, clientSecret);
   for (const password of lane.server.initial.values()) add("first password", password);

@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
-import { effectsOf } from "../faults/look.ts";
 import { check, type Violation } from "./check.ts";
-import { observe } from "./observe.ts";
+import { observe, runsOf } from "./observe.ts";
 import { randomOf } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
 import { type Lane, startLane } from "./stage/lane.ts";
@@ -230,28 +229,22 @@ async function advance(lane: Lane, seconds: number): Promise<void> {
 
 /** Judges every run as the crash suite does: each outcome once, nobody failed to sign in, nothing is left over. */
 async function judgeAll(lane: Lane, rows: readonly Row[]) {
-  const effects = await lane.simulator.effects(0);
-  const [figures, directory] = [await lane.simulator.figures(), await lane.simulator.directory()];
-  const simulator = { ...lane.simulator, figures: async () => figures, directory: async () => directory };
-  const still = { ...lane, simulator };
-  const violations: Violation[] = [];
   const ends: Record<string, number> = {};
   let takeOvers = 0;
-  for (const row of rows) {
-    await stopWorkloads(lane.simulator, row);
-    const { rows: found } = await lane.server.admin.query<{ id: string }>(
-      "select id from cs.run where target_key = $1",
-      [row.name],
-    );
-    const driven = { ...nothingStruck, run: found[0]?.id ?? null };
-    const own = effectsOf(effects, row, lane.directory);
-    const seen = await observe(still, `storm/${row.name}`, row, driven, own);
-    violations.push(...check(seen, false));
-    const state = seen.journal?.state ?? "none";
+  for (const row of rows) await stopWorkloads(lane.simulator, row);
+  const runs = await runsOf(lane.server.admin, rows);
+  const ended = rows.map((row) => ({
+    point: `storm/${row.name}`,
+    row,
+    driven: { ...nothingStruck, run: runs.get(row.name)?.id ?? null },
+  }));
+  const seen = await observe(lane, ended, 0);
+  for (const { journal } of seen) {
+    const state = journal?.state ?? "none";
     ends[state] = (ends[state] ?? 0) + 1;
-    takeOvers += seen.journal?.entries.filter(({ type }) => type === "recovery.started").length ?? 0;
+    takeOvers += journal?.entries.filter(({ type }) => type === "recovery.started").length ?? 0;
   }
-  return { violations, ends, takeOvers };
+  return { violations: seen.flatMap((one) => check(one, false)), ends, takeOvers };
 }
 
 /** No blow at a point: the storm strikes anywhere. */

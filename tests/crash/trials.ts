@@ -79,6 +79,27 @@ export function sliceOf(trials: readonly Trial[], count: number, random: () => n
   return picked.slice(0, count);
 }
 
+/** Trials that are made at the same time, each with a row of its own. */
+export type Group = readonly Trial[];
+
+/**
+ * Kills whose runs come to their points at the same instant of domain time stand together and need one kill: a start of
+ * the product costs as much as a rotation. Everything else is tried alone.
+ */
+export function groupsOf(trials: readonly Trial[], sizeMax: number, random: () => number): Group[] {
+  const together = new Map<string, Trial[]>();
+  for (const one of trials) {
+    if (one.kind !== "kill") continue;
+    const instant = one.blows[0]?.point.instant ?? "";
+    together.set(instant, [...(together.get(instant) ?? []), one]);
+  }
+  const groups = [...together.values()].flatMap((all) => {
+    const count = Math.ceil(all.length / sizeMax);
+    return Array.from({ length: count }, (_, part) => all.filter((__, index) => index % count === part));
+  });
+  return shuffled([...groups, ...trials.filter(({ kind }) => kind !== "kill").map((one) => [one])], random);
+}
+
 function trial(kind: Kind, point: CrashPoint, blows: readonly Blow[], name: string): Trial {
   const { procedure, course, fresh } = point;
   return { name, kind, procedure, course, blows, fresh, pinned: false };

@@ -1,6 +1,7 @@
 import { type CallShape, countCalls, fits } from "../crash/points.ts";
 import type { Row } from "../crash/stage/names.ts";
-import type { Directory, Effect } from "../crash/stage/simulator.ts";
+import type { Effect } from "../crash/stage/effects.ts";
+import type { Directory } from "../crash/stage/simulator.ts";
 import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
 import type { Story } from "./stories.ts";
 
@@ -48,7 +49,7 @@ export function deriveCells(clean: CleanRun, directory: Directory): Cell[] {
   const { story, row } = clean;
   const own = clean.effects.filter(({ workload }) => workload === null);
   const cells: Cell[] = [];
-  for (const [label, { shape }] of countCalls({ row, effects: own, announced: [] }, directory)) {
+  for (const [label, { shape }] of countCalls({ row, effects: own }, directory)) {
     if (isShared(shape) !== (row.seat !== undefined) || (story.ops !== null && !story.ops.test(shape.op))) continue;
     const phases = own.flatMap((effect, index) =>
       fits(shape, effect, row, directory) ? [phaseOf(clean, own, effect, index)] : [],

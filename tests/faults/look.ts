@@ -1,9 +1,8 @@
 import type { PlanFacts } from "@countersign/evidence";
 import { inRecord, type LogEntry, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
-import { callersOf } from "../crash/points.ts";
+import { type Effect, effectsOf } from "../crash/stage/effects.ts";
 import type { Lane } from "../crash/stage/lane.ts";
-import { groupOf, type Row, rolesOf, rotatorOf } from "../crash/stage/names.ts";
-import type { Directory, Effect } from "../crash/stage/simulator.ts";
+import { type Row, rolesOf } from "../crash/stage/names.ts";
 import type { Sink } from "../scenarios/sink.ts";
 import type { Trial } from "./drive.ts";
 import { inParts } from "./parts.ts";
@@ -75,23 +74,4 @@ export async function lookAtRested(lane: Lane, sink: Sink, trials: readonly Tria
 function idOfOrphan(orphan: unknown): string {
   const { keyId, role } = orphan as { readonly keyId?: string; readonly role?: string };
   return keyId ?? role ?? JSON.stringify(orphan);
-}
-
-/** The part of the effect log that is about one row. */
-export function effectsOf(effects: readonly Effect[], row: Row, directory: Directory): Effect[] {
-  const app = directory.applications.find(({ name }) => name === row.name);
-  const roles: readonly unknown[] = rolesOf(row.name);
-  const seat: readonly unknown[] =
-    row.seat === undefined ? [] : [rotatorOf(row), ...callersOf(row, directory).map(([, clientId]) => clientId)];
-  return effects.filter(
-    ({ target, workload, caller }) =>
-      (workload === null && [caller, target.appId, target.role].some((who) => seat.includes(who))) ||
-      workload?.startsWith(`${row.name}-`) === true ||
-      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
-      target.secret === row.name ||
-      target.site === row.name ||
-      target.group === String(groupOf(row.name)) ||
-      roles.includes(target.role) ||
-      (row.procedure === "postgres-role-password" && String(target.text ?? "").includes(`${row.name}_`)),
-  );
 }

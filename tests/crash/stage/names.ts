@@ -64,15 +64,15 @@ const usualConsumers = {
 /** Rows that go back have the numbers from here on. */
 const backFrom = 700;
 
-/** `count` rows of one procedure, numbered. Every name has the same length, so that none is part of another. */
+/** `count` rows of one procedure, numbered. */
 export function rowsOf(procedure: ProcedureName, count: number, course: Course = "through"): Row[] {
+  return Array.from({ length: count }, (_, index) => rowOf(procedure, course, index));
+}
+
+/** The row with a number. Every name has the same length, so that none is part of another. */
+export function rowOf(procedure: ProcedureName, course: Course, index: number): Row {
   const letter = procedure === "entra-client-secret" ? "e" : "p";
-  const from = course === "back" ? backFrom : 0;
-  return Array.from({ length: count }, (_, index) => ({
-    name: rowName(letter, from + index),
-    procedure,
-    course,
-  }));
+  return { name: rowName(letter, (course === "back" ? backFrom : 0) + index), procedure, course };
 }
 
 /** A row's name: one letter (`e`, `p`, or `c` for rows with consumers of their own) and its number. */

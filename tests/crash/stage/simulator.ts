@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { z } from "zod";
+import { type Effect, readEffects } from "./effects.ts";
 import { endProcess, root } from "./process.ts";
 
 const Urls = z.object({
@@ -39,21 +40,6 @@ const Directory = z.object({
 /** Ids of everything in the tenant, and the secrets of its callers. */
 export type Directory = z.infer<typeof Directory>;
 
-const Effect = z.object({
-  seq: z.int(),
-  at: z.string(),
-  op: z.string(),
-  caller: z.string().nullable(),
-  workload: z.string().nullable(),
-  target: z.record(z.string(), z.unknown()),
-  effect: z.boolean(),
-  status: z.union([z.int(), z.string()]).nullable(),
-  code: z.string().nullable(),
-});
-/** One thing that was done to the tenant, or tried. */
-export type Effect = z.infer<typeof Effect>;
-const Page = z.object({ entries: z.array(Effect), next: z.int(), more: z.boolean() });
-
 const Figures = z.object({
   applications: z.array(z.object({ name: z.string(), orphans: z.array(z.unknown()) })),
   postgres: z.array(z.object({ name: z.string(), orphans: z.array(z.unknown()) })),
@@ -63,6 +49,8 @@ export type Figures = z.infer<typeof Figures>;
 /** A request that a hold has stopped, or an answer that it announces. */
 export interface HoldEvent {
   readonly id: string;
+  /** Id of the armed hold. */
+  readonly rule: string;
   readonly op: string;
   readonly position: string;
   readonly held: boolean;
@@ -120,21 +108,10 @@ export async function startSimulator(seed: number): Promise<Simulator> {
     directory: async () => Directory.parse(await call("GET", "/directory")),
     figures: async () => Figures.parse(await call("GET", "/figures")),
     async cursor() {
-      for (;;) {
-        const page = Page.parse(await call("GET", `/effects?after=${read}&limit=10000`));
-        read = page.next;
-        if (!page.more) return read;
-      }
+      read = (await readEffects(urls.management, read)).cursor;
+      return read;
     },
-    async effects(after) {
-      const all: Effect[] = [];
-      for (let cursor = after; ; ) {
-        const page = Page.parse(await call("GET", `/effects?after=${cursor}&limit=10000`));
-        all.push(...page.entries);
-        if (!page.more) return all;
-        cursor = page.next;
-      }
-    },
+    effects: async (after) => (await readEffects(urls.management, after)).effects,
     async onHold(listener) {
       const answer = await fetch(new URL("/events", urls.management), { signal: ending.signal });
       void followEvents(answer, listener).catch(() => {});

@@ -11,21 +11,25 @@ export async function readSecret(lane: Lane, vault: string, name: string): Promi
   return (await readVersion(lane, vault, `/secrets/${name}`, await vaultToken(lane))) ?? "";
 }
 
-/** Every value that any version of any of these entries holds. */
-export async function everyValue(lane: Lane, vault: string, names: readonly string[]): Promise<string[]> {
+/** Every value that any version of these entries, each a vault and a name, holds. */
+export async function everyValue(lane: Lane, entries: readonly (readonly [string, string])[]): Promise<string[]> {
   const bearer = await vaultToken(lane);
   const values: string[] = [];
-  for (const name of names) {
-    for (let next: string | null = `/secrets/${name}/versions?api-version=${apiVersion}`; next !== null; ) {
-      const answer = await ask(lane, vault, next, bearer);
-      if (answer.status === 404) break;
-      const { value, nextLink } = Listed.parse(await answer.json());
-      for (const { id } of value) {
-        const held = await readVersion(lane, vault, new URL(id).pathname, bearer);
-        if (held !== null) values.push(held);
-      }
-      next = nextLink ?? null;
+  for (const [vault, name] of entries) values.push(...(await valuesOf(lane, vault, name, bearer)));
+  return values;
+}
+
+async function valuesOf(lane: Lane, vault: string, name: string, bearer: string): Promise<string[]> {
+  const values: string[] = [];
+  for (let next: string | null = `/secrets/${name}/versions?api-version=${apiVersion}`; next !== null; ) {
+    const answer = await ask(lane, vault, next, bearer);
+    if (answer.status === 404) break;
+    const { value, nextLink } = Listed.parse(await answer.json());
+    for (const { id } of value) {
+      const held = await readVersion(lane, vault, new URL(id).pathname, bearer);
+      if (held !== null) values.push(held);
     }
+    next = nextLink ?? null;
   }
   return values;
 }

@@ -6,6 +6,8 @@ export type HoldPosition = "after-send" | "after-effect" | "after-answer";
 /** A request that stands still. */
 export interface HoldView {
   id: string;
+  /** Id of the armed hold that stopped it. */
+  rule: string;
   op: string;
   position: HoldPosition;
   requestId: string;

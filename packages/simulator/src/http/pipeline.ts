@@ -25,16 +25,17 @@ export async function runExchange(world: World, surface: Surface, incoming: Inco
     target: operation.target,
   });
   const fault = firing.find((rule) => rule.action.type === "fault");
-  const holdAt = (position: HoldPosition): boolean =>
-    firing.some((rule) => rule.action.type === "hold" && rule.action.position === position);
-  const view = (position: HoldPosition) => ({
-    op: operation.op,
-    position,
-    requestId: incoming.requestId,
-    target: operation.target,
-  });
+  /** The request as the hold at this position shows it; null where none is armed. */
+  const heldAt = (position: HoldPosition) => {
+    const hold = firing.find((rule) => rule.action.type === "hold" && rule.action.position === position);
+    const { requestId } = incoming;
+    return hold === undefined
+      ? null
+      : { rule: hold.id, op: operation.op, position, requestId, target: operation.target };
+  };
 
-  if (holdAt("after-send") && (await world.holds.wait(view("after-send"))) === "drop") {
+  const sent = heldAt("after-send");
+  if (sent !== null && (await world.holds.wait(sent)) === "drop") {
     record(world, incoming, operation, null, "hold:dropped before effect");
     return { type: "reset" };
   }
@@ -59,10 +60,12 @@ export async function runExchange(world: World, surface: Surface, incoming: Inco
 
   if (outcome.effect) world.persist();
 
-  if (holdAt("after-effect") && (await world.holds.wait(view("after-effect"))) === "drop") return { type: "reset" };
+  const done = heldAt("after-effect");
+  if (done !== null && (await world.holds.wait(done)) === "drop") return { type: "reset" };
   if (lost === "reset") return { type: "reset" };
   if (lost === "504") return plain(surface.fail({ status: 504, retryAfterSeconds: null, variant: "plain" }, incoming));
-  const afterSent = holdAt("after-answer") ? () => world.holds.announce(view("after-answer")) : null;
+  const answered = heldAt("after-answer");
+  const afterSent = answered === null ? null : () => world.holds.announce(answered);
   if (after !== null) {
     await sleepReal(after.delayMs);
     return spoil(surface, incoming, after.kind, after.retryAfterSeconds, outcome.reply, afterSent);

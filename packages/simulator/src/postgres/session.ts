@@ -238,8 +238,12 @@ export class PostgresSession {
     }
     if (fault !== null && (await this.#stop(fault.kind, fault.delayMs)) !== null) return;
     if (cycle.kept !== null) this.#client.write(Buffer.concat(cycle.kept));
-    if (cycle.firing.some((rule) => rule.action.position === "after-answer")) {
+    const answered = cycle.firing.find(
+      ({ action }) => action.type === "hold" && action.position === "after-answer",
+    );
+    if (answered !== undefined) {
       this.#world.holds.announce({
+        rule: answered.id,
         op: "postgres.query",
         position: "after-answer",
         requestId: cycle.requestId,
@@ -268,8 +272,9 @@ export class PostgresSession {
     requestId: string,
     target: Target,
   ): Promise<boolean> {
-    const holds = firing.some((rule) => rule.action.type === "hold" && rule.action.position === position);
-    if (!holds || (await this.#world.holds.wait({ op, position, requestId, target })) === "release") return true;
+    const hold = firing.find(({ action }) => action.type === "hold" && action.position === position);
+    if (hold === undefined) return true;
+    if ((await this.#world.holds.wait({ rule: hold.id, op, position, requestId, target })) === "release") return true;
     if (position === "after-send") this.#log(op, requestId, target, false, null, null, "hold:dropped before effect");
     this.#end();
     return false;

@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { groupOf, type Row, rolesOf, rotatorOf, seated } from "./names.ts";
+import type { Directory } from "./simulator.ts";
+
+/** One thing that was done to the tenant, or tried, as its effect log has it (docs/simulator.md). */
+const Effect = z.object({
+  seq: z.int(),
+  at: z.string(),
+  op: z.string(),
+  caller: z.string().nullable(),
+  workload: z.string().nullable(),
+  target: z.record(z.string(), z.unknown()),
+  effect: z.boolean(),
+  status: z.union([z.int(), z.string()]).nullable(),
+  code: z.string().nullable(),
+  userAgent: z.string().nullable(),
+});
+export type Effect = z.infer<typeof Effect>;
+const Page = z.object({ entries: z.array(Effect), next: z.int(), more: z.boolean() });
+
+/** The effect log after a cursor, and where it ends now. */
+export async function readEffects(
+  management: string,
+  after: number,
+): Promise<{ readonly effects: Effect[]; readonly cursor: number }> {
+  const effects: Effect[] = [];
+  for (let cursor = after; ; ) {
+    const answer = await fetch(new URL(`/effects?after=${cursor}&limit=10000`, management));
+    if (!answer.ok) throw new Error(`expected the effect log, got ${answer.status}`);
+    const page = Page.parse(await answer.json());
+    effects.push(...page.entries);
+    cursor = page.next;
+    if (!page.more) return { effects, cursor };
+  }
+}
+
+/** The part of the effect log that is about one row. */
+export function effectsOf(effects: readonly Effect[], row: Row, directory: Directory): Effect[] {
+  const app = directory.applications.find(({ name }) => name === row.name);
+  const roles: readonly unknown[] = rolesOf(row.name);
+  const seat: readonly unknown[] =
+    row.seat === undefined ? [] : [rotatorOf(row), ...callersOf(row, directory).map(([, clientId]) => clientId)];
+  return effects.filter(
+    ({ target, workload, caller }) =>
+      (workload === null && [caller, target.appId, target.role].some((who) => seat.includes(who))) ||
+      workload?.startsWith(`${row.name}-`) === true ||
+      (app !== undefined && (target.appId === app.appId || target.objectId === app.objectId)) ||
+      target.secret === row.name ||
+      target.site === row.name ||
+      target.group === String(groupOf(row.name)) ||
+      roles.includes(target.role) ||
+      (row.procedure === "postgres-role-password" && String(target.text ?? "").includes(`${row.name}_`)),
+  );
+}
+
+/** Who calls for a row: the usual callers, or those of its seat. */
+export function callersOf({ seat }: Row, { callers }: Directory): readonly (readonly [string, string])[] {
+  return ["reader", "writer", "vault"].map((name) => [name, callers[seated(name, seat)]?.clientId ?? ""]);
+}
