@@ -288,7 +288,10 @@ export class Blows {
   async #note(struck: readonly Mark[]): Promise<void> {
     const { server, simulator, directory } = this.#lane;
     const effects = await simulator.effects(this.#after);
-    const runs = await runsOf(server.admin, struck.map(({ row }) => row));
+    const runs = await runsOf(
+      server.admin,
+      struck.map(({ row }) => row),
+    );
     for (const mark of struck) {
       mark.run ??= runs.get(mark.row.name)?.id ?? null;
       const journal = mark.run === null ? null : await readJournal(server.admin, mark.run);

@@ -1,6 +1,6 @@
 import type { Journal, JournalStep, Observation } from "./observe.ts";
-import { consumersOf } from "./stage/names.ts";
 import type { Effect } from "./stage/effects.ts";
+import { consumersOf } from "./stage/names.ts";
 
 /** A broken promise: which, at which point, and what was seen. */
 export interface Violation {

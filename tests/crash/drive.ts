@@ -28,7 +28,8 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
   // Each consumer signs in with the old credential once, so that its last use is known.
   await advance(lane, 10);
   const crash = new Blows(lane, targets, after);
-  for (const row of rows) if (row.course === "back" && row.procedure === "entra-client-secret") await refuseCopy(lane, row);
+  for (const row of rows)
+    if (row.course === "back" && row.procedure === "entra-client-secret") await refuseCopy(lane, row);
   await crash.arm();
   let moving: Promise<void> | null = null;
   let steps = 0;
@@ -41,7 +42,9 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
       return {
         ...crash.struck(row),
         run: run?.id ?? null,
-        announced: lane.pauses.seen.filter((one) => one.run === run?.id).map(({ call, position }) => `${call}@${position}`),
+        announced: lane.pauses.seen
+          .filter((one) => one.run === run?.id)
+          .map(({ call, position }) => `${call}@${position}`),
         stuck: isOpen && stuck !== null ? `${stuck}, got ${run?.state ?? "no run"}` : null,
       };
     });

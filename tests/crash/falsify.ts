@@ -1,7 +1,7 @@
 import { check, type Violation } from "./check.ts";
 import type { Journal, LogEntry, Observation } from "./observe.ts";
-import { consumersOf } from "./stage/names.ts";
 import type { Effect } from "./stage/effects.ts";
+import { consumersOf } from "./stage/names.ts";
 
 /** A change of what was seen that makes it a broken promise, and the check that must say so. */
 interface Falsification {

@@ -126,9 +126,12 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
       }
       for (const first of await together(lane, group)) {
         // On a machine that is short of time a call may be cut by its deadline and made again: the count is off by one then.
-        const at = free.findIndex(({ procedure, course }) => procedure === first.trial.procedure && course === first.trial.course);
+        const at = free.findIndex(
+          ({ procedure, course }) => procedure === first.trial.procedure && course === first.trial.course,
+        );
         const [row] = first.reached || at < 0 ? [] : free.splice(at, 1);
-        const [second] = row === undefined ? [] : await together(lane, [{ trial: { ...first.trial, fresh: true }, row }]);
+        const [second] =
+          row === undefined ? [] : await together(lane, [{ trial: { ...first.trial, fresh: true }, row }]);
         // What else the first try has shown was seen.
         const result = second ?? first;
         const found = second === undefined ? first.violations : [...missedApart(first), ...second.violations];

@@ -4,9 +4,9 @@ import { type PlanFacts, parseEntry, parsePlan, parseTrust, readBundle, verifyBu
 import type pg from "pg";
 import { z } from "zod";
 import type { Driven } from "./drive.ts";
+import { type Effect, effectsOf } from "./stage/effects.ts";
 import type { Lane } from "./stage/lane.ts";
 import { type Row, rolesOf, seated } from "./stage/names.ts";
-import { type Effect, effectsOf } from "./stage/effects.ts";
 import { readSecret, signInKey } from "./stage/vault-client.ts";
 
 /** One row of the journal. */

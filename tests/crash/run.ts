@@ -11,7 +11,17 @@ import { searchLane } from "./search-lane.ts";
 import { liveness as quick } from "./stage/documents.ts";
 import { startLane } from "./stage/lane.ts";
 import { procedures, type Row, rowsOf } from "./stage/names.ts";
-import { firstKills, type Group, groupsOf, type Kind, killTrials, secondKills, sliceOf, stallTrials, type Trial } from "./trials.ts";
+import {
+  firstKills,
+  type Group,
+  groupsOf,
+  type Kind,
+  killTrials,
+  secondKills,
+  sliceOf,
+  stallTrials,
+  type Trial,
+} from "./trials.ts";
 
 export interface CrashOptions {
   readonly seed: number;
@@ -161,8 +171,12 @@ function chosen(
 /** Each procedure without a blow: by a new process, by one that has worked before, and one run that goes back. */
 async function cleanRuns(options: CrashOptions, cache: string) {
   // Callers of their own: also what is done for all rows at once is told apart. The last one is new to the process, as the first.
-  const through = procedures.flatMap((procedure, at) => rowsOf(procedure, 2).map((row) => ({ ...row, seat: 2 * at + 1 })));
-  const backs = procedures.flatMap((procedure, at) => rowsOf(procedure, 1, "back").map((row) => ({ ...row, seat: 2 * at + 2 })));
+  const through = procedures.flatMap((procedure, at) =>
+    rowsOf(procedure, 2).map((row) => ({ ...row, seat: 2 * at + 1 })),
+  );
+  const backs = procedures.flatMap((procedure, at) =>
+    rowsOf(procedure, 1, "back").map((row) => ({ ...row, seat: 2 * at + 2 })),
+  );
   const lane = await startLane({ seed: options.seed * 100, rows: [...through, ...backs], cache });
   try {
     await lane.product.ready;

@@ -47,7 +47,9 @@ async function secretsOf(lane: Lane, rows: readonly Row[]): Promise<Map<string, 
   const add = (name: string, value: string) => {
     if (value !== "") secrets.set(`${name} ${secrets.size}`, value);
   };
-  const entries = rows.flatMap(({ name, seat }) => Object.values(vaults).map((vault) => [seated(vault, seat), name] as const));
+  const entries = rows.flatMap(({ name, seat }) =>
+    Object.values(vaults).map((vault) => [seated(vault, seat), name] as const),
+  );
   for (const value of await everyValue(lane, entries)) {
     const account = value.startsWith("{") ? (JSON.parse(value) as { password?: string }) : null;
     add("value of a vault", account?.password ?? value);

@@ -1,6 +1,6 @@
 import { type CallShape, countCalls, fits } from "../crash/points.ts";
-import type { Row } from "../crash/stage/names.ts";
 import type { Effect } from "../crash/stage/effects.ts";
+import type { Row } from "../crash/stage/names.ts";
 import type { Directory } from "../crash/stage/simulator.ts";
 import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
 import type { Story } from "./stories.ts";

@@ -238,9 +238,7 @@ export class PostgresSession {
     }
     if (fault !== null && (await this.#stop(fault.kind, fault.delayMs)) !== null) return;
     if (cycle.kept !== null) this.#client.write(Buffer.concat(cycle.kept));
-    const answered = cycle.firing.find(
-      ({ action }) => action.type === "hold" && action.position === "after-answer",
-    );
+    const answered = cycle.firing.find(({ action }) => action.type === "hold" && action.position === "after-answer");
     if (answered !== undefined) {
       this.#world.holds.announce({
         rule: answered.id,
