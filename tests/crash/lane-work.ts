@@ -1,6 +1,7 @@
 import type { Blow, Target } from "./blows.ts";
 import { check, type Violation } from "./check.ts";
 import { type Driven, drive } from "./drive.ts";
+import { judged, laneHistory } from "./judge.ts";
 import { type Observation, observe } from "./observe.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { searchLane } from "./search-lane.ts";
@@ -111,6 +112,7 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
   const lane = await startLane({ seed, rows, cache, vary: () => ({ liveness: options.liveness }) });
   const tried: Tried[] = [];
   const violations: Violation[] = [];
+  const looked: Observation[] = [];
   const free = [...spare];
   const tell = ({ trial, violations: found }: Tried, again: boolean) => {
     const lines = found.map(({ rule, sentence }) => `\n    ${rule}: ${sentence}`).join("");
@@ -124,14 +126,14 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
         violations.push(...group.map(({ trial }) => ({ point: trial.name, rule: "reached", sentence })));
         continue;
       }
-      for (const first of await together(lane, group)) {
+      for (const first of await together(lane, group, looked)) {
         // On a machine that is short of time a call may be cut by its deadline and made again: the count is off by one then.
         const at = free.findIndex(
           ({ procedure, course }) => procedure === first.trial.procedure && course === first.trial.course,
         );
         const [row] = first.reached || at < 0 ? [] : free.splice(at, 1);
         const [second] =
-          row === undefined ? [] : await together(lane, [{ trial: { ...first.trial, fresh: true }, row }]);
+          row === undefined ? [] : await together(lane, [{ trial: { ...first.trial, fresh: true }, row }], looked);
         // What else the first try has shown was seen.
         const result = second ?? first;
         const found = second === undefined ? first.violations : [...missedApart(first), ...second.violations];
@@ -140,6 +142,7 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
         tell({ ...result, violations: found }, second !== undefined);
       }
     }
+    violations.push(...judged(await laneHistory(lane), looked));
     const search = await searchLane(lane, rows);
     return { tried, violations: [...violations, ...search.violations], secretsFound: search.found };
   } finally {
@@ -155,11 +158,13 @@ function wordsOf({ how, verdict }: Blow): string {
   return how === "kill" ? verdict : `${verdict} until ${how.thaw}`;
 }
 
-async function together(lane: Lane, group: readonly Placed[]): Promise<Tried[]> {
+/** Adds what it has seen to `looked`. */
+async function together(lane: Lane, group: readonly Placed[], looked: Observation[]): Promise<Tried[]> {
   try {
     if (group.length === 1 && group[0]?.trial.fresh === true) await restart(lane);
     const rotations = group.map(({ trial, row }) => ({ row, blows: trial.blows, name: trial.name }));
     const rotated = await rotate(lane, rotations);
+    looked.push(...rotated.map(({ seen }) => seen));
     return group.flatMap(({ trial }, index): Tried[] => {
       const one = rotated[index];
       if (one === undefined) return [];

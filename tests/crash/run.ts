@@ -1,9 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { falsified } from "../history/falsifications.ts";
 import { check, type Violation } from "./check.ts";
 import { missedFalsifications } from "./falsify.ts";
+import { judged, laneHistory } from "./judge.ts";
 import { type LaneResult, type Rotated, restart, rotate, runLane } from "./lane-work.ts";
+import type { Observation } from "./observe.ts";
 import { plantedBugs } from "./planted.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { randomOf, shuffled } from "./random.ts";
@@ -182,6 +185,7 @@ async function cleanRuns(options: CrashOptions, cache: string) {
     await lane.product.ready;
     const points: CrashPoint[] = [];
     const violations: Violation[] = [];
+    const looked: Observation[] = [];
     for (const procedure of procedures) {
       const [first, second] = through.filter((row) => row.procedure === procedure);
       const back = backs.find((row) => row.procedure === procedure);
@@ -199,7 +203,10 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       const cold = await clean(first);
       const warm = await clean(second);
       const backwards = await clean(back);
-      for (const { seen } of [cold, warm, backwards]) violations.push(...check(seen, false));
+      for (const { seen } of [cold, warm, backwards]) {
+        looked.push(seen);
+        violations.push(...check(seen, false));
+      }
       violations.push(...missedFalsifications(cold.seen), ...missedFalsifications(backwards.seen));
       const turned = { ...runOf(backwards), from: turnOf(backwards) };
       points.push(
@@ -209,6 +216,11 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       const ends = [cold, warm, backwards].map(({ seen }) => seen.journal?.state ?? "no run");
       options.say(`clean runs of ${procedure}: ${ends.join(", ")}; ${points.length} points so far`);
     }
+    const history = await laneHistory(lane);
+    violations.push(
+      ...judged(history, looked),
+      ...falsified(history).missed.map((sentence) => ({ point: "falsified", rule: "planted", sentence })),
+    );
     const search = await searchLane(lane, [...through, ...backs]);
     return { points, violations: [...violations, ...search.violations], secretsFound: search.found };
   } finally {
@@ -252,6 +264,7 @@ async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, c
       const { seen } = rotated;
       const found = [
         ...check(seen, point !== null),
+        ...judged(await laneHistory(lane, [seen.journal?.run ?? ""]), [seen]),
         ...(bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : []),
       ];
       const isCaught = (bug.point === null || point !== null) && found.some(({ rule }) => rule === bug.caughtBy);

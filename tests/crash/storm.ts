@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
 import { check, type Violation } from "./check.ts";
+import { judged, laneHistory } from "./judge.ts";
 import { observe, runsOf } from "./observe.ts";
 import { randomOf } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
@@ -244,7 +245,8 @@ async function judgeAll(lane: Lane, rows: readonly Row[]) {
     ends[state] = (ends[state] ?? 0) + 1;
     takeOvers += journal?.entries.filter(({ type }) => type === "recovery.started").length ?? 0;
   }
-  return { violations: seen.flatMap((one) => check(one, false)), ends, takeOvers };
+  const broken = judged(await laneHistory(lane), seen);
+  return { violations: [...seen.flatMap((one) => check(one, false)), ...broken], ends, takeOvers };
 }
 
 /** No blow at a point: the storm strikes anywhere. */

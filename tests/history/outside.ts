@@ -4,20 +4,8 @@
  */
 import type { Outside, OutsideCredential, OutsideEffect, OutsideSignIn } from "@countersign/core";
 import { z } from "zod";
+import { type Effect, readEffects } from "../crash/stage/effects.ts";
 
-const Effect = z.object({
-  seq: z.int(),
-  at: z.string(),
-  op: z.string(),
-  caller: z.string().nullable(),
-  workload: z.string().nullable(),
-  target: z.record(z.string(), z.unknown()),
-  effect: z.boolean(),
-  code: z.string().nullable(),
-  userAgent: z.string().nullable(),
-});
-type Effect = z.infer<typeof Effect>;
-const Page = z.object({ entries: z.array(Effect), next: z.int(), more: z.boolean() });
 const Directory = z.object({
   urls: z.object({ vaults: z.record(z.string(), z.string()) }),
   applications: z.array(
@@ -57,13 +45,7 @@ const refusals: ReadonlySet<string> = new Set([
 /** Everything after an entry of the effect log. */
 export async function readOutside(management: string, after = 0): Promise<Outside> {
   const get = async (path: string): Promise<unknown> => (await fetch(new URL(path, management))).json();
-  const effects: Effect[] = [];
-  for (let cursor = after; ; ) {
-    const page = Page.parse(await get(`/effects?after=${cursor}&limit=10000`));
-    effects.push(...page.entries);
-    if (!page.more) break;
-    cursor = page.next;
-  }
+  const { effects } = await readEffects(management, after);
   const { urls, applications } = Directory.parse(await get("/directory"));
   const { records, lifetimes, values } = Holdings.parse(await get("/holdings"));
   const hosts = new Map(Object.entries(urls.vaults).map(([name, url]) => [name, new URL(url).host]));

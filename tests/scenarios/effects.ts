@@ -1,17 +1,5 @@
 import { z } from "zod";
-
-const Effect = z.object({
-  seq: z.int(),
-  at: z.string(),
-  op: z.string(),
-  caller: z.string().nullable(),
-  target: z.record(z.string(), z.unknown()),
-  effect: z.boolean(),
-  status: z.union([z.int(), z.string()]).nullable(),
-  fault: z.string().nullable(),
-});
-export type Effect = z.infer<typeof Effect>;
-const Page = z.object({ entries: z.array(Effect), next: z.union([z.int(), z.string()]).nullable(), more: z.boolean() });
+import { type Effect, readEffects } from "../crash/stage/effects.ts";
 
 /** Calls that change something when they work; a token is no change. */
 const changes: readonly string[] = [
@@ -24,19 +12,12 @@ const changes: readonly string[] = [
 ];
 
 /** Changes to one application, its entries in the vaults included, by callers from outside, in order. */
-export async function readEffects(
+export async function changesTo(
   management: string,
   of: { readonly name: string; readonly appId: string },
 ): Promise<readonly Effect[]> {
-  const all: Effect[] = [];
-  for (let after: string | number = 0; ; ) {
-    const answer = await fetch(new URL(`/effects?after=${after}&limit=10000&origin=outside&effect=true`, management));
-    const page = Page.parse(await answer.json());
-    all.push(...page.entries);
-    if (!page.more || page.next === null) break;
-    after = page.next;
-  }
-  return all.filter(
+  const { effects } = await readEffects(management, 0, { origin: "outside", effect: true });
+  return effects.filter(
     ({ op, target }) => changes.includes(op) && (target.appId === of.appId || target.secret === of.name),
   );
 }

@@ -16,10 +16,11 @@ import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
+import type { Effect } from "../crash/stage/effects.ts";
 import { root } from "../crash/stage/process.ts";
 import { historyOf, surprises } from "../history/check.ts";
 import * as documents from "./documents.ts";
-import { type Effect, type Figures, readEffects, readFigures } from "./effects.ts";
+import { changesTo, type Figures, readFigures } from "./effects.ts";
 import { type MorePlaces, moreSecrets, othersAt } from "./more-consumers.ts";
 import { openSink, type Sink } from "./sink.ts";
 import { type ChannelName, channelSecrets, type Receivers, receiversOf } from "./telling.ts";
@@ -496,7 +497,7 @@ export class Stage {
 
   /** Everything that was changed for this application by callers from outside, in order. */
   effects(application: string): Promise<readonly Effect[]> {
-    return readEffects(this.urls.management, { name: application, ...this.idsOf(application) });
+    return changesTo(this.urls.management, { name: application, ...this.idsOf(application) });
   }
 
   figures(application: string): Promise<Figures> {

@@ -13,19 +13,28 @@ const Effect = z.object({
   effect: z.boolean(),
   status: z.union([z.int(), z.string()]).nullable(),
   code: z.string().nullable(),
+  fault: z.string().nullable(),
   userAgent: z.string().nullable(),
 });
 export type Effect = z.infer<typeof Effect>;
 const Page = z.object({ entries: z.array(Effect), next: z.int(), more: z.boolean() });
 
+/** Which entries are asked for: all, or only those of callers that are no workload, or only what had an effect. */
+export interface EffectQuery {
+  readonly origin?: "outside";
+  readonly effect?: true;
+}
+
 /** The effect log after a cursor, and where it ends now. */
 export async function readEffects(
   management: string,
-  after: number,
+  after = 0,
+  query: EffectQuery = {},
 ): Promise<{ readonly effects: Effect[]; readonly cursor: number }> {
   const effects: Effect[] = [];
+  const only = Object.entries(query).map(([key, value]) => `&${key}=${value}`);
   for (let cursor = after; ; ) {
-    const answer = await fetch(new URL(`/effects?after=${cursor}&limit=10000`, management));
+    const answer = await fetch(new URL(`/effects?after=${cursor}&limit=10000${only.join("")}`, management));
     if (!answer.ok) throw new Error(`expected the effect log, got ${answer.status}`);
     const page = Page.parse(await answer.json());
     effects.push(...page.entries);

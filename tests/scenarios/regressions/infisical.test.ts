@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Effect } from "../effects.ts";
+import type { Effect } from "../../crash/stage/effects.ts";
 import { tellOnFailure } from "../failure.ts";
 import { refusal, Stage } from "../stage.ts";
 
