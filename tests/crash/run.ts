@@ -262,12 +262,11 @@ async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, c
       const [rotated] = await rotate(lane, [{ row, blows, name: point?.name ?? `planted/${bug.name}` }]);
       if (rotated === undefined) break;
       const { seen } = rotated;
-      const found = [
-        ...check(seen, point !== null),
-        ...judged(await laneHistory(lane, [seen.journal?.run ?? ""]), [seen]),
-        ...(bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : []),
-      ];
-      const isCaught = (bug.point === null || point !== null) && found.some(({ rule }) => rule === bug.caughtBy);
+      const own = judged(await laneHistory(lane), [seen]).filter(({ point: where }) => where === seen.point);
+      const searched = bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : [];
+      const found = [...check(seen, point !== null), ...own, ...searched];
+      const seeing = found.find(({ rule }) => rule === bug.caughtBy);
+      const isCaught = seeing !== undefined && (bug.point === null || point !== null);
       if (isCaught) caught += 1;
       else
         violations.push({
@@ -275,9 +274,7 @@ async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, c
           rule: "planted",
           sentence: `expected ${bug.caughtBy} to see it, got ${found.map(({ rule }) => rule).join(", ") || "nothing"}`,
         });
-      options.say(
-        `planted bug ${bug.name}: ${isCaught ? "caught" : "NOT caught"} (${found.map(({ rule, sentence }) => `${rule}: ${sentence}`).join("; ")})`,
-      );
+      options.say(`planted bug ${bug.name}: ${isCaught ? `caught: ${seeing.rule}: ${seeing.sentence}` : "NOT caught"}`);
     }
     return { caught, violations };
   } finally {
