@@ -45,7 +45,7 @@ export const plantedBugs: readonly Planted[] = [
       },
     ],
     point: "journal do:store#1@after-answer",
-    caughtBy: "I3",
+    caughtBy: "I1",
   },
   {
     name: "retired-without-a-gate",
