@@ -1,5 +1,5 @@
 import type { Journal, JournalStep, Observation } from "./observe.ts";
-import type { Effect } from "./stage/effects.ts";
+import { committed, type Effect } from "./stage/effects.ts";
 import { consumersOf } from "./stage/names.ts";
 
 /** A broken promise: which, at which point, and what was seen. */
@@ -89,10 +89,10 @@ function isSignIn({ op }: Effect): boolean {
  * is committed, and none may be there before the authorisation. Domain time is too coarse to tell it afterwards.
  */
 function checkOrder(effects: readonly Effect[], journal: Journal | null, must: Must): void {
-  const changed = effects.filter((effect) => effect.effect && effect.workload === null);
+  const changed = committed(effects).filter((effect) => effect.effect && effect.workload === null);
   const authorised = journal?.entries.some(({ type }) => type === "run.authorised") ?? false;
   for (const { name, is, steps } of changes) {
-    const made = changed.filter((effect) => is(effect) && isCommitted(effect, effects));
+    const made = changed.filter(is);
     must(made.length === 0 || authorised, "I4", `expected no ${name} before run.authorised, got one at the kill`);
     const intended = (journal?.steps ?? []).filter((row) => names(row).some((label) => steps.test(label)));
     must(
@@ -101,15 +101,6 @@ function checkOrder(effects: readonly Effect[], journal: Journal | null, must: M
       `expected an intent for each ${name}, got ${made.length} for ${intended.length} intents at the kill`,
     );
   }
-}
-
-/** A statement counts once its transaction was committed; what a session that broke had begun never was. */
-function isCommitted(effect: Effect, effects: readonly Effect[]): boolean {
-  if (effect.op !== "postgres.query") return true;
-  const end = effects
-    .slice(effects.indexOf(effect))
-    .find(({ op, target }) => op === "postgres.query" && /^(begin|commit|rollback)/i.test(String(target.text)));
-  return /^commit/i.test(String(end?.target.text));
 }
 
 /** Changes outside, and the steps whose intent may lead to each. */

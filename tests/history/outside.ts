@@ -4,7 +4,7 @@
  */
 import type { Outside, OutsideCredential, OutsideEffect, OutsideSignIn } from "@countersign/core";
 import { z } from "zod";
-import { type Effect, readEffects } from "../crash/stage/effects.ts";
+import { committed, type Effect, readEffects } from "../crash/stage/effects.ts";
 
 const Directory = z.object({
   urls: z.object({ vaults: z.record(z.string(), z.string()) }),
@@ -51,7 +51,9 @@ export async function readOutside(management: string, after = 0): Promise<Outsid
   const hosts = new Map(Object.entries(urls.vaults).map(([name, url]) => [name, new URL(url).host]));
   const lived = new Map(lifetimes.map(({ keyId, created, end }) => [keyId, secondsBetween(created, end)]));
   return {
-    effects: effects.filter(isOurs).flatMap((effect) => changeOf(effect, hosts, lived)),
+    effects: committed(effects)
+      .filter(isOurs)
+      .flatMap((effect) => changeOf(effect, hosts, lived)),
     signIns: effects.flatMap(signInOf),
     credentials: applications.flatMap(({ objectId, appId, credentials }) =>
       credentials.map(

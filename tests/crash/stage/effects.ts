@@ -43,6 +43,35 @@ export async function readEffects(
   }
 }
 
+/**
+ * What stayed done: a statement inside a transaction counts once that is committed; what a session that broke had begun
+ * never was.
+ */
+export function committed(effects: readonly Effect[]): Effect[] {
+  const undone = new Set<Effect>();
+  const open = new Map<unknown, Effect[]>();
+  for (const effect of effects) {
+    if (effect.op !== "postgres.query") continue;
+    const { session, text } = effect.target;
+    const [, word] = /^\s*(begin|commit|rollback)\b/i.exec(String(text)) ?? [];
+    const begun = open.get(session);
+    switch (word?.toLowerCase()) {
+      case "begin":
+        open.set(session, []);
+        break;
+      case "commit":
+      case "rollback":
+        if (word?.toLowerCase() === "rollback" || !effect.effect) for (const one of begun ?? []) undone.add(one);
+        open.delete(session);
+        break;
+      default:
+        begun?.push(effect);
+    }
+  }
+  for (const begun of open.values()) for (const one of begun) undone.add(one);
+  return effects.filter((effect) => !undone.has(effect));
+}
+
 /** The part of the effect log that is about one row. */
 export function effectsOf(effects: readonly Effect[], row: Row, directory: Directory): Effect[] {
   const app = directory.applications.find(({ name }) => name === row.name);

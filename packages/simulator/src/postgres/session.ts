@@ -43,6 +43,8 @@ export class PostgresSession {
   readonly #world: World;
   readonly #database: PostgresDatabase;
   readonly #client: Socket;
+  /** Tells sessions of one role apart in the effect log. */
+  readonly #id = randomUUID();
   #server: Socket | null = null;
   readonly #fromClient = new Framer(false);
   readonly #fromServer = new Framer(true);
@@ -318,7 +320,7 @@ export class PostgresSession {
   }
 
   #target(): Target {
-    return { database: this.#database.name, role: this.#role };
+    return { database: this.#database.name, role: this.#role, session: this.#id };
   }
 
   #log(
