@@ -45,6 +45,7 @@ if (positionals[0] === "storm") {
 const named = positionals.length === 0 ? ["kill"] : positionals;
 const wrong = named.find((name) => !(kinds as readonly string[]).includes(name));
 if (wrong !== undefined) throw new Error(`expected ${kinds.join(", ")}, got ${wrong}`);
+const slice = values.slice === undefined ? null : Number(values.slice);
 const [nth = 1, of = 1] = values.part.split("/").map(Number);
 
 const reports: CrashReport[] = [];
@@ -55,7 +56,7 @@ for (let index = 0; index < Number(values.seeds) && !ending.signal.aborted; inde
     await runCrash({
       seed,
       kinds: kinds.filter((kind) => named.includes(kind) || (kind === "stall" && values.stalls)),
-      slice: values.slice === undefined ? null : Number(values.slice),
+      slice: slice === null ? null : { kill: slice, stall: slice, second: slice },
       only: values.only === undefined ? null : new RegExp(values.only),
       part: [nth, of],
       lanes: Number(values.lanes),

@@ -30,7 +30,7 @@ export interface CrashOptions {
   readonly seed: number;
   readonly kinds: readonly Kind[];
   /** Of each kind only so many, drawn by the seed, every procedure and course among them; null: all. */
-  readonly slice: number | null;
+  readonly slice: Readonly<Record<Kind, number>> | null;
   /** Only trials whose name matches. */
   readonly only: RegExp | null;
   /** The how-manieth part of how many: for a machine that is to be left after some minutes. */
@@ -72,8 +72,8 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
       return done.flatMap(({ tried }) => tried);
     };
     const planting = options.planted ? await plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
-    const asked = (kind: Kind, trials: () => readonly Trial[], max?: number) =>
-      options.kinds.includes(kind) ? chosen(trials(), options, random, max) : [];
+    const asked = (kind: Kind, trials: () => readonly Trial[], max = Number.POSITIVE_INFINITY) =>
+      options.kinds.includes(kind) ? chosen(trials(), options, random, Math.min(options.slice?.[kind] ?? 0, max)) : [];
     // All in the same lanes: an installation costs as much as ten trials.
     const firsts = await make([
       ...asked("kill", () => killTrials(clean.points, random)),
@@ -83,7 +83,7 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const seconds = firsts
       .filter(({ trial }) => trial.kind === "second")
       .flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
-    await make(options.slice === null ? shuffled(seconds, random) : sliceOf(seconds, options.slice, random));
+    await make(options.slice === null ? shuffled(seconds, random) : sliceOf(seconds, options.slice.second, random));
     const tried = results.flatMap((result) => result.tried);
     const recoveries = tried
       .flatMap(({ trial, recoveryMs }) => (trial.kind === "stall" || recoveryMs === null ? [] : [recoveryMs]))
@@ -115,7 +115,7 @@ const groupMax = 10;
  * Where runs are only killed: long enough for a whole group to come to its points while a call is held. A dead process's
  * runs are taken over at once, whatever the lease.
  */
-const patient = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 8_000, settleMs: 8_000 };
+const patient = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 6_000, settleMs: 6_000 };
 
 /** Deals the trials out to lanes that work at the same time; whoever is only killed waits with others of the kind. */
 async function inLanes(
@@ -164,10 +164,10 @@ function chosen(
   trials: readonly Trial[],
   { only, slice, part: [nth, of] }: CrashOptions,
   random: () => number,
-  sliceMax = Number.POSITIVE_INFINITY,
+  count: number,
 ): Trial[] {
   const wanted = trials.filter(({ name }) => only === null || only.test(name));
-  const picked = slice === null ? shuffled(wanted, random) : sliceOf(wanted, Math.min(slice, sliceMax), random);
+  const picked = slice === null ? shuffled(wanted, random) : sliceOf(wanted, count, random);
   return picked.filter((_, index) => index % of === nth - 1);
 }
 

@@ -64,10 +64,18 @@ export function secondKills(first: Trial, recovery: readonly CrashPoint[], rando
   });
 }
 
-/** Those that are always tried, then turn by turn one of each procedure, course and sort of point, so that a small slice has something of everything. */
+/**
+ * Those that are always tried, then turn by turn one of each procedure, course and sort of point, so that a small slice has
+ * something of everything. Of kills those at a few instants come first, whichever the seed draws: they share their kills.
+ */
 export function sliceOf(trials: readonly Trial[], count: number, random: () => number): Trial[] {
   const groups = new Map<string, Trial[]>();
-  for (const one of shuffled(trials, random)) {
+  const instantOf = ({ kind, blows: [blow] }: Trial) => (kind === "kill" ? (blow?.point.instant ?? "") : "");
+  const instants = shuffled([...new Set(trials.map(instantOf))], random);
+  const ranked = shuffled(trials, random).sort(
+    (a, b) => instants.indexOf(instantOf(a)) - instants.indexOf(instantOf(b)),
+  );
+  for (const one of ranked) {
     if (one.pinned) continue;
     const key = `${one.procedure} ${one.course} ${one.blows[0]?.point.at.kind}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
