@@ -1,5 +1,6 @@
-import { execFile, spawnSync } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { CHECK_CODES, EvidenceError, parseTrust, readBundle, readZip, verifyBundle } from "@countersign/evidence";
 
@@ -19,13 +20,86 @@ interface Report {
 }
 
 /** What the second verifier says, by its exit code and by its JSON. */
-export function second(...args: string[]): Promise<{ exit: number; report: Report; errors: string }> {
+interface Said {
+  readonly exit: number;
+  readonly report: Report;
+  readonly errors: string;
+}
+
+/** The second verifier as an auditor starts it: a process for one bundle. */
+export function second(...args: string[]): Promise<Said> {
   return new Promise((resolve, reject) => {
     execFile("python3", [program, ...args, "--json"], (error, stdout, errors) => {
       if (error && typeof error.code !== "number") reject(error);
       else resolve({ exit: Number(error?.code ?? 0), report: JSON.parse(stdout) as Report, errors });
     });
   });
+}
+
+interface Answer {
+  readonly exit: number;
+  readonly out: string;
+  readonly errors: string;
+}
+
+/** A process that answers for many bundles, one after the other; it ends with this one, when its stdin does. */
+class Interpreter {
+  /** Calls under way: the first of them is answered next. */
+  readonly #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void }[] = [];
+  readonly #child: ChildProcessWithoutNullStreams;
+
+  constructor() {
+    const child = spawn("python3", [fileURLToPath(new URL("many.py", import.meta.url))]);
+    this.#child = child;
+    let errors = "";
+    child.stderr.on("data", (bytes) => {
+      errors += String(bytes);
+    });
+    child.once("close", (code) => {
+      for (const { reject } of this.#waiting.splice(0))
+        reject(new Error(`expected the second verifier to go on, it ended with ${code}: ${errors}`));
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#waiting.shift()?.resolve(JSON.parse(line) as Answer);
+      this.#hold();
+    });
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  ask(args: readonly string[]): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#hold();
+      this.#child.stdin.write(`${JSON.stringify(args)}\n`);
+    });
+  }
+
+  /** Keeps this process alive while an answer is waited for, and no longer. */
+  #hold(): void {
+    const { stdin, stdout, stderr } = this.#child;
+    for (const held of [this.#child, ...([stdin, stdout, stderr] as unknown as { ref(): void; unref(): void }[])])
+      if (this.#waiting.length > 0) held.ref();
+      else held.unref();
+  }
+}
+
+/** As many as the machines have cores that this must end in time on. */
+const interpretersMax = 2;
+const interpreters: Interpreter[] = [];
+
+/** The same call as {@link second}, of an interpreter that has read the program already. */
+export async function secondOfMany(...args: string[]): Promise<Said> {
+  let free = interpreters.find(({ waiting }) => waiting === 0);
+  if (free === undefined && interpreters.length < interpretersMax) {
+    free = new Interpreter();
+    interpreters.push(free);
+  }
+  free ??= interpreters.reduce((least, other) => (other.waiting < least.waiting ? other : least));
+  const { exit, out, errors } = await free.ask([...args, "--json"]);
+  return { exit, report: JSON.parse(out) as Report, errors };
 }
 
 const exits: Record<string, number> = { proven: 0, refused: 1, "no-trust": 3 };
@@ -41,7 +115,7 @@ export interface Compared {
 /** Both verifiers on one path. */
 export async function compare(path: string, trustFile: string): Promise<Compared> {
   const ours = first(path, trustFile);
-  const { exit, report, errors } = await second(path, "--trust", trustFile);
+  const { exit, report, errors } = await secondOfMany(path, "--trust", trustFile);
   const last = report.checks.at(-1);
   const code = report.verdict === "refused" ? (last?.code ?? null) : null;
   const differences: string[] = [];
