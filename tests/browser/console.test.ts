@@ -223,6 +223,23 @@ describe("the console as a whole", () => {
     expect(page.url()).toContain("q=service-0");
   }, 60_000);
 
+  it("remembers a filter under a name, opens it again and forgets it", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/applications?q=service-00&sort=name");
+    await page.getByRole("button", { name: "Save this view" }).click();
+    await page.getByLabel("Name of the view").fill("The first few");
+    await page.keyboard.press("Enter");
+    const views = page.getByRole("navigation", { name: "Saved views" });
+    expect(await views.getByRole("link", { name: "The first few" }).getAttribute("aria-current")).toBe("true");
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.goto(`${pages.url}/applications`);
+    await views.getByRole("link", { name: "The first few" }).click();
+    await page.waitForURL(/q=service-00/);
+    await expect.poll(() => page.getByRole("link", { name: /^service-/ }).count()).toBe(4);
+    await views.getByRole("button", { name: "Forget the view The first few" }).click();
+    expect(await views.getByRole("link").count()).toBe(0);
+  }, 60_000);
+
   it("pages through a list on the server", async () => {
     const { page } = await open();
     await signIn(page, "ada", "/applications?sort=name");

@@ -8,6 +8,7 @@ import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
 import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
+import { SavedViews } from "../ui/saved-views.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
@@ -74,6 +75,7 @@ export function ApplicationsPage() {
           ]}
         />
       </search>
+      <SavedViews />
       <Loaded of={list}>
         {(page) => (
           <Rows

@@ -9,6 +9,7 @@ import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
 import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
+import { SavedViews } from "../ui/saved-views.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
@@ -60,6 +61,7 @@ export function LedgerPage() {
         {choice("kind", "Kind", credentialWords)}
         {choice("tenant", "Tenant", {})}
       </search>
+      <SavedViews />
       <Loaded of={list}>
         {(page) => (
           <Rows

@@ -8,6 +8,7 @@ import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
 import { Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
+import { SavedViews } from "../ui/saved-views.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
@@ -38,6 +39,7 @@ export function RunsPage() {
           onChange={(event) => set({ row: event.target.value })}
         />
       </search>
+      <SavedViews />
       <Loaded of={list}>
         {(page) =>
           page.items.length === 0 ? (
