@@ -73,6 +73,13 @@ describe("the product as it is started for an evaluation", () => {
     await cleo.page.getByText("The scan has been asked for.").waitFor();
     await cleo.page.getByText(/Last scan/).waitFor({ timeout: 30_000 });
 
+    await cleo.page.goto(`${url}/credentials`);
+    await cleo.page.getByRole("link", { name: "billing-api" }).first().waitFor();
+    await picture(cleo.page, "credentials");
+    await cleo.page.goto(`${url}/outside`);
+    await cleo.page.getByText("answers").first().waitFor();
+    await picture(cleo.page, "outside");
+
     await cleo.page.goto(`${url}/applications/billing-api`);
     const request = cleo.page.getByRole("button", { name: "Request a rotation" });
     const openRun = cleo.page.getByRole("link", { name: "Go to the open run" });
