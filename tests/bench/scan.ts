@@ -121,7 +121,14 @@ export async function benchScan(options: {
       store,
       clock: systemClock(),
       tenants: connectors.scanners,
-      rules: { cron: "0 0 1 1 *", zone: "UTC", changesEverySeconds: 0, rows: () => [], dueSeconds: () => null },
+      rules: {
+        cron: "0 0 1 1 *",
+        zone: "UTC",
+        changesEverySeconds: 0,
+        rows: () => [],
+        dueSeconds: () => null,
+        termsOf: () => ({ expiringSeconds: 30 * 86_400, lifetimeSecondsMax: 365 * 86_400, quietSeconds: 90 * 86_400 }),
+      },
       liveness,
       log: (event, facts = {}) => said.push({ event, facts }),
     });

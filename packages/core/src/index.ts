@@ -8,6 +8,7 @@ export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
 export * from "./errors.ts";
+export * from "./fleet/findings.ts";
 export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";

@@ -315,6 +315,17 @@ export interface LastUse {
   readonly lastUsedAt: number | null;
 }
 
+/** How long a policy of the directory itself lets a secret live. */
+export interface LifetimePolicy {
+  /** Empty: the tenant's default for this kind; one of its own takes its place. */
+  readonly objectId: string;
+  readonly kind: ScannedObject["kind"];
+  /** Null: it lifts the default. */
+  readonly secretSecondsMax: number | null;
+  /** It holds for what was created then or later, ms. */
+  readonly createdFrom: number;
+}
+
 /** Lists the credentials of one tenant. Reading rights are all it has. */
 export interface Scanner {
   readonly tenant: string;
@@ -327,11 +338,19 @@ export interface Scanner {
   page(ctx: ReadContext, collection: string, link: string | null): Promise<ScanPage>;
   /** Null: the link is too old, a whole listing is due. */
   changes(ctx: ReadContext, collection: string, link: string): Promise<ScanChanges | null>;
-  /** One page of the owners of applications; `link` null: the first. */
+  /** One page of the owners of what a collection holds; `link` null: the first. */
   owners(
     ctx: ReadContext,
+    collection: string,
     link: string | null,
   ): Promise<{ readonly found: readonly ObjectOwners[]; readonly next: string | null }>;
+  /** The owners of these objects, each asked for by its id; one that is gone is left out. */
+  ownersOf(
+    ctx: ReadContext,
+    objects: readonly Pick<ScannedObject, "kind" | "objectId">[],
+  ): Promise<readonly ObjectOwners[]>;
+  /** The directory's own policies. Null: they are not to be had. */
+  policies(ctx: ReadContext): Promise<readonly LifetimePolicy[] | null>;
   /** One page of when credentials were last used. Null: the report is not to be had. */
   uses(
     ctx: ReadContext,

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BuiltConnectors, openMailer, openOutside, reachOf } from "@countersign/connectors";
-import { CountersignError, resolvePolicy } from "@countersign/core";
+import { CountersignError, type ResolvedPolicy, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
   createExecutor,
@@ -230,12 +230,24 @@ async function startScanner(parts: Parts): Promise<void> {
       ...installation.config.scan,
       rows: () => ground.inventory().rows,
       dueSeconds: (row) => resolvePolicy(ground.policy().policy, row)?.rotateWhenExpiresInSeconds ?? null,
+      termsOf: (row) =>
+        termsOf(row === null ? null : resolvePolicy(ground.policy().policy, row), installation.config.scan),
     },
     liveness: installation.config.liveness,
     log,
   });
   await scanner.start();
   stops.push(() => scanner.stop());
+}
+
+/** What is asked of a credential of the fleet: by policy, where one describes it. */
+function termsOf(policy: ResolvedPolicy | null, scan: Installation["config"]["scan"]) {
+  const daySeconds = 86_400;
+  return {
+    expiringSeconds: policy?.rotateWhenExpiresInSeconds ?? scan.expiringDays * daySeconds,
+    lifetimeSecondsMax: policy?.lifetimeMaxSeconds ?? scan.lifetimeDaysMax * daySeconds,
+    quietSeconds: scan.quietDays * daySeconds,
+  };
 }
 
 async function startNotifier(parts: Parts): Promise<void> {

@@ -115,7 +115,7 @@ async function ownersOf(scanner: Scanner, ctx: ReadContext, of: number): Promise
   const owners = new Map<string, ObjectOwners>();
   let link: string | null = null;
   do {
-    const page = await scanner.owners(ctx, link);
+    const page = await scanner.owners(ctx, "applications", link);
     for (const one of page.found) owners.set(one.objectId, one);
     link = page.next;
     say(`owners of ${owners.size} of ${of} read`);

@@ -1,10 +1,12 @@
-import { isCode } from "@countersign/core";
+import { isCode, type LifetimePolicy, type ReadContext } from "@countersign/core";
+import { z } from "zod";
 import type { Leave } from "../kit/leave.ts";
-import { secondsOfDuration } from "../kit/time.ts";
+import { msOf, secondsOfDuration } from "../kit/time.ts";
 import { graphCall, graphPages, type Tenant } from "./graph.ts";
 import { AppPolicy, page } from "./shapes.ts";
 
 const AppPolicyPage = page(AppPolicy);
+const AppliesTo = page(z.object({ id: z.string().min(1).max(64), "@odata.type": z.string().max(100).nullish() }));
 
 /**
  * Longest lifetime that app management policies allow for a secret of this application, in seconds; null when none is
@@ -27,7 +29,7 @@ type Restrictions = NonNullable<AppPolicy["restrictions"]>["passwordCredentials"
 
 /** Undefined when the restriction is not among them, null when it is switched off. */
 function limitOf(restrictions: Restrictions): number | null | undefined {
-  const found = restrictions?.find((restriction) => restriction.restrictionType === "passwordLifetime");
+  const found = lifetimeOf(restrictions);
   if (found === undefined) return undefined;
   if (found.state === "disabled" || found.maxLifetime == null) return null;
   return secondsOfDuration(found.maxLifetime);
@@ -70,4 +72,50 @@ async function defaultPolicy(leave: Leave, tenant: Tenant): Promise<AppPolicy | 
     if (isCode(error, "OUTSIDE_FORBIDDEN", "OUTSIDE_NOT_FOUND", "OUTSIDE_INVALID")) return null;
     throw error;
   }
+}
+
+function lifetimeOf(restrictions: Restrictions) {
+  return restrictions?.find((restriction) => restriction.restrictionType === "passwordLifetime");
+}
+
+/**
+ * Every policy of the tenant that limits how long a secret lives, with what each applies to: a few calls for each policy, not
+ * one for each application (Graph docs, appManagementPolicy: appliesTo). Null: none may be read.
+ */
+export async function everyPolicy(ctx: ReadContext, tenant: Tenant): Promise<LifetimePolicy[] | null> {
+  const fallback = await defaultPolicy(ctx, tenant);
+  if (fallback === null) return null;
+  const found: LifetimePolicy[] = [];
+  const add = (objectId: string, kind: LifetimePolicy["kind"], restrictions: Restrictions) => {
+    const secretSecondsMax = limitOf(restrictions);
+    const from = lifetimeOf(restrictions)?.restrictForAppsCreatedAfterDateTime;
+    if (secretSecondsMax === undefined || (objectId === "" && secretSecondsMax === null)) return;
+    found.push({ objectId, kind, secretSecondsMax, createdFrom: from == null ? 0 : msOf(from) });
+  };
+  if (fallback.isEnabled === true) {
+    add("", "application", fallback.applicationRestrictions?.passwordCredentials);
+    add("", "service-principal", fallback.servicePrincipalRestrictions?.passwordCredentials);
+  }
+  const call = { method: "GET", retry: "safe", effect: false, as: "reader", priority: "low", expect: [200] } as const;
+  const path = "/v1.0/policies/appManagementPolicies";
+  const listed = { ...call, name: "appManagementPolicies.all", path, answer: AppPolicyPage };
+  try {
+    for await (const { value } of graphPages(ctx, tenant, listed)) {
+      for (const { id, isEnabled, restrictions } of value) {
+        if (id == null || isEnabled === false) continue;
+        const applies = `${path}/${encodeURIComponent(id)}/appliesTo`;
+        const asked = { ...call, name: "appManagementPolicy.appliesTo", path: applies, answer: AppliesTo };
+        for await (const { value: objects } of graphPages(ctx, tenant, asked))
+          for (const { id: objectId, "@odata.type": type } of objects) {
+            const kind = type?.endsWith(".servicePrincipal") ? "service-principal" : "application";
+            // An object has one policy of its own; were there two, one of them is enough to know.
+            if (!found.some((one) => one.objectId === objectId)) add(objectId, kind, restrictions?.passwordCredentials);
+          }
+      }
+    }
+  } catch (error) {
+    if (isCode(error, "OUTSIDE_FORBIDDEN", "OUTSIDE_NOT_FOUND", "OUTSIDE_INVALID")) return null;
+    throw error;
+  }
+  return found;
 }

@@ -11,7 +11,8 @@ import { limits } from "../kit/limits.ts";
 import { parseMarker } from "../kit/markers.ts";
 import { msOf } from "../kit/time.ts";
 import { graphCall, type Tenant } from "./graph.ts";
-import { ownersPage } from "./owners.ts";
+import { ownersOfEach, ownersPage } from "./owners.ts";
+import { everyPolicy } from "./policy.ts";
 import { Changed, type CredentialHolder, Holder, Page } from "./scan-shapes.ts";
 import { usesPage } from "./sign-in-log.ts";
 
@@ -92,7 +93,9 @@ export function entraScanner(tenant: Tenant): Scanner {
       return { ...readAll(kind, body.value), next: body["@odata.nextLink"] ?? null };
     },
 
-    owners: (ctx, link) => ownersPage(ctx, tenant, link),
+    owners: (ctx, name, link) => ownersPage(ctx, tenant, collectionOf(name), link),
+    ownersOf: (ctx, objects) => ownersOfEach(ctx, tenant, objects),
+    policies: (ctx) => everyPolicy(ctx, tenant),
     uses: (ctx, link) => usesPage(ctx, tenant, link),
 
     async changes(ctx, name, link) {

@@ -48,13 +48,18 @@ const Restriction = z.object({
   restrictionType: z.string(),
   state: z.string().nullish(),
   maxLifetime: z.string().nullish(),
+  restrictForAppsCreatedAfterDateTime: vendorTime.nullish(),
 });
 
-/** Per-application policy (`restrictions`) and the tenant's default (`applicationRestrictions`). */
+const Restrictions = z.object({ passwordCredentials: z.array(Restriction).nullish() }).nullish();
+
+/** Per-application policy (`restrictions`), and the tenant's default for each kind of object. */
 export const AppPolicy = z.object({
+  id: z.string().min(1).max(128).nullish(),
   isEnabled: z.boolean().nullish(),
-  restrictions: z.object({ passwordCredentials: z.array(Restriction).nullish() }).nullish(),
-  applicationRestrictions: z.object({ passwordCredentials: z.array(Restriction).nullish() }).nullish(),
+  restrictions: Restrictions,
+  applicationRestrictions: Restrictions,
+  servicePrincipalRestrictions: Restrictions,
 });
 export type AppPolicy = z.infer<typeof AppPolicy>;
 

@@ -80,8 +80,20 @@ export const ConfigForm = z.strictObject({
         .refine(isCron, { error: "expected a cron expression of five fields such as 0 6 * * *" }),
       zone: z.string().refine(isZone, { error: "expected an IANA time zone such as Europe/Berlin" }),
       changesEverySeconds: z.int().min(0).max(86_400).default(3_600),
+      /** For what no policy describes: what the inventory does not list. */
+      expiringDays: z.int().min(1).max(3_650).default(30),
+      lifetimeDaysMax: z.int().min(1).max(36_500).default(365),
+      /** For all: without a sign-in for so long a credential is called unused. */
+      quietDays: z.int().min(1).max(3_650).default(90),
     })
-    .default({ cron: "0 6 * * *", zone: "UTC", changesEverySeconds: 3_600 }),
+    .default({
+      cron: "0 6 * * *",
+      zone: "UTC",
+      changesEverySeconds: 3_600,
+      expiringDays: 30,
+      lifetimeDaysMax: 365,
+      quietDays: 90,
+    }),
   webhooks: z.array(WebhookForm).max(50).default([]),
   liveness: z
     .strictObject({

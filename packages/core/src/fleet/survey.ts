@@ -3,19 +3,26 @@
  * Pure: everything was listed before, nothing is concluded from what was not there to be read.
  */
 import type { LastUse, ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
+import { type FleetCode, fleetCodes, fleetFindings } from "./findings.ts";
 
-/** What a survey says of a credential, or of its application. In the order of urgency. */
-export const surveyCodes = {
-  expired: "It has expired: whoever still holds it fails to sign in.",
-  expiring: "It expires soon.",
-  ownerless: "Nobody owns the application who could be asked.",
-  "owner-disabled": "Everybody who owns the application is disabled.",
-  "single-owner": "One person owns the application: it is ownerless on the day that person leaves.",
-  unused: "No sign-in with it is on record for a long time.",
-  "long-lived": "It lives longer than it should.",
-  "several-live": "More secrets than two are live: nobody can say which one is in use.",
-} as const;
-export type SurveyCode = keyof typeof surveyCodes;
+/** What a survey can say: it knows no inventory, no runs and no ledger. */
+const codes = [
+  "expired",
+  "expiring",
+  "ownerless",
+  "owner-disabled",
+  "single-owner",
+  "unused",
+  "long-lived",
+  "several-live",
+] as const satisfies readonly FleetCode[];
+export type SurveyCode = (typeof codes)[number];
+
+/** What each means, in the order of urgency. */
+export const surveyCodes = Object.fromEntries(codes.map((code) => [code, fleetCodes[code]])) as Record<
+  SurveyCode,
+  string
+>;
 
 export interface SurveyLimits {
   /** Expires within so many days: `expiring`. */
@@ -56,7 +63,7 @@ export interface Survey {
   readonly rows: readonly SurveyRow[];
 }
 
-const dayMs = 86_400_000;
+const daySeconds = 86_400;
 /** Of live secrets; the second is there while a rotation is under way. */
 const liveMax = 2;
 
@@ -65,9 +72,10 @@ export function survey(input: SurveyInput): Survey {
   const rows = input.objects.flatMap((object) => {
     const { credentials, ...rest } = object;
     const owners = input.owners.get(object.objectId) ?? null;
+    const said = codesOf(input, object, owners);
     return credentials.map((credential): SurveyRow => {
       const lastUsedAt = input.uses?.get(credential.id)?.lastUsedAt ?? null;
-      return { object: rest, credential, owners, lastUsedAt, codes: codesOf(input, object, credential, owners) };
+      return { object: rest, credential, owners, lastUsedAt, codes: said(credential) };
     });
   });
   const of = (kind: ScannedObject["kind"]) => input.objects.filter((object) => object.kind === kind).length;
@@ -85,33 +93,42 @@ export function survey(input: SurveyInput): Survey {
   };
 }
 
-const codes = Object.keys(surveyCodes) as SurveyCode[];
-
-function codesOf(
-  { uses, now, limits }: SurveyInput,
-  { kind, credentials }: ScannedObject,
-  { id, startsAt, expiresAt, kind: credentialKind }: ScannedCredential,
-  owners: ObjectOwners | null,
-): SurveyCode[] {
-  const isLive = (one: Pick<ScannedCredential, "expiresAt">) => one.expiresAt === null || one.expiresAt > now;
-  const live = isLive({ expiresAt });
-  const liveSecrets = credentials.filter((one) => one.kind === "client-secret" && isLive(one)).length;
-  const usedAt = uses?.get(id)?.lastUsedAt ?? startsAt ?? 0;
-  const isApplication = kind === "application" && owners !== null;
-  const holds: Record<SurveyCode, boolean> = {
-    expired: !live,
-    expiring: live && expiresAt !== null && expiresAt <= now + limits.expiresWithinDays * dayMs,
-    ownerless: isApplication && owners.owners.length === 0,
-    "owner-disabled":
-      isApplication && owners.owners.length > 0 && owners.owners.every(({ enabled }) => enabled === false),
-    "single-owner": isApplication && owners.owners.length === 1,
-    // One that was made lately may not have been used yet.
-    unused: uses !== null && live && usedAt < now - limits.quietDays * dayMs,
-    "long-lived":
-      startsAt !== null && expiresAt !== null && expiresAt - startsAt > (limits.lifetimeDaysMax + 1) * dayMs,
-    "several-live": credentialKind === "client-secret" && live && liveSecrets > liveMax,
-  };
-  return codes.filter((code) => holds[code]);
+/** Findings of the fleet, each said of every credential that it concerns. */
+function codesOf(input: SurveyInput, object: ScannedObject, owners: ObjectOwners | null) {
+  const { uses, now, limits } = input;
+  const use = (id: string) => (uses === null ? null : { readAt: now, lastUsedAt: uses.get(id)?.lastUsedAt ?? null });
+  const credentials = object.credentials.flatMap(({ kind, ...rest }) =>
+    kind === "role" ? [] : [{ ...rest, kind, state: "foreign" as const, use: use(rest.id) }],
+  );
+  const found = fleetFindings(
+    {
+      ...object,
+      gone: false,
+      credentials,
+      owners: object.kind === "application" ? (owners?.owners ?? null) : null,
+      tenantLifetimeSecondsMax: null,
+    },
+    {
+      row: null,
+      expiringSeconds: limits.expiresWithinDays * daySeconds,
+      lifetimeSecondsMax: limits.lifetimeDaysMax * daySeconds,
+      quietSeconds: limits.quietDays * daySeconds,
+      liveSecretsMax: liveMax,
+      hasOpenRun: false,
+    },
+    now,
+  );
+  const isLiveSecret = ({ kind, expiresAt }: ScannedCredential) =>
+    kind === "client-secret" && (expiresAt === null || expiresAt > now);
+  return (credential: ScannedCredential): SurveyCode[] =>
+    codes.filter((code) =>
+      found.some(
+        (one) =>
+          one.code === code &&
+          (one.credential === credential.id ||
+            (one.credential === null && (code !== "several-live" || isLiveSecret(credential)))),
+      ),
+    );
 }
 
 /** The most urgent word first; among equals what expires first. */

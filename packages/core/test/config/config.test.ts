@@ -73,7 +73,14 @@ describe("the demo configuration", () => {
     const config = read(demo);
     expect(config.clock).toEqual({ url: "http://127.0.0.1:9001" });
     expect(config.database).toEqual({ embedded: true });
-    expect(config.scan).toEqual({ cron: "0 6 * * *", zone: "UTC", changesEverySeconds: 3_600 });
+    expect(config.scan).toEqual({
+      cron: "0 6 * * *",
+      zone: "UTC",
+      changesEverySeconds: 3_600,
+      expiringDays: 30,
+      lifetimeDaysMax: 365,
+      quietDays: 90,
+    });
     expect(config.budgets).toEqual({ effectsPerTenantMax: 8, runsInFlightMax: 64 });
     expect(config.connections[0]).toMatchObject({
       name: "app-files",

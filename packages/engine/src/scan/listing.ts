@@ -79,11 +79,16 @@ async function listFrom(work: ScanWork, id: string, from: Cursor | null): Promis
   return at.links;
 }
 
-/** Stages what has changed since the links. Null: one is too old, a whole listing is due. */
-export async function stageChanges(work: ScanWork, id: string, links: Links): Promise<Links | null> {
+/** Stages what has changed since the links, and says which objects that is. Null: one is too old, a whole listing is due. */
+export async function stageChanges(
+  work: ScanWork,
+  id: string,
+  links: Links,
+): Promise<{ readonly links: Links; readonly objects: readonly string[] } | null> {
   const { store, tenant, worker, ctx } = work;
   await store.scanRestart(id, worker);
   const next: Links = [];
+  const changed: string[] = [];
   for (const [page, { collection, link }] of links.entries()) {
     const changes = await tenant.changes(ctx, collection, link);
     if (changes === null) return null;
@@ -99,8 +104,9 @@ export async function stageChanges(work: ScanWork, id: string, links: Links): Pr
       cursor: null,
     });
     next.push({ collection, link: changes.link });
+    changed.push(...changes.objects.map(({ objectId }) => objectId), ...changes.removed);
   }
-  return next;
+  return { links: next, objects: changed };
 }
 
 function collectionOf(tenant: TenantScanner, index: number): Collection {

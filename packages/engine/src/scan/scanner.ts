@@ -4,10 +4,12 @@ import { CountersignError, type InventoryRow, isCode, type Scanner as TenantScan
 import { digestOf } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
 import { Lease, type Liveness, thisProcess } from "../execution/lease.ts";
-import type { ScanRow, Store } from "../store/index.ts";
+import type { Store } from "../store/index.ts";
+import { readDetails } from "./details.ts";
 import { type DueSeconds, proposeDue } from "./due.ts";
+import { judgeFleet, type TermsOf } from "./findings.ts";
 import { type Links, stageChanges, stageListing } from "./listing.ts";
-import { Schedule, type Times, type Tried } from "./schedule.ts";
+import { type DueScan, Schedule, type Times, type Tried } from "./schedule.ts";
 
 const pollMs = 1_000;
 /** How late a replica of a directory may show a change: what is younger is not called gone for not being listed. */
@@ -18,6 +20,7 @@ export interface ScanRules extends Times {
   /** Rows of the accepted inventory. */
   readonly rows: () => readonly InventoryRow[];
   readonly dueSeconds: DueSeconds;
+  readonly termsOf: TermsOf;
 }
 
 export interface Scanner {
@@ -79,7 +82,7 @@ export function createScanner(options: {
   }
 
   /** One scan of a tenant, unless another worker does it. */
-  async function scanTenant(tenant: TenantScanner, kind: ScanRow["kind"], dueAt: number): Promise<Tried> {
+  async function scanTenant(tenant: TenantScanner, kind: DueScan["kind"], dueAt: number): Promise<Tried> {
     const at = clock.now();
     const of = { tenant: tenant.tenant, kind };
     const links: Links = kind === "full" ? [] : await store.scanLinks(tenant.tenant);
@@ -97,13 +100,18 @@ export function createScanner(options: {
     const failed = { id, worker, result: null, summary: null, findings: [], links: [] };
     try {
       const work = { store, tenant, worker, ctx: { clock, signal: stopped.signal } };
-      const next = kind === "full" ? await stageListing(work, open) : await stageChanges(work, id, links);
+      const next =
+        kind === "full"
+          ? { links: await stageListing(work, open), objects: null }
+          : await stageChanges(work, id, links);
       if (next === null) {
         await store.scanEnd({ ...failed, at: clock.now() });
         options.log("scan.links-too-old", of);
         return "too-old";
       }
-      const summary = await store.scanMerge(id, worker, lagMs, clock.now());
+      const mergedAt = clock.now();
+      const summary = await store.scanMerge(id, worker, lagMs, mergedAt);
+      await store.ownersWant({ id, worker }, next.objects, mergedAt);
       const findings = await proposeDue(store, tenant.tenant, rules.rows(), rules.dueSeconds, clock.now());
       await store.scanEnd({
         id,
@@ -118,10 +126,11 @@ export function createScanner(options: {
         },
         summary,
         findings,
-        links: next,
+        links: next.links,
         at: clock.now(),
       });
       options.log("scan.completed", { ...of, ...summary, findings: findings.length });
+      await lookCloser(tenant, kind, dueAt, next.objects ?? []);
       return "done";
     } catch (error) {
       // What was staged is not what was listed (a crash of the server empties it), or another worker has taken it over.
@@ -132,7 +141,42 @@ export function createScanner(options: {
     }
   }
 
-  function scanAll(kind: ScanRow["kind"]): Promise<void> {
+  /**
+   * The second pass after a scan: reads what the listing does not carry, then says what there is to say. A scan that came
+   * through has come through: what fails here is made up for with the next one.
+   */
+  async function lookCloser(
+    tenant: TenantScanner,
+    after: "full" | "delta",
+    dueAt: number,
+    changed: readonly string[],
+  ): Promise<void> {
+    const name = tenant.tenant;
+    const id = `scan_${randomUUID()}`;
+    try {
+      const of = { tenant: name, kind: "details" as const };
+      const open = await store.scanOpen({ id, ...of, dueAt, worker, leaseMs: liveness.leaseMs, at: clock.now() });
+      if (open === null) return;
+      const pass = { id: open.id, worker };
+      const ctx = { clock, signal: stopped.signal };
+      const { objects, ...read } = await readDetails({ store, tenant, pass, ctx, log: options.log }, after);
+      const [looked, full] = [await store.fleetLookedAt(name), await store.lastFullScan(name)];
+      const isWhole = after === "full" || looked === null || (full?.finishedAt ?? 0) > looked;
+      const only = isWhole ? null : [...new Set([...changed, ...objects])];
+      const found = await judgeFleet(store, name, { rows: rules.rows(), termsOf: rules.termsOf }, clock.now(), only);
+      const summary = { ...read, ...found };
+      await store.detailEnd({ ...pass, done: true, summary, at: clock.now() });
+      options.log("details.completed", { tenant: name, after, ...summary });
+    } catch (error) {
+      options.log("details.failed", {
+        tenant: name,
+        error: error instanceof CountersignError ? error.code : "unknown",
+      });
+      await store.detailEnd({ id, worker, done: false, summary: null, at: clock.now() }).catch(() => {});
+    }
+  }
+
+  function scanAll(kind: DueScan["kind"]): Promise<void> {
     return clock.work(async () => {
       for (const tenant of options.tenants) await scanTenant(tenant, kind, clock.now());
     });

@@ -1,9 +1,8 @@
 import { nextCron } from "@countersign/core";
-import type { ScanRow } from "../store/index.ts";
 
 /** A scan that is due: which, and the instant it is named by, the same for every worker. */
 export interface DueScan {
-  readonly kind: ScanRow["kind"];
+  readonly kind: "full" | "delta";
   readonly at: number;
 }
 

@@ -1,4 +1,13 @@
 export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
+export type {
+  DetailRow,
+  FindingSaid,
+  FleetCount,
+  FleetFilter,
+  FleetFindingRow,
+  FleetRow,
+  Pass,
+} from "./fleet-store.ts";
 export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";

@@ -314,8 +314,8 @@ export type ChannelRow = z.output<typeof ChannelRow>;
 export const ScanRow = row({
   id: z.string(),
   tenant: z.string(),
-  /** `full`: a whole listing; `delta`: what has changed since. */
-  kind: z.enum(["full", "delta"]),
+  /** `full`: a whole listing; `delta`: what has changed since; `details`: what a second pass reads of each. */
+  kind: z.enum(["full", "delta", "details"]),
   dueAt: time,
   state: z.enum(["running", "done", "failed"]),
   worker: z.string(),

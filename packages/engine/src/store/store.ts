@@ -1,6 +1,7 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
 import { closeStore } from "./close-store.ts";
+import { fleetStore } from "./fleet-store.ts";
 import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
 import { journalStore } from "./journal-store.ts";
@@ -48,6 +49,7 @@ export function openStore(options: {
     ...recordStore(sql),
     ...ledgerStore(sql),
     ...scanStore(sql),
+    ...fleetStore(sql),
     ...hookStore(sql),
     ...reachStore(sql),
     ...breakGlassStore(sql),

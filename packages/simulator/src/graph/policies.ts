@@ -50,22 +50,50 @@ export function listPolicies(world: World, incoming: Incoming, key: string): Ope
     run(call) {
       if (holder === null) return notFound(call, key);
       const policy = world.tenant.applicationPolicies[holder.id];
-      const value =
-        policy === undefined
-          ? []
-          : [
-              {
-                id: policy.id,
-                displayName: "Application policy",
-                description: null,
-                isEnabled: policy.isEnabled,
-                restrictions: restrictions(policy),
-              },
-            ];
+      const value = policy === undefined ? [] : [shape(policy)];
       const context = `${incoming.origin}/v1.0/$metadata#policies/appManagementPolicies`;
       return { reply: { status: 200, body: { "@odata.context": context, value } }, effect: false };
     },
   });
+}
+
+/** GET policies/appManagementPolicies. */
+export function listOwnPolicies(world: World, incoming: Incoming): Operation {
+  return graphOperation(world, incoming, {
+    op: "policies.list",
+    roles: READ_POLICY,
+    run() {
+      const context = `${incoming.origin}/v1.0/$metadata#policies/appManagementPolicies`;
+      const value = Object.values(world.tenant.applicationPolicies).map(shape);
+      return { reply: { status: 200, body: { "@odata.context": context, value } }, effect: false };
+    },
+  });
+}
+
+/** GET policies/appManagementPolicies/{id}/appliesTo: ids and types, as of any directory object. */
+export function listAppliesTo(world: World, incoming: Incoming, id: string): Operation {
+  return graphOperation(world, incoming, {
+    op: "policy.appliesTo",
+    roles: READ_POLICY,
+    target: { policy: id },
+    run(call) {
+      const found = Object.entries(world.tenant.applicationPolicies).filter(([, policy]) => policy.id === id);
+      if (found.length === 0) return notFound(call, id);
+      const context = `${incoming.origin}/v1.0/$metadata#directoryObjects`;
+      const value = found.map(([objectId]) => ({ "@odata.type": "#microsoft.graph.application", id: objectId }));
+      return { reply: { status: 200, body: { "@odata.context": context, value } }, effect: false };
+    },
+  });
+}
+
+function shape(policy: AppManagementPolicy): Record<string, unknown> {
+  return {
+    id: policy.id,
+    displayName: "Application policy",
+    description: null,
+    isEnabled: policy.isEnabled,
+    restrictions: restrictions(policy),
+  };
 }
 
 function restrictions(policy: AppManagementPolicy): Record<string, unknown> {

@@ -6,7 +6,7 @@ import { listChanges } from "./delta.ts";
 import { graphFailure, refuse } from "./errors.ts";
 import { getHolder, type HolderKind, listHolders, listOwners } from "./holders.ts";
 import { addPassword, patchHolder, removePassword } from "./passwords.ts";
-import { getDefaultPolicy, listPolicies } from "./policies.ts";
+import { getDefaultPolicy, listAppliesTo, listOwnPolicies, listPolicies } from "./policies.ts";
 import { listActivities, listSignIns } from "./sign-ins.ts";
 
 const KINDS: Record<string, HolderKind> = {
@@ -30,6 +30,9 @@ function route(world: World, incoming: Incoming): Operation | null {
   const { method, path } = incoming;
   if (method === "GET" && path === "/v1.0/policies/defaultAppManagementPolicy")
     return getDefaultPolicy(world, incoming);
+  if (method === "GET" && path === "/v1.0/policies/appManagementPolicies") return listOwnPolicies(world, incoming);
+  const applied = /^\/v1\.0\/policies\/appManagementPolicies\/([^/]+)\/appliesTo$/.exec(path);
+  if (method === "GET" && applied !== null) return listAppliesTo(world, incoming, String(applied[1]));
   if (method === "GET" && path === "/v1.0/auditLogs/directoryAudits") return listAudits(world, incoming);
   if (method === "GET" && path === "/beta/auditLogs/signIns") return listSignIns(world, incoming);
   if (method === "GET" && path === "/beta/reports/appCredentialSignInActivities")

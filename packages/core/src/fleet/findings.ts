@@ -1,0 +1,167 @@
+/**
+ * What the ledger shows that somebody should know of, of managed applications and of all others. Pure functions of one row
+ * of the ledger: what was not read is not known, and nothing is concluded from it.
+ */
+import type { ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
+
+/** Everything that is said of a credential, of what holds it, or of a tenant: the closed list, the most urgent first. */
+export const fleetCodes = {
+  "scan-late": "The tenant has not been listed as a whole for too long: what is said of it may be old.",
+  expired: "It has expired: whoever still holds it fails to sign in.",
+  orphan: "We made it, its run has ended, and nobody holds its value.",
+  expiring: "It expires soon.",
+  "listed-but-gone": "The inventory lists it, and the directory has it no more.",
+  "foreign-on-managed": "Somebody else made it for an application whose credential we rotate.",
+  "mark-unknown": "It carries our mark, and no run of ours is known to have made it.",
+  ownerless: "Nobody owns the application who could be asked.",
+  "owner-disabled": "Everybody who owns the application is disabled.",
+  "single-owner": "One person owns the application: it is ownerless on the day that person leaves.",
+  unused: "No sign-in with it is on record for a long time.",
+  "long-lived": "It lives longer than it should.",
+  "several-live": "More secrets are live than can be explained: nobody can say which one is in use.",
+  unmanaged: "The inventory does not list it: nothing will rotate its credentials.",
+} as const;
+export type FleetCode = keyof typeof fleetCodes;
+
+/** All codes, the most urgent first. */
+export const fleetCodesByUrgency = Object.keys(fleetCodes) as FleetCode[];
+
+/** A credential as the ledger has it. Times in milliseconds. */
+export interface FleetCredential extends Pick<ScannedCredential, "id" | "startsAt" | "expiresAt"> {
+  readonly kind: "client-secret" | "certificate";
+  readonly state: "ours-active" | "ours-retiring" | "ours-unpublished" | "foreign" | "orphan" | "unknown";
+  /** Its last use as a report had it that was read at `readAt`, null where that shows none; null: no report was read. */
+  readonly use: { readonly readAt: number; readonly lastUsedAt: number | null } | null;
+}
+
+/** A directory object with what it holds. */
+export interface FleetObject extends Pick<ScannedObject, "kind" | "objectId"> {
+  /** The directory has it no more. */
+  readonly gone: boolean;
+  readonly credentials: readonly FleetCredential[];
+  /** Null: not read, which is not the same as none. */
+  readonly owners: readonly Pick<ObjectOwners["owners"][number], "enabled">[] | null;
+  /** What the tenant's own app management policy lets a secret live, seconds; null: nothing is set, or not read. */
+  readonly tenantLifetimeSecondsMax: number | null;
+}
+
+/** What holds for one object. */
+export interface FleetTerms {
+  /** The inventory's row; null: it is not listed. */
+  readonly row: { readonly owners: number } | null;
+  readonly expiringSeconds: number;
+  readonly lifetimeSecondsMax: number;
+  readonly quietSeconds: number;
+  /** More live secrets than these need an explanation; a run that is open is one. */
+  readonly liveSecretsMax: number;
+  readonly hasOpenRun: boolean;
+}
+
+/** What is said, of a credential or of what holds it. Both texts stay the same for as long as the matter does. */
+export interface FleetFinding {
+  readonly code: FleetCode;
+  /** Null: of the object as a whole. */
+  readonly credential: string | null;
+  readonly observed: string;
+  readonly required: string;
+}
+
+const daySeconds = 86_400;
+
+/** Says what there is to say of an object and of each of its credentials, the most urgent first. */
+export function fleetFindings(object: FleetObject, terms: FleetTerms, now: number): FleetFinding[] {
+  const found = object.gone
+    ? terms.row === null
+      ? []
+      : [{ code: "listed-but-gone", credential: null, observed: "gone", required: "in the directory" } as const]
+    : [
+        ...object.credentials.flatMap((credential) => ofCredential(object, credential, terms, now)),
+        ...ofObject(object, terms, now),
+      ];
+  return found.toSorted((a, b) => urgency(a.code) - urgency(b.code));
+}
+
+const urgency = (code: FleetCode) => fleetCodesByUrgency.indexOf(code);
+
+/** Without an end that the directory told, a credential counts as live. */
+function isLive({ expiresAt }: Pick<FleetCredential, "expiresAt">, now: number): boolean {
+  return expiresAt === null || expiresAt > now;
+}
+
+function ofCredential(
+  object: FleetObject,
+  credential: FleetCredential,
+  terms: FleetTerms,
+  now: number,
+): FleetFinding[] {
+  const { id, kind, state, startsAt, expiresAt, use } = credential;
+  const live = isLive(credential, now);
+  const said: FleetFinding[] = [];
+  const say = (code: FleetCode, observed: string, required: string) =>
+    said.push({ code, credential: id, observed, required });
+  if (expiresAt !== null && !live) say("expired", `ended ${iso(expiresAt)}`, "live, or removed");
+  if (expiresAt !== null && live && expiresAt <= now + terms.expiringSeconds * 1_000)
+    say("expiring", `ends ${iso(expiresAt)}`, `replaced ${days(terms.expiringSeconds)} before`);
+  if (state === "orphan") say("orphan", "its run has ended", "removed");
+  if (state === "unknown") say("mark-unknown", "our mark", "the mark of a run of ours");
+  const isRotated = terms.row !== null && object.credentials.some((one) => one.state === "ours-active");
+  if (isRotated && live && kind === "client-secret" && state === "foreign")
+    say("foreign-on-managed", "made by somebody else", "made by our runs only");
+  const lifetimeMax = Math.min(terms.lifetimeSecondsMax, object.tenantLifetimeSecondsMax ?? Infinity);
+  // A lifetime is asked for in days, and given to the second or to the end of a day.
+  if (startsAt !== null && expiresAt !== null && expiresAt - startsAt > (lifetimeMax + daySeconds) * 1_000)
+    say("long-lived", days((expiresAt - startsAt) / 1_000), `at most ${days(lifetimeMax)}`);
+  if (use !== null && live) {
+    // One that was made lately may not have been used yet.
+    const since = use.lastUsedAt ?? startsAt ?? 0;
+    if (since < use.readAt - terms.quietSeconds * 1_000)
+      say(
+        "unused",
+        use.lastUsedAt === null ? "no sign-in on record" : `last sign-in ${iso(use.lastUsedAt)}`,
+        `a sign-in within ${days(terms.quietSeconds)}`,
+      );
+  }
+  return said;
+}
+
+function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFinding[] {
+  const { credentials, owners } = object;
+  const said: FleetFinding[] = [];
+  const say = (code: FleetCode, observed: string, required: string) =>
+    said.push({ code, credential: null, observed, required });
+  if (credentials.length > 0) {
+    // Who answers for a listed application stands in the inventory; the directory's owners extend themselves.
+    const count = terms.row?.owners ?? owners?.length ?? null;
+    if (count === 0) say("ownerless", "no owner", "two owners");
+    if (count === 1) say("single-owner", "one owner", "two owners");
+    if (terms.row === null && (owners ?? []).length > 0 && owners?.every(({ enabled }) => enabled === false))
+      say("owner-disabled", `${owners.length} owners, all disabled`, "an owner who is there");
+  }
+  const liveSecrets = credentials.filter((one) => one.kind === "client-secret" && isLive(one, now)).length;
+  if (liveSecrets > terms.liveSecretsMax && !terms.hasOpenRun)
+    say("several-live", `${liveSecrets} live secrets, no run`, `at most ${terms.liveSecretsMax}`);
+  if (terms.row === null && credentials.some((one) => isLive(one, now)))
+    say("unmanaged", "not in the inventory", "listed, or without credentials");
+  return said;
+}
+
+/** How long without a whole listing is too long, seconds: a day, and time for the listing itself. */
+export const scanLateSeconds = 26 * 3_600;
+
+/** Whether a tenant has gone without a whole listing for too long; `since`: when the last one began, or watching did. */
+export function scanLate(lastFullAt: number | null, since: number, now: number): FleetFinding | null {
+  const from = lastFullAt ?? since;
+  if (now - from <= scanLateSeconds * 1_000) return null;
+  const observed = lastFullAt === null ? "no whole listing yet" : `last whole listing ${iso(lastFullAt)}`;
+  return { code: "scan-late", credential: null, observed, required: `one within ${scanLateSeconds / 3_600} h` };
+}
+
+/** To the second; what is out of range of a date is said as a number. */
+function iso(at: number): string {
+  return Math.abs(at) <= 8_640_000_000_000_000 ? new Date(at).toISOString().replace(/\.\d+Z$/, "Z") : String(at);
+}
+
+function days(seconds: number): string {
+  const whole = Math.round(seconds / daySeconds);
+  return whole === 1 ? "1 day" : `${whole} days`;
+}

@@ -1,0 +1,318 @@
+import { type FleetCode, fleetCodesByUrgency, type LifetimePolicy, type ObjectOwners } from "@countersign/core";
+import { z } from "zod";
+import { credentialStates } from "./rows.ts";
+import { nothing, row, type Sql } from "./sql.ts";
+
+const code = z.enum(fleetCodesByUrgency as [FleetCode, ...FleetCode[]]);
+const kind = z.enum(["application", "service-principal"]);
+
+/** A directory object with everything that is known of it. */
+const FleetRow = row({
+  objectId: z.string(),
+  kind,
+  appId: z.string(),
+  name: z.string(),
+  gone: z.boolean(),
+  owners: z.array(z.object({ enabled: z.boolean().nullable() })).nullable(),
+  tenantLifetimeSecondsMax: z.int().nullable(),
+  credentials: z.array(
+    z.object({
+      id: z.string(),
+      kind: z.enum(["client-secret", "certificate"]),
+      state: z.enum(credentialStates),
+      startsAt: z.int().nullable(),
+      expiresAt: z.int().nullable(),
+      use: z.object({ readAt: z.int(), lastUsedAt: z.int().nullable() }).nullable(),
+    }),
+  ),
+});
+export type FleetRow = z.output<typeof FleetRow>;
+
+/** A finding of the fleet as it is kept. */
+const FleetFindingRow = row({
+  id: z.int(),
+  tenant: z.string(),
+  /** Empty: of the tenant as a whole. */
+  objectId: z.string(),
+  /** Empty: of the object as a whole. */
+  credential: z.string(),
+  code,
+  kind: kind.nullable(),
+  appId: z.string(),
+  name: z.string(),
+  folded: z.string(),
+  /** Row of the inventory; null: not listed. */
+  rowName: z.string().nullable(),
+  environment: z.string().nullable(),
+  observed: z.string(),
+  required: z.string(),
+  rank: z.int(),
+  firstSeen: z.int(),
+  lastSeen: z.int(),
+  clearedAt: z.int().nullable(),
+});
+export type FleetFindingRow = z.output<typeof FleetFindingRow>;
+
+/** What is to be said of an object now. */
+export interface FindingSaid {
+  readonly objectId: string;
+  readonly credential: string | null;
+  readonly code: FleetCode;
+  readonly kind: FleetRow["kind"] | null;
+  readonly appId: string;
+  readonly name: string;
+  readonly row: string | null;
+  readonly environment: string | null;
+  readonly observed: string;
+  readonly required: string;
+}
+
+/** What of the findings to show. */
+export interface FleetFilter {
+  /** Part of an application's name, or a whole id; case does not count in names. */
+  readonly search?: string | undefined;
+  readonly code?: FleetCode | undefined;
+  readonly tenant?: string | undefined;
+  readonly environment?: string | undefined;
+  /** Whether the inventory lists what it is said of. */
+  readonly listed?: boolean | undefined;
+  readonly objectId?: string | undefined;
+  /** What was said once and is not any more, instead of what is. */
+  readonly cleared?: boolean | undefined;
+}
+
+const FleetCount = row({
+  tenant: z.string(),
+  code,
+  environment: z.string(),
+  listed: z.boolean(),
+  count: z.coerce.number().int(),
+});
+export type FleetCount = z.output<typeof FleetCount>;
+
+const Put = z.object({ opened: z.int(), cleared: z.int() });
+
+/** How much of the details of a tenant was read, and when. */
+const DetailRow = row({
+  part: z.enum(["owners", "policies", "uses"]),
+  cursor: z.unknown(),
+  begunAt: z.int(),
+  readAt: z.int().nullable(),
+  available: z.boolean(),
+});
+export type DetailRow = z.output<typeof DetailRow>;
+
+/** A pass that this worker does. */
+export interface Pass {
+  readonly id: string;
+  readonly worker: string;
+}
+
+const objects = `
+  select d.object_id, d.kind, d.app_id, d.name, d.gone_at is not null as gone, o.owners,
+    (select p.secret_seconds_max from cs.object_policy p
+      where p.tenant = d.tenant and p.kind = d.kind and p.object_id in (d.object_id, '')
+        and coalesce(d.created_at, 1546300800000) >= p.created_from
+      order by p.object_id desc limit 1) as tenant_lifetime_seconds_max,
+    coalesce((select jsonb_agg(jsonb_build_object('id', c.id, 'kind', c.kind, 'state', c.state, 'startsAt', c.starts_at,
+        'expiresAt', c.expires_at, 'use', case when r.read_at is not null and r.available
+          then jsonb_build_object('readAt', r.read_at, 'lastUsedAt', u.last_used_at) end) order by c.id)
+      from cs.credential c left join cs.credential_use u on u.tenant = c.tenant and u.id = c.id
+      where c.tenant = d.tenant and c.object_id = d.object_id and c.gone_at is null and c.kind <> 'role'), '[]') as credentials
+  from cs.directory_object d
+    left join cs.object_owners o on o.tenant = d.tenant and o.object_id = d.object_id
+    left join cs.detail_reading r on r.tenant = d.tenant and r.part = 'uses'`;
+
+/** The fleet with its details, and what is said of it. */
+export function fleetStore(sql: Sql) {
+  return {
+    /** Objects that are there, or of which something is still said, by id. */
+    fleet: (tenant: string, after: string, limit: number): Promise<FleetRow[]> =>
+      sql.rows(
+        FleetRow,
+        `${objects} where d.tenant = $1 and d.object_id > $2 and (d.gone_at is null or exists (
+           select from cs.fleet_finding f where f.tenant = d.tenant and f.object_id = d.object_id and f.cleared_at is null))
+         order by d.object_id limit $3`,
+        [tenant, after, limit],
+      ),
+
+    /** These objects, as far as the directory ever had them. */
+    fleetOf: (tenant: string, ids: readonly string[]): Promise<FleetRow[]> =>
+      sql.rows(FleetRow, `${objects} where d.tenant = $1 and d.object_id = any ($2)`, [tenant, ids]),
+
+    /** Rows of the inventory in this tenant of which a run is open. */
+    openTargets: async (tenant: string): Promise<string[]> =>
+      (
+        await sql.rows(
+          row({ targetKey: z.string() }),
+          "select target_key from cs.run where tenant = $1 and not cs.is_final(state)",
+          [tenant],
+        )
+      ).map(({ targetKey }) => targetKey),
+
+    /** Objects of which something is said although the directory never had them: rows of an inventory of once. */
+    findingsElsewhere: async (tenant: string): Promise<string[]> =>
+      (
+        await sql.rows(
+          row({ objectId: z.string() }),
+          `select distinct f.object_id from cs.fleet_finding f where f.tenant = $1 and f.cleared_at is null and f.object_id <> ''
+             and not exists (select from cs.directory_object d where d.tenant = f.tenant and d.object_id = f.object_id)`,
+          [tenant],
+        )
+      ).map(({ objectId }) => objectId),
+
+    /** Says this of these objects and nothing else. Objects may be many, what is said of them at once as well. */
+    findingsPut: (
+      tenant: string,
+      ids: readonly string[],
+      said: readonly FindingSaid[],
+      at: number,
+    ): Promise<z.output<typeof Put>> =>
+      sql.call(Put, "cs.findings_put", {
+        tenant,
+        objects: ids,
+        findings: JSON.stringify(said.map((one) => ({ ...one, rank: fleetCodesByUrgency.indexOf(one.code) }))),
+        at,
+      }),
+
+    /** All of a tenant was looked at. */
+    fleetLooked: (tenant: string, at: number): Promise<void> => sql.call(nothing, "cs.fleet_looked", { tenant, at }),
+
+    fleetLookedAt: async (tenant: string): Promise<number | null> =>
+      (await sql.first(row({ at: z.int() }), "select at from cs.fleet_look where tenant = $1", [tenant]))?.at ?? null,
+
+    /** A page of what is said, the most urgent first; of what was said once, in the order in which it began. */
+    fleetFindings(
+      filter: FleetFilter,
+      page: {
+        readonly after?: Pick<FleetFindingRow, "rank" | "folded" | "id">;
+        readonly limit: number;
+      },
+    ): Promise<FleetFindingRow[]> {
+      const { where, values } = conditions(filter, "all");
+      if (page.after !== undefined) {
+        const { rank, folded, id } = page.after;
+        values.push(rank, folded, id);
+        const places = [2, 1, 0].map((back) => `$${values.length - back}`).join(", ");
+        where.push(`(f.rank, f.folded, f.id) > (${places})`);
+      }
+      values.push(page.limit);
+      return sql.rows(
+        FleetFindingRow,
+        `select f.*, coalesce(f.last_seen, greatest(f.first_seen, l.at), f.first_seen) as last_seen
+         from cs.fleet_finding f left join cs.fleet_look l on l.tenant = f.tenant
+         where ${where.join(" and ")} order by f.rank, f.folded, f.id limit $${values.length}`,
+        values,
+      );
+    },
+
+    /** How many are open by every word that can be chosen; with a search or of cleared ones they are counted anew. */
+    fleetFindingCounts(filter: FleetFilter): Promise<FleetCount[]> {
+      if (filter.search === undefined && filter.objectId === undefined && filter.cleared !== true)
+        return sql.rows(FleetCount, "select * from cs.finding_count where count > 0");
+      const { where, values } = conditions(filter, "search");
+      return sql.rows(
+        FleetCount,
+        `select tenant, code, coalesce(environment, '') as environment, row_name is not null as listed, count(*) as count
+         from cs.fleet_finding f where ${where.join(" and ")} group by 1, 2, 3, 4`,
+        values,
+      );
+    },
+
+    /** What was read of a tenant's details. */
+    details: (tenant: string): Promise<DetailRow[]> =>
+      sql.rows(DetailRow, "select * from cs.detail_reading where tenant = $1 order by part", [tenant]),
+
+    /** Asks for the owners of these objects, or of all that a merge at `at` has written. */
+    ownersWant: (pass: Pass, ids: readonly string[] | null, at: number): Promise<void> =>
+      sql.call(nothing, "cs.owners_want", { ...pass, objects: ids, at }),
+
+    /** Whose owners are to be read, the longest waiting first, and how many there are in all. */
+    ownersDue: (
+      tenant: string,
+      limit: number,
+    ): Promise<{ objectId: string; kind: FleetRow["kind"]; waiting: number; of: number }[]> =>
+      sql.rows(
+        row({ objectId: z.string(), kind, waiting: z.int(), of: z.int() }),
+        `select w.object_id, d.kind, (select count(*) from cs.owners_due where tenant = $1)::integer as waiting,
+           (select count(*) from cs.directory_object where tenant = $1 and gone_at is null)::integer as of
+         from cs.owners_due w join cs.directory_object d using (tenant, object_id)
+         where w.tenant = $1 order by w.at, w.object_id limit $2`,
+        [tenant, limit],
+      ),
+
+    /** Begins a whole reading of one part; or where the one that is under way goes on. */
+    detailBegin: (pass: Pass, part: DetailRow["part"], at: number): Promise<unknown> =>
+      sql.call(z.unknown(), "cs.detail_begin", { ...pass, part, at }),
+
+    detailAt: (pass: Pass, part: DetailRow["part"], cursor: unknown): Promise<void> =>
+      sql.call(nothing, "cs.detail_at", { ...pass, part, cursor: cursor === null ? null : JSON.stringify(cursor) }),
+
+    /** A whole reading came through; or the tenant does not give it. */
+    detailRead: (pass: Pass, part: DetailRow["part"], available: boolean): Promise<void> =>
+      sql.call(nothing, "cs.detail_read", { ...pass, part, available }),
+
+    /** Owners by id; `asked`: the objects that were asked for one by one. Returns how many were others than before. */
+    ownersPut: (
+      pass: Pass,
+      found: readonly ObjectOwners[],
+      asked: readonly string[] | null,
+      at: number,
+    ): Promise<number> =>
+      sql.call(z.int(), "cs.owners_put", {
+        ...pass,
+        rows: JSON.stringify(
+          found.map(({ objectId, owners }) => ({
+            objectId,
+            // No names: whoever wants to know who it is asks the directory.
+            owners: owners.map(({ id, kind: of, enabled }) => ({ id, kind: of, enabled })),
+          })),
+        ),
+        asked,
+        at,
+      }),
+
+    /** Replaces what is known of the tenant's policies. */
+    policiesPut: (pass: Pass, found: readonly LifetimePolicy[]): Promise<void> =>
+      sql.call(nothing, "cs.policies_put", { ...pass, rows: JSON.stringify(found) }),
+
+    /** Last uses by credential. Returns how many were later than before. */
+    usesPut: (
+      pass: Pass,
+      found: readonly { readonly id: string; readonly lastUsedAt: number | null }[],
+    ): Promise<number> => sql.call(z.int(), "cs.uses_put", { ...pass, rows: JSON.stringify(found) }),
+
+    detailEnd: (
+      end: Pass & { readonly done: boolean; readonly summary: unknown; readonly at: number },
+    ): Promise<void> =>
+      sql.call(nothing, "cs.detail_end", {
+        id: end.id,
+        worker: end.worker,
+        done: end.done,
+        summary: JSON.stringify(end.summary),
+        at: end.at,
+      }),
+  };
+}
+
+/** `search`: only what narrows the counts too. */
+function conditions(filter: FleetFilter, which: "all" | "search") {
+  const values: unknown[] = [];
+  const where = [filter.cleared === true ? "f.cleared_at is not null" : "f.cleared_at is null"];
+  const add = (value: unknown, condition: (place: string) => string) => {
+    if (value === undefined) return;
+    values.push(value);
+    where.push(condition(`$${values.length}`));
+  };
+  add(
+    filter.search,
+    (p) => `(f.object_id = ${p} or f.credential = ${p} or f.app_id = ${p} or strpos(f.folded, lower(${p})) > 0)`,
+  );
+  add(filter.objectId, (p) => `f.object_id = ${p}`);
+  if (which === "search") return { where, values };
+  add(filter.code, (p) => `f.code = ${p}`);
+  add(filter.tenant, (p) => `f.tenant = ${p}`);
+  add(filter.environment, (p) => `coalesce(f.environment, '') = ${p}`);
+  add(filter.listed, (p) => `(f.row_name is not null) = ${p}`);
+  return { where, values };
+}
