@@ -104,7 +104,7 @@ create function cs.findings_changed() returns trigger language plpgsql as $$
 begin
   insert into cs.finding_count as c (tenant, code, environment, listed, count)
     select tenant, code, coalesce(environment, ''), row_name is not null, sum(n) from (
-      select *, 1 as n from after union all select *, -1 from before) as both
+      select *, 1 as n from after union all select *, -1 from before) as u
     where cleared_at is null group by 1, 2, 3, 4 having sum(n) <> 0 order by 1, 2, 3, 4
     on conflict (tenant, code, environment, listed) do update set count = c.count + excluded.count;
   return null;

@@ -130,7 +130,7 @@ export function createScanner(options: {
         at: clock.now(),
       });
       options.log("scan.completed", { ...of, ...summary, findings: findings.length });
-      await lookCloser(tenant, kind, dueAt, next.objects ?? []);
+      await lookCloser(tenant, kind, next.objects ?? []);
       return "done";
     } catch (error) {
       // What was staged is not what was listed (a crash of the server empties it), or another worker has taken it over.
@@ -145,17 +145,13 @@ export function createScanner(options: {
    * The second pass after a scan: reads what the listing does not carry, then says what there is to say. A scan that came
    * through has come through: what fails here is made up for with the next one.
    */
-  async function lookCloser(
-    tenant: TenantScanner,
-    after: "full" | "delta",
-    dueAt: number,
-    changed: readonly string[],
-  ): Promise<void> {
+  async function lookCloser(tenant: TenantScanner, after: DueScan["kind"], changed: readonly string[]): Promise<void> {
     const name = tenant.tenant;
     const id = `scan_${randomUUID()}`;
     try {
       const of = { tenant: name, kind: "details" as const };
-      const open = await store.scanOpen({ id, ...of, dueAt, worker, leaseMs: liveness.leaseMs, at: clock.now() });
+      const at = clock.now();
+      const open = await store.scanOpen({ id, ...of, dueAt: at, worker, leaseMs: liveness.leaseMs, at });
       if (open === null) return;
       const pass = { id: open.id, worker };
       const ctx = { clock, signal: stopped.signal };

@@ -1,0 +1,215 @@
+import type { FleetCode, InventoryRow } from "@countersign/core";
+import type { EngineClock } from "@countersign/engine";
+import { startSimulator } from "@countersign/simulator";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { type Directory, type FleetLedger, openLedger, terms } from "../fleet/ledger.ts";
+
+const dayMs = 86_400_000;
+const start = "2026-11-22T03:00:00Z";
+let sim: Awaited<ReturnType<typeof startSimulator>>;
+let ledger: FleetLedger;
+let scanner: Awaited<ReturnType<FleetLedger["scanner"]>>;
+let rows: InventoryRow[] = [];
+const ticks: (() => Promise<void>)[] = [];
+
+/** The tenant's own clock as the product's: it stands still unless the test moves it. */
+function clockOf(): EngineClock {
+  return {
+    kind: "virtual",
+    now: () => sim.world.clock.nowMs,
+    sleep: async (ms, signal) => {
+      signal?.throwIfAborted();
+      await sim.driver.advanceBy(ms, 60_000);
+    },
+    work: (act) => act(),
+    onTick: (listener) => void ticks.push(listener),
+    nextDue: () => undefined,
+    close: async () => {},
+  };
+}
+
+const manage = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+  const init = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  return (await (await fetch(`${sim.urls.management}${path}`, init)).json()) as T;
+};
+const openFindings = async (code?: FleetCode) =>
+  ledger.reader.fleetFindings(code === undefined ? {} : { code }, { limit: 100_000 });
+
+/** The last time that something was logged; waits for it. */
+async function logged(event: string, count = 1) {
+  await vi.waitFor(
+    () => expect(ledger.said.filter((one) => one.event === event).length).toBeGreaterThanOrEqual(count),
+    {
+      timeout: 60_000,
+    },
+  );
+  return ledger.said.findLast((one) => one.event === event)?.facts ?? {};
+}
+
+beforeAll(async () => {
+  sim = await startSimulator({ knobs: "off", start, seed: 7 });
+  await manage("POST", "/fleet", { applications: 600, seed: 7 });
+  ledger = await openLedger({
+    urls: sim.urls,
+    directory: await manage<Directory>("GET", "/directory"),
+    clock: clockOf(),
+    rows: () => rows,
+  });
+}, 120_000);
+afterAll(async () => {
+  await ledger?.close();
+  await sim?.close();
+});
+
+/** What must be said of the tenant, counted from the tenant itself and in another way. */
+function expected(): Record<string, number> {
+  const now = sim.world.clock.nowMs;
+  const counts: Record<string, number> = {};
+  const add = (code: FleetCode, is: boolean) => {
+    if (is) counts[code] = (counts[code] ?? 0) + 1;
+  };
+  const { applications, servicePrincipals } = sim.world.tenant;
+  for (const holder of [...applications, ...servicePrincipals]) {
+    const secrets = holder.credentials.map(({ startMs, endMs }) => [startMs, endMs] as const);
+    const keys = holder.keyCredentials.map((key) => [Date.parse(key.startText), Date.parse(key.endText)] as const);
+    const all = [...secrets, ...keys];
+    for (const [from, to] of all) {
+      add("expired", to <= now);
+      add("expiring", to > now && to - now <= terms.expiringSeconds * 1_000);
+      add("long-lived", to - from > terms.lifetimeSecondsMax * 1_000 + dayMs);
+      add("unused", to > now && now - from > terms.quietSeconds * 1_000);
+    }
+    if (all.length === 0) continue;
+    add("ownerless", holder.owners.length === 0);
+    add("single-owner", holder.owners.length === 1);
+    const people = holder.owners.map(({ id }) => sim.world.tenant.users.find((user) => user.id === id));
+    add("owner-disabled", people.length > 0 && people.every((user) => user?.accountEnabled === false));
+    add("several-live", secrets.filter(([, to]) => to > now).length > 1);
+    add(
+      "unmanaged",
+      all.some(([, to]) => to > now),
+    );
+  }
+  return counts;
+}
+
+const counted = (list: Awaited<ReturnType<typeof openFindings>>) =>
+  Object.fromEntries([...Map.groupBy(list, ({ code }) => code)].map(([code, of]) => [code, of.length]));
+
+describe("the fleet", () => {
+  it("is listed once by two scanners at the same instant of the cron, in its zone", async () => {
+    scanner = await ledger.scanner();
+    await ledger.scanner();
+    // 06:00 in Berlin is 05:00 UTC in November.
+    await sim.driver.advanceBy(2 * 3_600_000 - 1, 60_000);
+    await Promise.all(ticks.map((tick) => tick()));
+    expect((await ledger.reader.scans(10)).filter(({ kind }) => kind === "full")).toEqual([]);
+    await sim.driver.advanceBy(1, 60_000);
+    await Promise.all(ticks.map((tick) => tick()));
+    await logged("details.completed");
+    const scans = await ledger.reader.scans(10);
+    expect(scans.filter(({ kind }) => kind === "full")).toMatchObject([
+      { state: "done", attempts: 1, dueAt: Date.UTC(2026, 10, 22, 5) },
+    ]);
+    expect(scans.filter(({ kind }) => kind === "details")).toMatchObject([{ state: "done" }]);
+    expect(ledger.said.filter(({ event }) => event === "scan.completed")).toHaveLength(1);
+    expect(ledger.said.filter(({ event }) => event === "details.completed")).toHaveLength(1);
+  }, 120_000);
+
+  it("is judged without a wrong row: what is said equals an independent count, null names, 25 owners, six secrets and all", async () => {
+    const said = await openFindings();
+    expect(counted(said)).toEqual(expected());
+    const sums = Object.fromEntries(
+      [...Map.groupBy(await ledger.reader.fleetFindingCounts({}), ({ code }) => code)].map(([code, of]) => [
+        code,
+        of.reduce((sum, { count }) => sum + count, 0),
+      ]),
+    );
+    expect(sums).toEqual(expected());
+    const owners = await ledger.observer.query<{ n: string }>(
+      "select count(*) as n from cs.object_owners where jsonb_array_length(owners) = 25",
+    );
+    const many = sim.world.tenant.applications.filter((app) => app.owners.length === 25).length;
+    expect(many).toBeGreaterThan(0);
+    expect(Number(owners.rows[0]?.n)).toBe(many);
+  });
+
+  it("costs what has changed: a second pass after changes reads the owners of those alone, and writes nothing else", async () => {
+    const { changed } = await manage<{ changed: string[] }>("POST", "/fleet/change", { applications: 20 });
+    const before = ledger.said.length;
+    await sim.driver.advanceBy(60_000, 60_000);
+    await scanner.scanChanges();
+    const details = ledger.said.slice(before).find(({ event }) => event === "details.completed")?.facts;
+    expect(details).toMatchObject({ after: "delta", reads: changed.length, unfinished: [] });
+    expect(counted(await openFindings())).toEqual(expected());
+    // The same again: nothing has changed, nothing is read.
+    const then = ledger.said.length;
+    await sim.driver.advanceBy(60_000, 60_000);
+    await scanner.scanChanges();
+    expect(ledger.said.slice(then).find(({ event }) => event === "details.completed")?.facts).toMatchObject({
+      reads: 0,
+      opened: 0,
+      cleared: 0,
+    });
+  }, 60_000);
+
+  it("keeps what was said: when it was first seen, last seen and cleared", async () => {
+    const app = sim.world.tenant.applications.find(
+      ({ owners, credentials }) => owners.length === 0 && credentials.length === 1,
+    );
+    if (app === undefined) throw new Error("expected an application without owner");
+    const [person] = sim.world.tenant.users;
+    const of = async (cleared: boolean) =>
+      (await ledger.reader.fleetFindings({ objectId: app.id, cleared }, { limit: 10 })).filter(
+        ({ code }) => code === "ownerless" || code === "single-owner",
+      );
+    const [first] = await of(false);
+    expect(first).toMatchObject({ code: "ownerless", clearedAt: null });
+    app.owners.push({ kind: "user", id: person?.id ?? "" });
+    // Owners of all are read again after a week, since a change of them need not show as a change of the application.
+    await sim.driver.advanceBy(8 * dayMs, 60_000);
+    const seenUntil = sim.world.clock.nowMs;
+    const done = ledger.said.filter(({ event }) => event === "details.completed").length;
+    await Promise.all(ticks.map((tick) => tick()));
+    await logged("details.completed", done + 1);
+    expect(await of(false)).toMatchObject([{ code: "single-owner", firstSeen: seenUntil }]);
+    expect(await of(true)).toMatchObject([
+      { code: "ownerless", firstSeen: first?.firstSeen, lastSeen: first?.lastSeen, clearedAt: seenUntil },
+    ]);
+  }, 60_000);
+
+  it("of the inventory is judged by the inventory: listed, gone, and no more listed", async () => {
+    const [known] = sim.world.tenant.applications.filter(({ credentials }) => credentials.length > 0);
+    if (known === undefined) throw new Error("expected an application");
+    const row = (name: string, objectId: string, appId: string) =>
+      ({
+        name,
+        procedure: "entra-client-secret",
+        tenant: "fleet",
+        environment: "prod",
+        objectId,
+        appId,
+        owners: ["p_00000000000000aa"],
+      }) as unknown as InventoryRow;
+    rows = [
+      row("known", known.id, known.appId),
+      row("never-there", "00000000-0000-4000-8000-00000000dead", "app-dead"),
+    ];
+    const again = async () => {
+      await sim.driver.advanceBy(60_000, 60_000);
+      await scanner.scanNow();
+    };
+    await again();
+    const of = async (objectId: string) =>
+      (await ledger.reader.fleetFindings({ objectId }, { limit: 20 })).map(({ code }) => code);
+    expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual(["listed-but-gone"]);
+    expect(await of(known.id)).toContain("single-owner");
+    expect(await of(known.id)).not.toContain("unmanaged");
+    const counts = await ledger.reader.fleetFindingCounts({});
+    expect(counts.filter(({ environment, listed }) => environment === "prod" && listed).length).toBeGreaterThan(0);
+    rows = [];
+    await again();
+    expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual([]);
+    expect(counted(await openFindings())).toEqual(expected());
+  }, 60_000);
+});
