@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { apiMarkdown } from "@countersign/contract";
 import { procedures } from "@countersign/core";
 import { errorsPage } from "./errors.ts";
+import { fleetPage } from "./fleet.ts";
 import { invariantsPage } from "./invariants.ts";
 import { procedureId, procedurePage, proceduresPage } from "./procedures.ts";
 
@@ -11,6 +12,7 @@ export function pages(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/api.md", apiMarkdown()],
     ["docs/errors.md", errorsPage()],
+    ["docs/findings-of-the-fleet.md", fleetPage()],
     ["docs/invariants.md", invariantsPage()],
     [`${proceduresFolder}/README.md`, proceduresPage(procedures)],
     ...procedures.map((one): [string, string] => [`${proceduresFolder}/${procedureId(one)}.md`, procedurePage(one)]),

@@ -2,7 +2,7 @@ import { createRootRoute, createRoute, createRouter, type ErrorComponentProps, O
 import { isSignedOut } from "./api/client.ts";
 import { ApplicationPage } from "./pages/application.tsx";
 import { ApplicationsPage, readApplicationFilter } from "./pages/applications.tsx";
-import { FindingsPage } from "./pages/findings.tsx";
+import { FindingsPage, readFindingFilter } from "./pages/findings.tsx";
 import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
 import { OutsidePage } from "./pages/outside.tsx";
@@ -50,6 +50,13 @@ const credentials = createRoute({
   errorComponent: Failed,
   validateSearch: readLedgerFilter,
 });
+const findings = createRoute({
+  getParentRoute: () => shell,
+  path: "/findings",
+  component: FindingsPage,
+  errorComponent: Failed,
+  validateSearch: readFindingFilter,
+});
 const runs = createRoute({
   getParentRoute: () => shell,
   path: "/runs",
@@ -79,7 +86,7 @@ export const router = createRouter({
       credentials,
       runs,
       run,
-      page("/findings", FindingsPage),
+      findings,
       page("/outside", OutsidePage),
       page("/log", LogPage),
     ]),

@@ -92,10 +92,10 @@ export const routes = {
   listFindings: route({
     method: "GET",
     path: "/v1/findings",
-    summary: "What validation and scans found, the worst first",
+    summary: "What the ledger shows that somebody should know of, or what validation found; the most urgent first",
     roles: "signed-in",
     query: applications.FindingQuery,
-    response: applications.page(applications.Finding),
+    response: applications.page(applications.ListedFinding),
   }),
   requestRun: route({
     method: "POST",

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 import { type CloseOptions, runClose } from "./close.ts";
+import { type FindingsOptions, runFindings } from "./findings.ts";
 import { runSurvey, type SurveyOptions } from "./survey.ts";
 
 interface Common {
@@ -119,6 +120,14 @@ export function addRuns(program: Command): void {
       if (options.json === true) printJson(filed);
       else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
     });
+
+  command("findings", "what the ledger shows that somebody should know of, in the inventory or not")
+    .option("--code <code>", "only this one (docs/findings.md)")
+    .option("--tenant <name>", "only of this tenant")
+    .option("--search <text>", "part of a name, or a whole id")
+    .option("--cleared", "what was so once and is not any more")
+    .option("--csv", "print every row as CSV")
+    .action((options: FindingsOptions) => runFindings(options));
 
   command("credentials", "live credentials of one application, by id; no value is ever shown")
     .argument("<application>", "name in the inventory")

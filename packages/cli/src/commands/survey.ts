@@ -16,7 +16,7 @@ import {
 } from "@countersign/core";
 import { systemClock } from "@countersign/engine";
 import { readSecret } from "@countersign/server";
-import { exit, printJson, say, table } from "../output.ts";
+import { csvLine, exit, plain, printJson, say, table } from "../output.ts";
 
 /** What it takes to look at a tenant: a reader application, and nothing that Countersign would have to be set up for. */
 export interface SurveyOptions {
@@ -183,11 +183,6 @@ function dayOf(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString().slice(0, 10);
 }
 
-/** Names come from a directory: nothing that could move the cursor of a terminal gets there. */
-function plain(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, " ");
-}
-
 const columns = [
   "kind",
   "name",
@@ -202,28 +197,20 @@ const columns = [
   "findings",
 ] as const;
 
-/** RFC 4180, and nothing that a spreadsheet would take for a formula. */
 function csvOf(rows: readonly SurveyRow[]): string {
   const iso = (at: number | null) => (at === null ? "" : new Date(at).toISOString());
-  const lines = rows.map(({ object, credential, owners, lastUsedAt, codes }) =>
-    [
-      object.kind,
-      object.name,
-      object.objectId,
-      object.appId,
-      credential.id,
-      credential.kind,
-      iso(credential.startsAt),
-      iso(credential.expiresAt),
-      iso(lastUsedAt),
-      ownerNames(owners),
-      codes.join(" "),
-    ].map(csvCell),
-  );
-  return `${[columns, ...lines].map((line) => line.join(",")).join("\r\n")}\r\n`;
-}
-
-function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const lines = rows.map(({ object, credential, owners, lastUsedAt, codes }) => [
+    object.kind,
+    object.name,
+    object.objectId,
+    object.appId,
+    credential.id,
+    credential.kind,
+    iso(credential.startsAt),
+    iso(credential.expiresAt),
+    iso(lastUsedAt),
+    ownerNames(owners),
+    codes.join(" "),
+  ]);
+  return [columns, ...lines].map(csvLine).join("");
 }

@@ -1,58 +1,204 @@
+import type { Answer, ListedFinding } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { memo } from "react";
 import { query } from "../api/queries.ts";
-import { humanise } from "../text/words.ts";
+import { humanise, type Tone } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
+import { Choice, TextField } from "../ui/field.tsx";
+import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time } from "../ui/time.tsx";
 
-const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+const keys = [
+  "of",
+  "q",
+  "code",
+  "tenant",
+  "environment",
+  "listed",
+  "state",
+  "application",
+  "result",
+  "cursor",
+] as const;
+export const readFindingFilter = filterReader(keys);
+type FindingFilter = ReturnType<typeof readFindingFilter>;
 
+const listedWords: Readonly<Record<string, string>> = { true: "In the inventory", false: "Not in the inventory" };
+const resultWords: Readonly<Record<string, string>> = { block: "Blocks", warn: "Warns" };
+/** What somebody should see to first. */
+const urgent: ReadonlySet<string> = new Set([
+  "scan-late",
+  "expired",
+  "orphan",
+  "listed-but-gone",
+  "foreign-on-managed",
+]);
+
+/** What the ledger shows that somebody should know of; and what validation found on the newest run of each application. */
 export function FindingsPage() {
-  const list = useQuery(query("listFindings", { query: { limit: 200 } }));
+  const filter = useSearch({ from: "/shell/findings" });
+  const navigate = useNavigate({ from: "/findings" });
+  const list = useQuery(query("listFindings", { query: { limit: 100, ...filter } as never }));
+  const set = (change: FindingFilter) =>
+    void navigate({ search: (old) => readFindingFilter({ ...old, cursor: undefined, ...change }), replace: true });
+  const ofRuns = filter.of === "runs";
+  const choice = (key: (typeof keys)[number], label: string, wordOf: (value: string) => string) => (
+    <Choice
+      label={label}
+      value={filter[key] ?? ""}
+      onChange={(event) => set({ [key]: event.target.value })}
+      options={options(
+        list.data?.facets[key]?.filter(({ value }) => value !== ""),
+        filter[key],
+        wordOf,
+      )}
+    />
+  );
   return (
     <>
       <h1 className="text-2xl font-semibold">Findings</h1>
       <p className="mb-3 text-fg2">
-        What validation found on each application's newest run, the worst first. A blocked application is never touched.
+        {ofRuns
+          ? "What validation found on each application's newest run, the worst first. A blocked application is never touched."
+          : "What the ledger shows that somebody should know of, in the inventory or not, the most urgent first. What was not read is not known, and nothing is said of it."}
       </p>
+      <search className="mb-3 grid grid-cols-2 gap-3 md:grid-cols-7">
+        <Choice
+          label="Found"
+          value={filter.of ?? ""}
+          onChange={(event) => void navigate({ search: readFindingFilter({ of: event.target.value }), replace: true })}
+          options={[
+            ["", "In the directory"],
+            ["runs", "By validation of runs"],
+          ]}
+        />
+        {choice("code", "Finding", humanise)}
+        {ofRuns ? (
+          choice("result", "Result", (value) => resultWords[value] ?? value)
+        ) : (
+          <>
+            <TextField
+              label="Search name or id"
+              type="search"
+              value={filter.q ?? ""}
+              onChange={(event) => set({ q: event.target.value })}
+            />
+            {choice("environment", "Environment", (value) => value)}
+            {choice("listed", "Inventory", (value) => listedWords[value] ?? value)}
+            {choice("tenant", "Tenant", (value) => value)}
+            <Choice
+              label="Since"
+              value={filter.state ?? ""}
+              onChange={(event) => set({ state: event.target.value })}
+              options={[
+                ["", "So now"],
+                ["cleared", "No more so"],
+              ]}
+            />
+          </>
+        )}
+      </search>
       <Loaded of={list}>
-        {(page) =>
-          page.items.length === 0 ? (
-            <Empty title="No findings" command="npx countersign scan">
-              Nothing stands in the way of any rotation that was validated so far.
-            </Empty>
-          ) : (
-            <Table label="Findings" head={["", "Application", "Finding", "Observed", "Required", "When"]}>
-              {page.items.map((finding) => (
-                <tr key={`${finding.application}${finding.code}`}>
-                  <Cell>
-                    <Badge tone={finding.result === "block" ? "bad" : "warn"}>
-                      {finding.result === "block" ? "blocks" : "warns"}
-                    </Badge>
-                  </Cell>
-                  <Cell>
-                    {finding.application !== null && (
-                      <Link to="/applications/$name" params={{ name: finding.application }} className="font-semibold">
-                        {finding.application}
-                      </Link>
-                    )}
-                  </Cell>
-                  <Cell>
-                    {finding.sentence}
-                    <div className="text-xs text-fg3">{humanise(finding.code)}</div>
-                  </Cell>
-                  <Cell>{shown(finding.observed)}</Cell>
-                  <Cell>{shown(finding.required)}</Cell>
-                  <Cell>{finding.at === null ? "–" : <Time at={finding.at} />}</Cell>
-                </tr>
-              ))}
-            </Table>
-          )
-        }
+        {(page) => (
+          <Rows
+            page={page}
+            isFiltered={Object.keys(filter).some((key) => key !== "of")}
+            cursor={filter.cursor}
+            more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
+          />
+        )}
       </Loaded>
     </>
   );
 }
+
+function Rows({
+  page,
+  isFiltered,
+  cursor,
+  more,
+}: {
+  readonly page: Answer<"listFindings">;
+  readonly isFiltered: boolean;
+  readonly cursor: string | undefined;
+  readonly more: (cursor: string) => void;
+}) {
+  if (page.items.length === 0)
+    return isFiltered ? (
+      <Empty title="No finding fits" command="npx countersign findings">
+        Change the filter. What was so once is shown under “No more so”.
+      </Empty>
+    ) : (
+      <Empty title="No findings" command="npx countersign scan">
+        As far as the last scan saw. Without a scan nothing is known: start one with “Scan now” on the overview.
+      </Empty>
+    );
+  return (
+    <>
+      <Table label="Findings" head={["Finding", "Of", "Observed", "Required", "First seen", "Last seen"]}>
+        {page.items.map((finding, index) => (
+          <Row
+            key={`${finding.objectId}${finding.credential}${finding.code}${finding.run}${index}`}
+            finding={finding}
+          />
+        ))}
+      </Table>
+      <Pager page={page} cursor={cursor} more={more} />
+    </>
+  );
+}
+
+function toneOf({ result, code }: ListedFinding): Tone {
+  return result === "block" || urgent.has(code) ? "bad" : "warn";
+}
+
+const shown = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+
+const Row = memo(function Row({ finding }: { readonly finding: ListedFinding }) {
+  const { application, name, tenant, objectId, credential, run, firstSeenAt, lastSeenAt, clearedAt } = finding;
+  return (
+    <tr>
+      <Cell>
+        <Badge tone={toneOf(finding)}>{humanise(finding.code)}</Badge>
+        <div className="text-xs text-fg2">{finding.sentence}</div>
+      </Cell>
+      <Cell>
+        {application !== null ? (
+          <Link to="/applications/$name" params={{ name: application }} className="font-semibold">
+            {application}
+          </Link>
+        ) : (
+          <span className="font-semibold wrap-anywhere">{name ?? tenant}</span>
+        )}
+        <div className="text-xs text-fg3">
+          {[tenant, finding.environment].filter((part) => part !== null).join(" · ")}{" "}
+          {run !== null && (
+            <Link to="/runs/$id" params={{ id: run }}>
+              run
+            </Link>
+          )}
+          {objectId !== null && (
+            <Link to="/credentials" search={{ q: credential ?? objectId }} className="font-mono">
+              {credential ?? objectId}
+            </Link>
+          )}
+        </div>
+      </Cell>
+      <Cell>{shown(finding.observed)}</Cell>
+      <Cell>{shown(finding.required)}</Cell>
+      <Cell>{firstSeenAt === null ? "–" : <Time at={firstSeenAt} />}</Cell>
+      <Cell>
+        {lastSeenAt === null ? "–" : <Time at={lastSeenAt} />}
+        {clearedAt !== null && (
+          <div className="text-xs text-fg3">
+            cleared <Time at={clearedAt} />
+          </div>
+        )}
+      </Cell>
+    </tr>
+  );
+});

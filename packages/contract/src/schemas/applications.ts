@@ -88,6 +88,24 @@ export const Finding = z
   .meta({ id: "Finding" });
 export type Finding = z.infer<typeof Finding>;
 
+/** A finding in the list of all: of the fleet, by what the ledger shows, or of a run, by what validation found. */
+export const ListedFinding = Finding.extend({
+  tenant: z.string().nullable(),
+  environment: z.string().nullable(),
+  /** What holds the credential: free text of others. Null in what validation found. */
+  name: z.string().nullable(),
+  objectId: z.string().nullable(),
+  appId: z.string().nullable(),
+  /** Null: it is said of the whole object, or of a run. */
+  credential: z.string().nullable(),
+  firstSeenAt: Time.nullable(),
+  /** The last look that saw it. */
+  lastSeenAt: Time.nullable(),
+  /** Null: it is so now. */
+  clearedAt: Time.nullable(),
+}).meta({ id: "ListedFinding" });
+export type ListedFinding = z.infer<typeof ListedFinding>;
+
 /** Lines of an overlap timeline: when each credential lived and when each consumer switched. */
 export const ApplicationDetail = z
   .object({
@@ -144,9 +162,20 @@ export const ExpiryWeeks = z
   .meta({ id: "ExpiryWeeks" });
 
 export const FindingQuery = z.strictObject({
+  /** `fleet`: of everything in the directory, as the ledger shows it. `runs`: what validation found on each application's newest run. */
+  of: z.enum(["fleet", "runs"]).default("fleet"),
   application: RowName.optional(),
-  result: z.enum(["warn", "block"]).optional(),
   code: Printable.max(100).optional(),
+  /** Only of runs. */
+  result: z.enum(["warn", "block"]).optional(),
+  /** From here on only of the fleet. Part of a name, or a whole id. */
+  q: Printable.max(200).optional(),
+  tenant: Printable.max(100).optional(),
+  /** Empty text: of what the inventory does not list. */
+  environment: z.union([z.literal(""), Printable.max(100)]).optional(),
+  listed: z.enum(["true", "false"]).optional(),
+  /** `cleared`: what was so once. */
+  state: z.enum(["open", "cleared"]).default("open"),
   ...paging,
 });
 

@@ -20,8 +20,8 @@ export type Reach = z.infer<typeof Reach>;
 export const ScanView = z
   .object({
     tenant: z.string(),
-    /** `full`: a whole listing; `delta`: what has changed since. */
-    kind: z.enum(["full", "delta"]),
+    /** `full`: a whole listing; `delta`: what has changed since; `details`: the second pass after either. */
+    kind: z.enum(["full", "delta", "details"]),
     state: z.enum(["running", "done", "failed"]),
     dueAt: Time,
     startedAt: Time,

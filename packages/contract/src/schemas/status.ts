@@ -47,6 +47,8 @@ export const Status = z
       findings: z.int().nonnegative(),
     }),
     lastScanAt: Time.nullable(),
+    /** Tenants that have not been listed as a whole for too long. */
+    lateScans: z.array(z.string()),
   })
   .meta({ id: "Status" });
 export type Status = z.infer<typeof Status>;

@@ -1,7 +1,15 @@
-import type { Credential } from "@countersign/contract";
-import { CountersignError, closedStates, type InventoryRow, type RunState, runStates } from "@countersign/core";
+import type { Credential, ListedFinding } from "@countersign/contract";
+import {
+  CountersignError,
+  closedStates,
+  fleetCodes,
+  type InventoryRow,
+  type RunState,
+  runStates,
+} from "@countersign/core";
 import {
   type CredentialRow,
+  type FleetFindingRow,
   type KeptCounts,
   type LedgerTarget,
   type RunRow,
@@ -23,16 +31,17 @@ const text = z
   .max(500)
   .refine((value) => !value.includes("\u0000"));
 const Place = z.object({ expiresAt: z.int().nullable(), tenant: text, objectId: text, id: text });
+const FindingPlace = z.object({ rank: z.int().min(0).max(1_000), folded: text, id: z.int().min(0) });
 
 /** A cursor comes back from outside: whatever is no place of ours is refused. */
-function placeOf(cursor: string): z.output<typeof Place> {
+function placeOf<T>(form: z.ZodType<T>, cursor: string): T {
   let read: unknown;
   try {
     read = JSON.parse(cursor);
   } catch {
     read = null;
   }
-  const place = Place.safeParse(read);
+  const place = form.safeParse(read);
   if (!place.success)
     throw new CountersignError("INPUT_INVALID", "expected a cursor from an earlier answer, got something else");
   return place.data;
@@ -130,7 +139,7 @@ export function databaseStore(
       const { rows } = inventory();
       const view = { filter, now, managed: targetsOf(rows) };
       const [found, counts] = await Promise.all([
-        store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: placeOf(after) }) }),
+        store.ledger(view, { limit: limit + 1, ...(after === null ? {} : { after: placeOf(Place, after) }) }),
         counted.ledgerCounts(view),
       ]);
       const naming = namesOf(rows);
@@ -152,6 +161,22 @@ export function databaseStore(
         count,
       }));
     },
+    async fleetFindings({ filter, after, limit }) {
+      const place = after === null ? {} : { after: placeOf(FindingPlace, after) };
+      const [found, counts] = await Promise.all([
+        store.fleetFindings(filter, { limit: limit + 1, ...place }),
+        store.fleetFindingCounts(filter),
+      ]);
+      const shown = found.slice(0, limit);
+      const last = shown.at(-1);
+      return {
+        items: shown.map(findingOf),
+        next: found.length > limit && last !== undefined ? JSON.stringify(FindingPlace.parse(last)) : null,
+        counts,
+      };
+    },
+    lateScans: async () =>
+      (await store.fleetFindingCounts({})).flatMap(({ code, tenant }) => (code === "scan-late" ? [tenant] : [])),
     async freeze() {
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
       return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
@@ -165,10 +190,12 @@ export function databaseStore(
     hookCounts: (since) => store.hookCounts(since),
     nextDue: () => store.nextDue(),
     lastScanAt: async () =>
-      (await store.scans(20)).reduce<number | null>(
-        (last, { finishedAt }) => (finishedAt === null || (last ?? 0) >= finishedAt ? last : finishedAt),
-        null,
-      ),
+      (await store.scans(20))
+        .filter(({ kind }) => kind !== "details")
+        .reduce<number | null>(
+          (last, { finishedAt }) => (finishedAt === null || (last ?? 0) >= finishedAt ? last : finishedAt),
+          null,
+        ),
 
     async request({ id, row, person, reason, at, compromised }) {
       const shared = { id, requester: person, reason: reason.bytes, at };
@@ -331,6 +358,30 @@ function targetsOf(rows: readonly InventoryRow[]): LedgerTarget[] {
   return rows.flatMap((row) =>
     row.procedure === "entra-client-secret" ? [{ tenant: row.tenant, objectId: row.objectId }] : [],
   );
+}
+
+function findingOf(row: FleetFindingRow): ListedFinding {
+  const time = (ms: number) => new Date(ms).toISOString();
+  const orNull = (text: string) => (text === "" ? null : text);
+  return {
+    code: row.code,
+    result: "warn",
+    sentence: fleetCodes[row.code],
+    observed: row.observed,
+    required: row.required,
+    application: row.rowName,
+    run: null,
+    at: time(row.firstSeen),
+    tenant: row.tenant,
+    environment: row.environment,
+    name: orNull(row.name),
+    objectId: orNull(row.objectId),
+    appId: orNull(row.appId),
+    credential: orNull(row.credential),
+    firstSeenAt: time(row.firstSeen),
+    lastSeenAt: time(row.lastSeen),
+    clearedAt: row.clearedAt === null ? null : time(row.clearedAt),
+  };
 }
 
 function credentialOf(row: CredentialRow, { objects, roles }: Naming): Credential {

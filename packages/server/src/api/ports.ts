@@ -4,9 +4,18 @@
  * Times are milliseconds of domain time unless a name says otherwise.
  */
 
-import type { ChannelView, Credential, Delivery, HookEventView, Reach, ScanView, Status } from "@countersign/contract";
+import type {
+  ChannelView,
+  Credential,
+  Delivery,
+  HookEventView,
+  ListedFinding,
+  Reach,
+  ScanView,
+  Status,
+} from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
-import type { LedgerCount, LedgerFilter } from "@countersign/engine";
+import type { FleetCount, FleetFilter, LedgerCount, LedgerFilter } from "@countersign/engine";
 
 /** A run as its row has it. */
 export interface RunRecord {
@@ -198,6 +207,19 @@ export interface ApiStore {
     now: number,
     weeks: number,
   ): Promise<readonly { readonly week: number; readonly row: string | null; readonly count: number }[]>;
+  /** A page of what is said of the fleet, and counts by every word that can be filtered by. */
+  fleetFindings(query: {
+    readonly filter: FleetFilter;
+    /** Where an earlier page ended; INPUT_INVALID if it is no such place. */
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<{
+    readonly items: readonly ListedFinding[];
+    readonly next: string | null;
+    readonly counts: readonly FleetCount[];
+  }>;
+  /** Tenants that have not been listed as a whole for too long. */
+  lateScans(): Promise<readonly string[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
   /** Notices on their way, the newest first. */

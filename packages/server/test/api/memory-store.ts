@@ -1,5 +1,12 @@
-import { type ChannelView, type Credential, closedStates, type Plan, type Reach } from "@countersign/contract";
-import { CountersignError, canMove, type RunState } from "@countersign/core";
+import {
+  type ChannelView,
+  type Credential,
+  closedStates,
+  type ListedFinding,
+  type Plan,
+  type Reach,
+} from "@countersign/contract";
+import { CountersignError, canMove, type FleetCode, type RunState } from "@countersign/core";
 import type { Expiry } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
 import type { ApiStore, NewAttachment, RunRecord, StoredApproval, StoredEntry } from "../../src/api/index.ts";
@@ -26,6 +33,7 @@ export class MemoryStore implements ApiStore {
   readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
   readonly credentials: Credential[] = [];
+  readonly said: ListedFinding[] = [];
   readonly uses = new Map<string, StoredUse>();
   frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
@@ -145,6 +153,40 @@ export class MemoryStore implements ApiStore {
       const week = Math.floor((Date.parse(expiresAt ?? "9999-01-01") - now) / (7 * dayMs));
       return week >= 0 && week < weeks ? [{ week, row: application, count: 1 }] : [];
     });
+  }
+  async fleetFindings({ filter, after, limit }: Parameters<ApiStore["fleetFindings"]>[0]) {
+    const words = this.said
+      .filter(
+        ({ name, objectId, clearedAt }) =>
+          (clearedAt !== null) === (filter.cleared === true) &&
+          (filter.search === undefined || name?.includes(filter.search) === true) &&
+          (filter.objectId === undefined || objectId === filter.objectId),
+      )
+      .map((finding) => ({
+        finding,
+        word: {
+          code: finding.code as FleetCode,
+          tenant: finding.tenant ?? "",
+          environment: finding.environment ?? "",
+          listed: finding.application !== null,
+        },
+      }));
+    const fitting = words
+      .filter(({ word }) =>
+        (["code", "tenant", "environment", "listed"] as const).every(
+          (key) => filter[key] === undefined || filter[key] === word[key],
+        ),
+      )
+      .map(({ finding }) => finding);
+    const start = after === null ? 0 : Number(after);
+    return {
+      items: fitting.slice(start, start + limit),
+      next: start + limit < fitting.length ? String(start + limit) : null,
+      counts: words.map(({ word }) => ({ ...word, count: 1 })),
+    };
+  }
+  async lateScans() {
+    return this.said.flatMap(({ code, tenant }) => (code === "scan-late" && tenant !== null ? [tenant] : []));
   }
   async freeze() {
     return this.frozen;

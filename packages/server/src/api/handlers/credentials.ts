@@ -1,8 +1,7 @@
 import type { Credential } from "@countersign/contract";
-import type { LedgerCount } from "@countersign/engine";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Handler } from "../handler.ts";
-import { decodeCursor, encodeCursor, facetOf, pageOf } from "../views/page.ts";
+import { decodeCursor, encodeCursor, facetOf, facetsOf, pageOf } from "../views/page.ts";
 import { iso } from "../views/time.ts";
 import { allApplications } from "./applications.ts";
 
@@ -22,26 +21,10 @@ export const listCredentials: Handler<"listCredentials"> = async ({ api, query }
     after: query.cursor === undefined ? null : decodeCursor(query.cursor),
     limit: query.limit,
   });
-  type Word = keyof typeof wanted;
-  const fits = (count: LedgerCount, except: Word | null) =>
-    (Object.keys(wanted) as Word[]).every(
-      (word) => word === except || wanted[word] === undefined || wanted[word] === count[word],
-    );
-  const sum = (counts: readonly LedgerCount[]) => counts.reduce((total, { count }) => total + count, 0);
-  const facet = (word: Word) =>
-    [
-      ...Map.groupBy(
-        found.counts.filter((count) => fits(count, word)),
-        (count) => String(count[word]),
-      ),
-    ]
-      .map(([value, counts]) => ({ value, count: sum(counts) }))
-      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
   return {
     items: [...found.items],
     nextCursor: found.next === null ? null : encodeCursor(found.next),
-    total: sum(found.counts.filter((count) => fits(count, null))),
-    facets: Object.fromEntries((Object.keys(wanted) as Word[]).map((word) => [word, facet(word)])),
+    ...facetsOf(found.counts, wanted),
   };
 };
 

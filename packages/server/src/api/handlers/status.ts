@@ -19,6 +19,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     checkpoint,
     nextDue,
     lastScanAt,
+    lateScans,
     waiting,
     applications,
     findings,
@@ -31,6 +32,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     store.checkpoint(),
     store.nextDue(),
     store.lastScanAt(),
+    store.lateScans(),
     store.runs({ state: "awaiting_approval", limit: runsMax }),
     allApplications(api),
     allFindings(api),
@@ -68,6 +70,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
       findings: findings.length,
     },
     lastScanAt: iso(lastScanAt),
+    lateScans: [...lateScans],
   };
 };
 

@@ -34,3 +34,30 @@ export function facetOf(values: readonly string[]): { value: string; count: numb
     .map(([value, count]) => ({ value, count }))
     .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
 }
+
+/**
+ * Total and choices from counts by every word that can be chosen: each choice is counted without its own filter.
+ * `wanted`: what is filtered by; undefined: not by this word.
+ */
+export function facetsOf<C extends { readonly count: number }, W extends { readonly [K in keyof C]?: unknown }>(
+  counts: readonly C[],
+  wanted: W,
+): { total: number; facets: Record<string, { value: string; count: number }[]> } {
+  const words = Object.keys(wanted) as (keyof C & keyof W & string)[];
+  const fits = (count: C, except: string | null) =>
+    words.every((word) => word === except || wanted[word] === undefined || wanted[word] === (count[word] as unknown));
+  const sum = (of: readonly C[]) => of.reduce((total, { count }) => total + count, 0);
+  const facet = (word: (typeof words)[number]) =>
+    [
+      ...Map.groupBy(
+        counts.filter((count) => fits(count, word)),
+        (count) => String(count[word]),
+      ),
+    ]
+      .map(([value, of]) => ({ value, count: sum(of) }))
+      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+  return {
+    total: sum(counts.filter((count) => fits(count, null))),
+    facets: Object.fromEntries(words.map((word) => [word, facet(word)])),
+  };
+}

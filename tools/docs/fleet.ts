@@ -1,0 +1,29 @@
+import { fleetCodes, scanLateSeconds } from "@countersign/core";
+
+/** docs/findings-of-the-fleet.md: the closed list, from the code that says it. */
+export function fleetPage(): string {
+  const rows = Object.entries(fleetCodes).map(([code, sentence]) => `| \`${code}\` | ${sentence} |`);
+  return `# Findings of the fleet
+
+What is said of every application, service principal and credential that a scan has seen, in the inventory or not. Made from the code; the most
+urgent first. A finding is kept from the look that first saw it until one that does not: \`firstSeenAt\`, \`lastSeenAt\`, \`clearedAt\`.
+
+| code | meaning |
+|---|---|
+${rows.join("\n")}
+
+## What they rest on
+- **expiring, long-lived**: for a listed application what policy says of it (\`rotateWhenExpiresIn\`, \`secretLifetime.max\`), for all others the configuration
+  (\`scan.expiringDays\`, \`scan.lifetimeDaysMax\`). Where an app management policy of the tenant allows less, that holds.
+- **ownerless, single-owner**: for a listed application its owners in the inventory, for all others those of the directory.
+- **several-live**: more than one live secret, and no run of the application is open.
+- **foreign-on-managed**: once a secret of ours is in use there, any other live one.
+- **unused**: the directory's report on last use (beta, needs \`AuditLog.Read.All\` and a P1 or P2 licence), judged as of its reading.
+- **scan-late**: no whole listing came through for ${scanLateSeconds / 3_600} hours; operators are told.
+
+Owners, policies and last use come from a second pass after each scan ([operating/scanning.md](operating/scanning.md)). What it has not read, or the tenant does not
+give, is not known: nothing is said then, neither "no owner" nor "unused". Failing sign-ins are not judged: the report on last use holds successes only.
+
+In the console under Findings, over the API as \`GET /v1/findings\`, with \`countersign findings\`.
+`;
+}
