@@ -1,5 +1,5 @@
-import type { FleetCode, InventoryRow } from "@countersign/core";
-import type { EngineClock } from "@countersign/engine";
+import { type FleetCode, type InventoryRow, scanLateSeconds } from "@countersign/core";
+import { createScanWatch, type EngineClock } from "@countersign/engine";
 import { startSimulator } from "@countersign/simulator";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Directory, type FleetLedger, openLedger, terms } from "../fleet/ledger.ts";
@@ -211,5 +211,41 @@ describe("the fleet", () => {
     await again();
     expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual([]);
     expect(counted(await openFindings())).toEqual(expected());
+  }, 60_000);
+});
+
+describe("when no whole listing comes through for 26 hours", () => {
+  it("a finding says so until one does, and operators are told once", async () => {
+    const last = (await ledger.reader.lastFullScan("fleet"))?.finishedAt ?? 0;
+    // The watch's time alone goes on: the scanners would list in the meantime.
+    let now = last + scanLateSeconds * 1_000;
+    const looks: (() => Promise<void>)[] = [];
+    const watch = createScanWatch({
+      store: ledger.executor,
+      clock: { ...clockOf(), now: () => now, onTick: (listener) => void looks.push(listener) },
+      tenants: ["fleet"],
+      log: () => undefined,
+    });
+    const look = () => Promise.all(looks.map((tick) => tick()));
+    const late = () => openFindings("scan-late");
+    const notices = async () =>
+      (await ledger.observer.query("select key from cs.notice where kind = 'scan.late'")).rows;
+    watch.start();
+    try {
+      await look();
+      expect(await late()).toEqual([]);
+      now += 1;
+      await look();
+      await look();
+      expect(await late()).toMatchObject([{ tenant: "fleet", objectId: "", required: "one within 26 h" }]);
+      expect(await notices()).toHaveLength(1);
+      await sim.driver.advanceBy(60_000, 60_000);
+      await scanner.scanNow();
+      await look();
+      expect(await late()).toEqual([]);
+      expect(await notices()).toHaveLength(1);
+    } finally {
+      await watch.stop();
+    }
   }, 60_000);
 });

@@ -34,4 +34,5 @@ export { createNotifier, type Notifier, type NotifierOptions } from "./notify/no
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
 export { requestRun, runRequest } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
+export { createScanWatch } from "./scan/watch.ts";
 export * from "./store/index.ts";

@@ -16,6 +16,7 @@ import {
   createPlanner,
   createRecorder,
   createScanner,
+  createScanWatch,
   type EngineClock,
   type Ground,
   keepLedgerCounts,
@@ -210,7 +211,10 @@ async function startExecutor(parts: Parts): Promise<void> {
   await recorder.start();
   await executor.start();
   invariants.start();
+  const watch = createScanWatch({ store, clock, tenants: config.tenants.map(({ name }) => name), log });
+  watch.start();
   stops.push(async () => {
+    await watch.stop();
     await invariants.stop();
     await executor.stop();
     await recorder.stop();

@@ -170,6 +170,11 @@ async function doctor(options: DoctorOptions): Promise<number> {
       ? channelsOf(installation, database)
       : "shown where the api runs, which may read them",
   );
+  await look("scans", () =>
+    database?.logins.includes("cs_api") === true
+      ? scansOf(installation, database)
+      : "shown where the api runs, which may read them",
+  );
   let checked: InstallationChecked | null = null;
   if (options.invariants === true)
     await look("invariants", async () => {
@@ -196,6 +201,26 @@ function invariantsSay({ runs, violations, lookedAt, unread }: InstallationCheck
   if (violations.length === 0) return seen;
   const lines = violations.map(({ invariant, run, sentence }) => `${invariant} ${run ?? "-"}: ${sentence}`);
   throw new Error(`${seen}; broken:\n${lines.join("\n")}`);
+}
+
+/** When each tenant was last listed as a whole; one for which that is too long ago is a failure. */
+async function scansOf(installation: Installation, database: Database): Promise<string> {
+  const store = openStore({ role: "cs_api", connection: database.connection("cs_api"), connectionsMax: 1 });
+  try {
+    const late = (await store.fleetFindingCounts({})).flatMap(({ code, tenant }) =>
+      code === "scan-late" ? [tenant] : [],
+    );
+    const said: string[] = [];
+    for (const { name } of installation.config.tenants) {
+      const last = (await store.lastFullScan(name))?.finishedAt ?? null;
+      const text = last === null ? "not listed yet" : `listed ${new Date(last).toISOString()}`;
+      said.push(`${name} ${text}${late.includes(name) ? ", which is too long ago" : ""}`);
+    }
+    if (late.length > 0) throw new Error(said.join(", "));
+    return said.join(", ");
+  } finally {
+    await store.close();
+  }
 }
 
 /** How the channels fare; a dead one is a failure, since people rely on being told. */

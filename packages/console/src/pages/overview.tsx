@@ -23,8 +23,17 @@ export function OverviewPage() {
         <Actions />
       </div>
       <Loaded of={status}>
-        {({ counts, lastScanAt, log }) => (
+        {({ counts, lastScanAt, lateScans, log }) => (
           <div className="grid gap-4">
+            {lateScans.length > 0 && (
+              <p role="alert" className="rounded-lg border border-bad-line bg-bad-bg px-4 py-2 text-bad-fg">
+                {lateScans.join(", ")} {lateScans.length === 1 ? "has" : "have"} not been listed as a whole for more
+                than 26 hours: what is shown may be old, and nothing due is found.{" "}
+                <Link to="/findings" search={{ code: "scan-late" }}>
+                  Findings
+                </Link>
+              </p>
+            )}
             <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
               <Figure
                 value={counts.waitingForYou}

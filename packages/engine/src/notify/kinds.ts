@@ -11,6 +11,7 @@ export type NoticeKind =
   | "close.asked"
   | "recipient.refused"
   | "invariant.broken"
+  | "scan.late"
   | "digest";
 
 /** Something went wrong, or went around the rules: each of these opens a ticket unless one stands for the application. */
@@ -44,6 +45,7 @@ export const operatorKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "channel.test",
   "recipient.refused",
   "invariant.broken",
+  "scan.late",
 ]);
 
 /** What was told, as far as it decides over a ticket. */

@@ -130,6 +130,7 @@ const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> 
   "recipient.refused": ({ channel, recipient }) => `${channel ?? ""} does not reach ${recipient ?? ""}`,
   "invariant.broken": ({ invariant, application }) =>
     `A promise is broken: ${invariant ?? ""}${application == null ? "" : ` (${plainText(application, 120)})`}`,
+  "scan.late": ({ tenant }) => `${plainText(tenant ?? "", 120)} has not been listed as a whole for more than a day`,
   digest: ({ total }) => `${total ?? 0} things about your applications`,
 };
 

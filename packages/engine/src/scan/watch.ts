@@ -1,0 +1,89 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { CountersignError, scanLate, scanLateSeconds } from "@countersign/core";
+import type { EngineClock } from "../clock/clock.ts";
+import type { Store } from "../store/index.ts";
+
+/** How often the system's clock is asked whether it is time (real time). */
+const pollMs = 30_000;
+
+/**
+ * Watches over the scanner from another process: when no whole listing of a tenant has come through for 26 hours a finding
+ * says so until one has, and operators are told, once for each such time.
+ */
+export function createScanWatch(options: {
+  readonly store: Pick<Store, "lastFullScan" | "findingsPut" | "noticePut">;
+  readonly clock: EngineClock;
+  readonly tenants: readonly string[];
+  readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
+}): { start(): void; stop(): Promise<void> } {
+  const { store, clock } = options;
+  const stopped = new AbortController();
+  /** Where nothing was ever listed, lateness counts from here. */
+  const since = clock.now();
+  /** By tenant: until when all is well, as far as is known; what was said last. */
+  const wellUntil = new Map<string, number>();
+  const said = new Map<string, string>();
+  let looking: Promise<void> | null = null;
+  let loop: Promise<void> = Promise.resolve();
+
+  async function look(tenant: string): Promise<void> {
+    const now = clock.now();
+    const last = (await store.lastFullScan(tenant))?.finishedAt ?? null;
+    const finding = scanLate(last, since, now);
+    wellUntil.set(tenant, (last ?? since) + scanLateSeconds * 1_000 + 1);
+    const says = finding?.observed ?? "";
+    if (said.get(tenant) === says) return;
+    const about = { objectId: "", kind: null, appId: "", name: "", row: null, environment: null };
+    await store.findingsPut(tenant, [""], finding === null ? [] : [{ ...about, ...finding }], now);
+    if (finding !== null) {
+      await store.noticePut({
+        run: null,
+        kind: "scan.late",
+        channel: "operators",
+        key: `scan-late:${tenant}:${last ?? since}`,
+        payload: { tenant, sentence: finding.observed },
+        notBefore: now,
+        at: now,
+      });
+      options.log("scan.late", { tenant, observed: finding.observed });
+    }
+    said.set(tenant, says);
+  }
+
+  /** One look at a time; one that failed is made up for with the next. */
+  function lookAll(): Promise<void> {
+    if (looking !== null || stopped.signal.aborted) return looking ?? Promise.resolve();
+    looking = clock
+      .work(async () => {
+        for (const tenant of options.tenants) await look(tenant);
+      })
+      .catch((error: unknown) =>
+        options.log("watch.failed", { error: error instanceof CountersignError ? error.code : "unknown" }),
+      )
+      .finally(() => {
+        looking = null;
+      });
+    return looking;
+  }
+
+  return {
+    start() {
+      clock.onTick(lookAll);
+      clock.nextDue(async () => {
+        const times = [...wellUntil.values()].filter((time) => time > clock.now());
+        return times.length === 0 ? null : Math.min(...times);
+      });
+      loop = (async () => {
+        while (!stopped.signal.aborted) {
+          await lookAll();
+          await delay(pollMs, undefined, { signal: stopped.signal }).catch(() => {});
+        }
+      })();
+    },
+    async stop() {
+      stopped.abort();
+      await loop;
+      await looking;
+    },
+  };
+}
