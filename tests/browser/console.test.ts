@@ -42,6 +42,8 @@ const addresses: Readonly<Record<string, string>> = {
   credentials: "/credentials?expiry=90-days",
   runs: "/runs",
   findings: "/findings",
+  "findings of runs": "/findings?of=runs",
+  "no finding fits": "/findings?q=nothing+like+it",
   outside: "/outside",
   log: "/log",
   approval: `/runs/${runId("a")}`,
@@ -246,6 +248,30 @@ describe("the console as a whole", () => {
     await page.getByText("50 of 125 that fit").waitFor();
     await page.getByRole("button", { name: "Next page" }).click();
     await page.getByRole("link", { name: "service-060" }).waitFor();
+  }, 60_000);
+
+  it("filters findings on the server, counts each choice, and leads to application and credential", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/findings");
+    await page.getByText("100 of 129 that fit").waitFor();
+    await page.getByLabel("Finding", { exact: true }).selectOption({ label: "Ownerless (26)" });
+    await page.getByText("26 of 26 that fit").waitFor();
+    expect(page.url()).toContain("code=ownerless");
+    await page.getByLabel("Inventory").selectOption("true");
+    await page.getByText("6 of 6 that fit").waitFor();
+    await page.getByRole("link", { name: "service-018" }).waitFor();
+    await page.getByLabel("Since").selectOption("cleared");
+    await page.getByText("No finding fits").waitFor();
+    await page.getByLabel("Inventory").selectOption("");
+    await page.getByLabel("Finding", { exact: true }).selectOption("");
+    await page.getByText("1 of 1 that fit").waitFor();
+    await page.getByLabel("Since").selectOption("");
+    await page.getByRole("link", { name: "5c7a9f10-0", exact: true }).click();
+    await page.getByRole("heading", { name: "Credentials" }).waitFor();
+    expect(page.url()).toContain("q=5c7a9f10-0");
+    await page.goto(`${pages.url}/findings?of=runs`);
+    await page.getByText(/of \d+ that fit/).waitFor();
+    expect(await page.getByRole("link", { name: "run", exact: true }).count()).toBeGreaterThan(0);
   }, 60_000);
 
   it("says on every page what this installation is not", async () => {

@@ -177,12 +177,12 @@ const Row = memo(function Row({ finding }: { readonly finding: ListedFinding }) 
         <div className="text-xs text-fg3">
           {[tenant, finding.environment].filter((part) => part !== null).join(" · ")}{" "}
           {run !== null && (
-            <Link to="/runs/$id" params={{ id: run }}>
+            <Link to="/runs/$id" params={{ id: run }} className="underline">
               run
             </Link>
           )}
           {objectId !== null && (
-            <Link to="/credentials" search={{ q: credential ?? objectId }} className="font-mono">
+            <Link to="/credentials" search={{ q: credential ?? objectId }} className="font-mono underline">
               {credential ?? objectId}
             </Link>
           )}

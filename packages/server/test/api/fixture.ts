@@ -2,6 +2,7 @@ import { SecretValue } from "@countersign/core";
 import { signerFromSeed } from "@countersign/evidence";
 import type { FastifyInstance } from "fastify";
 import { type ApiDependencies, createApi, idempotencyInMemory } from "../../src/api/index.ts";
+import { sentenceOf } from "../../src/api/views/sentences.ts";
 import { LocalSignIn, Sessions } from "../../src/signin/index.ts";
 import { MemoryStore, memorySessions } from "./memory-store.ts";
 import { addRun, day, entraRow, now, people, postgresRow, runId, stepDone } from "./world.ts";
@@ -116,7 +117,36 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
   };
 }
 
+/** What is said of the fleet: of applications that are listed, of others under names as people write them, and of once. */
+function sayOf(store: MemoryStore): void {
+  const codes = ["expired", "expiring", "ownerless", "unused", "unmanaged"] as const;
+  for (let index = 0; index < 130; index += 1) {
+    const code = codes[index % codes.length] ?? "expired";
+    const isListed = index % 4 === 0;
+    store.said.push({
+      code,
+      result: "warn",
+      sentence: sentenceOf(code),
+      observed: `ended ${new Date(now - index * day).toISOString()}`,
+      required: "live, or removed",
+      application: isListed ? `service-${String(6 + index).padStart(3, "0")}` : null,
+      run: null,
+      at: new Date(now - index * day).toISOString(),
+      tenant: "contoso",
+      environment: isListed ? "dev" : null,
+      name: `日本 sync ${index}`,
+      objectId: `0b1e-${index}`,
+      appId: `a99d-${index}`,
+      credential: code === "ownerless" || code === "unmanaged" ? null : `5c7a9f10-${index}`,
+      firstSeenAt: new Date(now - index * day).toISOString(),
+      lastSeenAt: new Date(now).toISOString(),
+      clearedAt: index === 129 ? new Date(now).toISOString() : null,
+    });
+  }
+}
+
 function seed(store: MemoryStore): void {
+  sayOf(store);
   store.append(now - 40 * day, "log.genesis", {});
   store.append(now - 3_600_000, "scan.completed", {});
   for (const [index, name] of ["billing-api", "payroll-sync", "reporting", "crm-bridge"].entries()) {
