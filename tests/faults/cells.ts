@@ -34,6 +34,8 @@ export interface CleanRun {
   readonly effects: readonly Effect[];
   readonly overlappingAt: string | null;
   readonly rollingBackAt: string | null;
+  /** When an entry of its log was made. */
+  readonly entriesAt: readonly string[];
 }
 
 /** A cell without any fault: what its run does is what can go wrong. */
@@ -45,20 +47,30 @@ export function cleanCell(story: Story): Cell {
  * Every (call, occurrence, kind) once, and every (call, kind) for ever: from its first occurrence in each phase of the run
  * on, since what fails from the planning on never comes to fail in the overlap.
  */
-export function deriveCells(clean: CleanRun, directory: Directory): Cell[] {
+export function deriveCells(
+  clean: CleanRun,
+  directory: Directory,
+): { readonly cells: Cell[]; readonly folded: number } {
   const { story, row } = clean;
   const own = clean.effects.filter(({ workload }) => workload === null);
   const cells: Cell[] = [];
+  let folded = 0;
   for (const [label, { shape }] of countCalls({ row, effects: own }, directory)) {
     if (isShared(shape) !== (row.seat !== undefined) || (story.ops !== null && !story.ops.test(shape.op))) continue;
-    const phases = own.flatMap((effect, index) =>
-      fits(shape, effect, row, directory) ? [phaseOf(clean, own, effect, index)] : [],
+    const calls = own.flatMap((effect, index) =>
+      fits(shape, effect, row, directory) ? [{ at: effect.at, phase: phaseOf(clean, own, effect, index) }] : [],
     );
-    const tried = phases.flatMap((phase, index) => {
+    const lookOf = looksOf(
+      calls.map(({ at }) => at),
+      clean.entriesAt,
+    );
+    const tried = calls.flatMap(({ phase }, index) => {
       const wanted = story.asksBack === true || story.refused !== undefined ? phase === "back" : phase !== "back";
-      return wanted ? [{ phase, nth: index + 1 }] : [];
+      return wanted ? [{ phase, nth: index + 1, look: `${phase} ${lookOf[index]}` }] : [];
     });
     const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);
+    const once = tried.filter(({ look }, index) => tried.findIndex((other) => other.look === look) === index);
+    folded += (tried.length - once.length) * kindsOf(shape.op).length;
     for (const kind of kindsOf(shape.op)) {
       const cell = (nth: number, always: boolean): Cell => ({
         name: `${story.name}/${label}#${nth} ${kind.name} ${always ? "always" : "once"}`,
@@ -68,11 +80,24 @@ export function deriveCells(clean: CleanRun, directory: Directory): Cell[] {
         knobs: null,
         seated: clean.row.seat !== undefined,
       });
-      for (const { nth } of tried) cells.push(cell(nth, false));
+      for (const { nth } of once) cells.push(cell(nth, false));
       for (const { nth } of firsts) cells.push(cell(nth, true));
     }
   }
-  return cells;
+  return { cells, folded };
+}
+
+/**
+ * Names what each call (by its time) was made for. A run that waits is looked at again and again, and while nothing enters
+ * its log each look finds the same journal and so is the same verb in the same state: their calls have the same name. A
+ * call at an instant at which the run's log grew is always one of its own.
+ */
+function looksOf(calls: readonly string[], entriesAt: readonly string[]): string[] {
+  return calls.map((at, index) => {
+    if (entriesAt.includes(at)) return `call ${index}`;
+    const together = calls.filter((other) => other === at).length;
+    return `look after ${entriesAt.filter((entry) => entry < at).length}, ${index - calls.indexOf(at)} of ${together}`;
+  });
 }
 
 /** Whether the call says who makes it and nothing of the row that it is made for. */

@@ -61,7 +61,12 @@ export function trialOf(cell: Cell, row: Row): Trial {
 }
 
 /** Lets every row rotate at the same time, each with its fault; a held run is mended and taken up again. Returns what never rested. */
-export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Judges): Promise<readonly Trial[]> {
+export async function rotateAll(
+  lane: Lane,
+  batch: readonly Trial[],
+  judges: Judges,
+  signal: AbortSignal,
+): Promise<readonly Trial[]> {
   await startWorkloads(
     lane.simulator,
     batch.map(({ row }) => row),
@@ -71,7 +76,7 @@ export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Jud
   await inParts(batch, (trial) => arm(lane, trial));
   await inParts(batch, ({ row }) => lane.people.request(row.name));
   const approved = new Set<string>();
-  for (let step = 0; step < stepsMax; step += 1) {
+  for (let step = 0; step < stepsMax && !signal.aborted; step += 1) {
     const open = batch.filter(({ over }) => !over);
     if (open.length === 0) break;
     const now = await advance(lane, stepSeconds[step] ?? (step < stepsLater ? laterSeconds : muchLaterSeconds));
@@ -95,13 +100,13 @@ export async function rotateAll(lane: Lane, batch: readonly Trial[], judges: Jud
     await inParts(rested, (trial) => disarm(lane, trial));
     await judges.rested(rested);
     await inParts(rested, (trial) =>
-      trial.state === "held" && !trial.mended ? takeUp(lane, trial) : end(lane, trial),
+      (trial.state === "held" || trial.state === "overdue") && !trial.mended ? takeUp(lane, trial) : end(lane, trial),
     );
   }
   const never = batch.filter(({ over }) => !over);
   await noteFired(lane, never);
   await inParts(never, (trial) => end(lane, trial));
-  return never;
+  return signal.aborted ? [] : never;
 }
 
 async function askBack(lane: Lane, trial: Trial): Promise<void> {
@@ -110,10 +115,12 @@ async function askBack(lane: Lane, trial: Trial): Promise<void> {
   await platform.rollBack({ params: { id: trial.run ?? "" }, body: { reason: "the release was called off" } });
 }
 
-/** The fault is mended, and a person says that the held run may go on. */
+/** The fault is mended, and a person says that the held run may go on; one that is overdue goes on by itself. */
 async function takeUp(lane: Lane, trial: Trial): Promise<void> {
+  const isHeld = trial.state === "held";
   trial.mended = true;
   trial.restedAt = null;
+  if (!isHeld) return;
   const security = await lane.people.of("cleo");
   await security.decideHold({
     params: { id: trial.run ?? "" },
@@ -129,22 +136,26 @@ async function end(lane: Lane, trial: Trial): Promise<void> {
 }
 
 async function lookAt(lane: Lane, trials: readonly Trial[], now: number): Promise<void> {
-  const { rows } = await lane.server.admin.query<{ target_key: string; id: string; state: string }>(
-    "select distinct on (target_key) target_key, id, state from cs.run where target_key = any ($1) order by target_key, created_at desc, id desc",
+  const { rows } = await lane.server.admin.query<{ target_key: string; id: string; state: string; overdue: boolean }>(
+    `select distinct on (target_key) target_key, id, state, state = 'overlapping' and exists (
+       select from journal.log_entry e where e.run_id = r.id and e.type = 'notice.sent' and encode(e.entry, 'escape') like '%"run.overdue"%'
+     ) as overdue from cs.run r where target_key = any ($1) order by target_key, created_at desc, id desc`,
     [trials.map(({ row }) => row.name)],
   );
   const newest = new Map(rows.map((row) => [row.target_key, row]));
   for (const trial of trials) {
     const found = newest.get(trial.row.name);
     trial.run = found?.id ?? null;
-    trial.state = found?.state ?? "none";
+    // A gate that stays shut is waited for without end, and people were told: so it rests as long as its fault lasts.
+    const waits = found?.overdue === true && trial.cell.fault?.always === true && !trial.mended;
+    trial.state = waits ? "overdue" : (found?.state ?? "none");
     if (!isAtRest(trial.state)) trial.restedAt = null;
     else trial.restedAt ??= now;
   }
 }
 
 function isAtRest(state: string): boolean {
-  return state === "held" || closedStates.has(state as RunState);
+  return state === "held" || state === "overdue" || closedStates.has(state as RunState);
 }
 
 async function arm(lane: Lane, trial: Trial): Promise<void> {

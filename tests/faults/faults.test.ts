@@ -26,8 +26,8 @@ describe(`a tenant in which one call goes wrong, once or for ever (npm run fault
     expect(report.cells).toBe(slice);
   });
 
-  it("ends every run: completed, rolled back, blocked, or held with a way on", () => {
-    const { completed = 0, rolled_back = 0, blocked = 0, held = 0 } = report.ends;
-    expect(completed + rolled_back + blocked + held).toBe(slice);
+  it("ends every run: completed, rolled back, blocked or expired before anything was done, or held or overdue with a way on", () => {
+    const { completed = 0, rolled_back = 0, blocked = 0, expired = 0, held = 0, overdue = 0 } = report.ends;
+    expect(completed + rolled_back + blocked + expired + held + overdue).toBe(slice);
   });
 });

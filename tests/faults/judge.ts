@@ -10,8 +10,11 @@ export interface Violation {
   readonly sentence: string;
 }
 
-/** States in which a run may come to rest when something outside goes wrong. */
-const ends: ReadonlySet<string> = new Set(["completed", "rolled_back", "held", "blocked", "expired"]);
+/**
+ * How a run may come to rest when something outside goes wrong. `overdue`: in its overlap behind a shut gate, both
+ * credentials valid and its owners told; it goes on by itself once the gate can be read.
+ */
+const ends: ReadonlySet<string> = new Set(["completed", "rolled_back", "held", "blocked", "expired", "overdue"]);
 /** The same before anything was changed outside. */
 const untouched: ReadonlySet<string> = new Set(["blocked", "expired"]);
 

@@ -28,7 +28,7 @@ const report = await runFaults({
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(
-  `${report.cells} of ${report.derived} cells, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
+  `${report.cells} of ${report.wanted} cells wanted, ${report.derived} derived, ${report.folded} folded, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
     `held then ${JSON.stringify(report.heldEnds)}, ${report.notReached.length} not reached, ${report.seconds} s`,
 );
-process.exitCode = report.violations.length === 0 && report.cells > 0 ? 0 : 1;
+process.exitCode = report.violations.length === 0 && report.cells > 0 && report.cells === report.wanted ? 0 : 1;

@@ -4,8 +4,11 @@ import type { Seen } from "./look.ts";
 type Counts = Readonly<Record<string, number>>;
 
 export interface FaultReport {
-  /** Cells that were derived from undisturbed runs, and how many of them were tried. */
+  /** Cells that were derived from undisturbed runs, how many of them were asked for, and how many were tried. */
   readonly derived: number;
+  readonly wanted: number;
+  /** Further calls that are the same verb in the same state as a derived cell's, and are tried by it. */
+  readonly folded: number;
   readonly cells: number;
   /** Cells whose call was not made so often in their run: nothing went wrong there. */
   readonly notReached: readonly string[];
@@ -46,10 +49,10 @@ export class Tally {
     count((this.#byStory[cell.story.name] ??= {}), state);
   }
 
-  done(derived: number, seconds: number): FaultReport {
+  done(of: Pick<FaultReport, "derived" | "folded" | "wanted" | "seconds">): FaultReport {
     const broken = (rule: string) => this.violations.filter((violation) => violation.rule === rule).length;
     return {
-      derived,
+      ...of,
       cells: this.cells,
       notReached: this.notReached,
       violations: this.violations,
@@ -59,7 +62,6 @@ export class Tally {
       heldEnds: this.#heldEnds,
       withoutNotice: broken("notice"),
       withoutTicket: broken("ticket"),
-      seconds,
     };
   }
 }

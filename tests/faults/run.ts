@@ -33,6 +33,10 @@ export interface FaultOptions {
 const batchSize = 240;
 /** The same where calls are slow on purpose: a product that is busy with more could miss the short deadline by itself. */
 const slowMax = 80;
+/** A batch lasts nearly as long with half of its cells: none is cut to fewer than this. */
+const batchMin = 60;
+/** So few cells need no order: they rotate together. */
+const fewMax = 24;
 /** Rows with callers of their own that rotate at the same time; each is a tenant of the configuration. */
 const seatsMax = 40;
 /** Rows of one installation: its log and its inventory are read often. */
@@ -47,9 +51,11 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   const cache = mkdtempSync(join(tmpdir(), "countersign-faults-cache-"));
   const sink = await openSink();
   try {
-    const all = await cellsOf(options, cache, sink);
+    const { all, folded } = await cellsOf(options, cache, sink);
     const cells = chosen(all, options);
-    options.say(`${all.length} cells derived, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`);
+    options.say(
+      `${all.length} cells derived, ${folded} folded into them, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`,
+    );
     const tally = new Tally();
     const loads = loadsOf(cells, options.lanes);
     let next = 0;
@@ -61,11 +67,12 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
           tally,
           say: options.say,
           seconds,
+          signal: options.signal,
         });
     };
     await Promise.all(Array.from({ length: options.lanes }, lane));
     for (const { cell, rule, sentence } of tally.violations) options.say(`${cell}\n    ${rule}: ${sentence}`);
-    return tally.done(all.length, seconds());
+    return tally.done({ derived: all.length, folded, wanted: cells.length, seconds: seconds() });
   } finally {
     await sink.close();
     rmSync(cache, { recursive: true, force: true });
@@ -93,7 +100,7 @@ function laneOf(
 }
 
 /** Every outside call of runs that nothing disturbs, crossed with every kind of fault. */
-async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promise<Cell[]> {
+async function cellsOf(options: FaultOptions, cache: string, sink: Sink) {
   const rows = new Rows();
   const usual = stories.map((story) => trialOf(cleanCell(story), rows.take(story)));
   // A row with callers of its own shows what is done for all rows at once.
@@ -103,7 +110,7 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
   try {
     await lane.product.ready;
     const after = await lane.simulator.cursor();
-    const never = await rotateAll(lane, batch, { rested: async () => {} });
+    const never = await rotateAll(lane, batch, { rested: async () => {} }, options.signal);
     if (never.length > 0) throw new Error(`expected undisturbed runs to end, got ${never[0]?.state}`);
     for (const { cell, state } of batch)
       if (state !== (goesBack(cell.story) ? "rolled_back" : "completed")) {
@@ -112,14 +119,16 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
       }
     const effects = await lane.simulator.effects(after);
     const runs = await Promise.all(batch.map((trial) => cleanRun(lane, trial, effects)));
-    const cells = runs.flatMap((run) => deriveCells(run, lane.directory));
+    const derived = runs.map((run) => deriveCells(run, lane.directory));
+    const cells = derived.flatMap((one) => one.cells);
     // The same shared call of the same caller in the same phase is made by every story: it is tried in the first.
     const first = new Map<string, Cell>();
     for (const cell of cells) {
       const key = cell.seated ? cell.name.replace(/^[^/]*?(-back)?\//, "$1/") : cell.name;
       if (!first.has(key)) first.set(key, cell);
     }
-    return [...first.values(), ...stories.map(staleCell)];
+    const folded = derived.reduce((sum, one) => sum + one.folded, 0) + cells.length - first.size;
+    return { all: [...first.values(), ...stories.map(staleCell)], folded };
   } finally {
     await lane.stop();
   }
@@ -127,18 +136,19 @@ async function cellsOf(options: FaultOptions, cache: string, sink: Sink): Promis
 
 async function cleanRun(lane: Lane, { cell, row, run }: Trial, effects: readonly Effect[]): Promise<CleanRun> {
   const { rows } = await lane.server.admin.query<{ entry: Buffer }>(
-    "select entry from journal.log_entry where run_id = $1 and type = 'run.moved' order by run_seq",
+    "select entry from journal.log_entry where run_id = $1 order by run_seq",
     [run],
   );
-  const moves = rows.map(({ entry }) => parseEntry(entry));
+  const entries = rows.map(({ entry }) => parseEntry(entry));
   const movedTo = (state: string) =>
-    moves.find(({ type, data }) => type === "run.moved" && data.to === state)?.at ?? null;
+    entries.find(({ type, data }) => type === "run.moved" && data.to === state)?.at ?? null;
   return {
     story: cell.story,
     row,
     effects: effectsOf(effects, row, lane.directory),
     overlappingAt: movedTo("overlapping"),
     rollingBackAt: movedTo("rolling_back"),
+    entriesAt: entries.map(({ at }) => at),
   };
 }
 
@@ -153,42 +163,48 @@ interface Load {
  * Cells that last equally long rotate at the same time, so that the waits that are real (a deadline of 300 ms passes for all
  * of them at once) and the waits of domain time fall together. Where nothing is slow on purpose the deadline is longer, so
  * that a busy machine adds no faults of its own. A creation whose outcome is unknown is looked for every 50 s of a whole
- * day: those have an installation of their own. Knobs are for all rows: such cells come one by one.
+ * day: those come last in their installation. Knobs are for all rows: such cells come one by one.
  */
 function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
-  const groups = Map.groupBy(cells, (cell) => {
-    const slow = isSlow(cell) ? "slow" : "quick";
-    if (cell.knobs !== null) return `${slow} knobs`;
-    if (cell.fault?.shape.op === "application.addPassword") return `${slow} creation`;
-    return `${slow} ${cell.seated ? "seated" : "usual"} ${cell.fault?.always === true ? "always" : "once"}`;
-  });
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const max = first.knobs !== null ? 1 : first.seated ? seatsMax : isSlow(first) ? slowMax : batchSize;
-    const deadlineMs = isSlow(first) ? callDeadlineMs : patientMs;
-    const batches = cut(
-      group.toSorted((a, b) => (a.kind < b.kind ? -1 : 1)),
-      max,
-      lanes,
+  return [true, false].flatMap((slow) => {
+    const some = cells.filter((cell) => isSlow(cell) === slow);
+    const usualMax = slow ? slowMax : batchSize;
+    const groups = some.length <= fewMax ? groupsOf(some, () => "few") : groupsOf(some, lastingOf);
+    const batches = groups.flatMap((group) =>
+      cut(group, group[0]?.knobs ? 1 : group.some(({ seated }) => seated) ? seatsMax : usualMax, lanes),
     );
-    const perLoad = Math.max(1, Math.floor(rowsMax / max));
-    return Array.from({ length: Math.ceil(batches.length / perLoad) }, (_, load) => ({
-      deadlineMs,
-      batches: batches.slice(load * perLoad, (load + 1) * perLoad),
+    const count = Math.max(Math.min(lanes, batches.length), Math.ceil(some.length / rowsMax));
+    return Array.from({ length: count }, (_, load) => ({
+      deadlineMs: slow ? callDeadlineMs : patientMs,
+      batches: batches.filter((__, index) => index % count === load),
     }));
   });
 }
 
-/** Parts of at most `max`, and at least one for each lane. */
+/** By how long their runs last, the longest last; within a group cells of one kind side by side. */
+function groupsOf(cells: readonly Cell[], keyOf: (cell: Cell) => string): Cell[][] {
+  const groups = Map.groupBy(cells, (cell) => (cell.knobs === null ? keyOf(cell) : "5 knobs"));
+  return [...groups.keys()]
+    .toSorted()
+    .map((key) => (groups.get(key) ?? []).toSorted((a, b) => (a.kind < b.kind ? -1 : 1)));
+}
+
+function lastingOf({ fault, seated }: Cell): string {
+  if (fault?.shape.op === "application.addPassword") return fault.always ? "6 creation always" : "6 creation once";
+  if (fault?.always === true) return seated ? "4 seated always" : "3 usual always";
+  return seated ? "2 seated once" : "1 usual once";
+}
+
+/** Parts of at most `max`; one for each lane, if that leaves none too small. */
 function cut(cells: readonly Cell[], max: number, lanes: number): Cell[][] {
-  const size = Math.max(1, Math.min(max, Math.ceil(cells.length / lanes)));
+  const size = Math.max(1, Math.min(max, Math.max(batchMin, Math.ceil(cells.length / lanes))));
   return Array.from({ length: Math.ceil(cells.length / size) }, (_, part) =>
     cells.slice(part * size, (part + 1) * size),
   );
 }
 
 interface Bench {
+  readonly signal: AbortSignal;
   readonly cache: string;
   readonly sink: Sink;
   readonly tally: Tally;
@@ -197,7 +213,7 @@ interface Bench {
 }
 
 async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
-  const { sink, tally, say, seconds } = bench;
+  const { tally, say, seconds } = bench;
   const rows = new Rows();
   const batches = load.batches.map((batch) =>
     batch.map((cell, index) => trialOf(cell, rows.take(cell.story, cell.seated ? index + 1 : undefined))),
@@ -206,9 +222,10 @@ async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
   try {
     await lane.product.ready;
     for (const batch of batches) {
+      if (bench.signal.aborted) return;
       const before = seconds();
       if (batch.some(({ cell }) => cell.seated)) await advance(lane, tokenSeconds);
-      await tryBatch(lane, batch, sink, tally);
+      await tryBatch(lane, batch, bench);
       const [first] = batch;
       say(
         `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s, ${tally.cells} tried, ${tally.violations.length} violations`,
@@ -219,7 +236,7 @@ async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
   }
 }
 
-async function tryBatch(lane: Lane, batch: readonly Trial[], sink: Sink, tally: Tally): Promise<void> {
+async function tryBatch(lane: Lane, batch: readonly Trial[], { sink, tally, signal }: Bench): Promise<void> {
   const after = await lane.simulator.cursor();
   const look = async (trials: readonly Trial[]) => {
     const seen = await lookAtRested(lane, sink, trials, after);
@@ -232,7 +249,7 @@ async function tryBatch(lane: Lane, batch: readonly Trial[], sink: Sink, tally: 
     }
   };
   try {
-    const never = await rotateAll(lane, batch, { rested: look });
+    const never = await rotateAll(lane, batch, { rested: look }, signal);
     if (never.length > 0) await look(never);
   } catch (error) {
     const sentence = error instanceof Error ? error.message : String(error);

@@ -4,10 +4,38 @@ import { Stage } from "./stage.ts";
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await Stage.open({ applications: [{ name: "app-straggler", consumers: ["latest"] }] });
+  stage = await Stage.open({
+    applications: [
+      { name: "app-straggler", consumers: ["latest"] },
+      { name: "app-unread", consumers: ["latest"] },
+    ],
+  });
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
+
+describe("a sign-in log that cannot be asked", () => {
+  it("because our own sign-in is refused is not taken for a tenant without one: the run holds, and says why", async () => {
+    const { callers } = (await stage.manage("GET", "/directory")) as { callers: { reader: { clientId: string } } };
+    const run = await stage.request("app-unread");
+    await stage.approve(run);
+    await stage.advance(300);
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    const match = { appId: callers.reader.clientId };
+    const fault = { op: "token", kind: "400", times: "always", match };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    await stage.advanceUntil(run, ["held"], { hoursMax: 30 });
+    expect((await stage.run(run)).run).toMatchObject({ because: { code: "OUTSIDE_INVALID" } });
+    await stage.manage("DELETE", `/faults/${id}`);
+    await (await stage.as("ada")).decideHold({
+      params: { id: run },
+      body: { choice: "retry", reason: "our reader may sign in again" },
+    });
+    await stage.advanceUntil(run, ["completed"], { hoursMax: 24 });
+    expect((await stage.figures("app-unread")).failedSignIns).toBe(0);
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+});
 
 describe("a shut gate", () => {
   it("never retires while one caller still uses the old secret, tells the owners, and opens when the last has switched", async () => {

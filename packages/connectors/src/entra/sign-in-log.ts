@@ -1,8 +1,10 @@
 import { isCode, type LastUse, type ReadContext } from "@countersign/core";
+import { factOf } from "../kit/errors.ts";
 import type { Leave } from "../kit/leave.ts";
 import { limits } from "../kit/limits.ts";
 import type { SignIn, SignInLog } from "../kit/seams.ts";
 import { isoOf, msOf } from "../kit/time.ts";
+import { tokenCall } from "../kit/token.ts";
 import { sameId } from "./application.ts";
 import { graphCall, graphPages, type Tenant, type Tenants } from "./graph.ts";
 import { CredentialActivity, page, SignInLine } from "./shapes.ts";
@@ -13,8 +15,12 @@ const ActivityPage = page(CredentialActivity);
 /** Sign-ins that used no client secret. */
 const otherKinds = new Set(["certificate", "federatedIdentityCredential", "managedIdentity", "clientAssertion"]);
 
-/** Answers that mean "this tenant has no such report": missing licence or permission, other cloud. */
+/**
+ * Answers that mean "this tenant has no such report": missing licence or permission, other cloud. Where our own sign-in was
+ * refused the report was never asked for: that is no word about the tenant.
+ */
 function unavailable(error: unknown): boolean {
+  if (factOf(error, "call") === tokenCall) return false;
   return isCode(error, "OUTSIDE_FORBIDDEN", "OUTSIDE_NOT_FOUND", "OUTSIDE_INVALID");
 }
 

@@ -10,6 +10,9 @@ export interface TokenSource {
   token(leave: Leave, fresh?: boolean): Promise<SecretValue>;
 }
 
+/** The call's name in errors: where it stands, what was wanted with the token was never asked for. */
+export const tokenCall = "token.issue";
+
 /** Tokens are used until this long before they end. */
 const marginMs = 300_000;
 
@@ -59,7 +62,7 @@ export function clientSecretTokens(settings: ClientSecretSettings): TokenSource 
 
   async function get(leave: Leave): Promise<SecretValue> {
     const answer = await settings.http.call(leave, {
-      name: "token.issue",
+      name: tokenCall,
       method: "POST",
       url: settings.authority.url(`/${settings.tenantId}/oauth2/v2.0/token`),
       form: clientCredentials(settings.clientId, await settings.secret(), settings.scope),
