@@ -11,7 +11,7 @@ import {
 } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import type { Dispatch } from "../dispatch/index.ts";
-import type { ClaimedRun, Hold, RunRow, Store } from "../store/index.ts";
+import type { ClaimedRun, Hold, RunRow, Store, Survey } from "../store/index.ts";
 import { HeldValues, type StepServices } from "./context.ts";
 import type { Guard } from "./guard.ts";
 import { type At, letGo } from "./interrupted.ts";
@@ -86,6 +86,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
       options.fenced(because);
     },
   );
+  /** When the last sweep began (monotonic), and whether it found the log behind what this host has seen of it. */
+  let sweptAt = Number.NEGATIVE_INFINITY;
+  let behind = false;
   /** Runs that a hint is being worked on for, from before the claim until they were let go of. */
   const inHand = new Map<string, number>();
   const services: StepServices = { clock, lease, held: new HeldValues(), pauses: options.pauses, build: options.build };
@@ -100,46 +103,70 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return verb as unknown as Verb<unknown>;
   }
 
-  /** In a restored database nothing ever comes due: there is no work that domain time would have to wait for. */
-  async function isBehind(): Promise<boolean> {
-    try {
-      await options.assertNotBehind();
-      return false;
-    } catch (error) {
-      if (isCode(error, "LOG_BEHIND")) return true;
-      throw error;
-    }
+  /**
+   * When there is work that domain time has to wait for. In a restored database nothing ever comes due, as the last sweep
+   * has found; whether anything is taken up is asked again with each claim.
+   */
+  async function nextDue(): Promise<number | null> {
+    if (behind) return null;
+    const { due, unresolved, unreviewed } = await store.waits();
+    const times = [due, unresolved ? await twins.nextDue() : null, unreviewed ? await reviews.nextDue() : null];
+    const known = times.filter((time) => time !== null);
+    return known.length === 0 ? null : Math.min(...known);
   }
 
   /** Offers every run that is due; a job is only a hint, the claim decides. */
   async function sweep(): Promise<void> {
-    const provenDead = await provenDeadWorkers();
-    await freeForgotten();
-    await options.assertNotBehind();
+    sweptAt = performance.now();
+    const { others, held, unreviewed } = await store.survey(worker);
+    const provenDead = others.filter((row) => isProvenDead(row)).map((row) => row.id);
+    if (provenDead.length > 0) await store.workerProvenDead(provenDead);
+    await freeForgotten(held);
+    await options.assertNotBehind().catch((error: unknown) => {
+      behind = isCode(error, "LOG_BEHIND");
+      throw error;
+    });
+    behind = false;
     for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
       await dispatch.offer(run);
     await clock.work(() => twins.look());
-    await clock.work(() => reviews.look());
+    if (unreviewed) await clock.work(() => reviews.look());
   }
 
   async function sweepForEver(): Promise<void> {
     const stopListening = await store.listen("cs_due", () => wake());
     while (!stopped.signal.aborted) {
       await sweep().catch((error: unknown) => options.log("sweep.failed", { error: describe(error) }));
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        delay(sweepMs, undefined, { signal: stopped.signal }).then(resolve, resolve);
-      });
+      await wokenOrIdle();
     }
     await stopListening();
+  }
+
+  /** Resolves when a notification asks for a sweep, or when none has begun for a while: a tick of the clock sweeps too. */
+  async function wokenOrIdle(): Promise<void> {
+    let woken = false;
+    const notified = new Promise<void>((resolve) => {
+      wake = () => {
+        woken = true;
+        resolve();
+      };
+    });
+    while (!woken && !stopped.signal.aborted) {
+      const leftMs = sweptAt + sweepMs - performance.now();
+      if (leftMs <= 0) return;
+      const ended = new AbortController();
+      const signal = AbortSignal.any([stopped.signal, ended.signal]);
+      await Promise.race([notified, delay(leftMs, undefined, { signal }).catch(() => {})]);
+      ended.abort();
+    }
   }
 
   /**
    * A run may stand under this worker's name while nothing here works on it: the database went away after a claim was
    * committed and before its answer came, or when the run was let go of. A live worker's runs are nobody else's (I9).
    */
-  async function freeForgotten(): Promise<void> {
-    for (const { id, fence } of await store.runsHeldBy(worker)) {
+  async function freeForgotten(held: Survey["held"]): Promise<void> {
+    for (const { id, fence } of held) {
       if (inHand.has(id)) continue;
       const now = clock.now();
       try {
@@ -150,15 +177,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
         if (!isCode(error, "STALE_FENCE")) throw error;
       }
     }
-  }
-
-  async function provenDeadWorkers(): Promise<string[]> {
-    const others = (await store.workers()).filter(
-      (row) => row.id !== worker && row.goneAs !== "proven" && row.goneAs !== "stopped",
-    );
-    const dead = others.filter((row) => isProvenDead(row)).map((row) => row.id);
-    if (dead.length > 0) await store.workerProvenDead(dead);
-    return dead;
   }
 
   /** One dispatched hint. */
@@ -305,7 +323,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       case "scheduled":
         return start(work, options.guard);
       case "executing":
-        return execute(work, options.guard);
+        return execute(work);
       case "overlapping":
         return overlap(work, options.guard);
       case "retiring":
@@ -326,8 +344,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
       beating = lease.run();
       clock.onTick(sweep);
-      for (const source of [store, twins, reviews])
-        clock.nextDue(async () => ((await isBehind()) ? null : source.nextDue()));
+      clock.nextDue(nextDue);
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
     },

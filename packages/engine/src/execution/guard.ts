@@ -44,6 +44,4 @@ export interface Guard {
   recordHeld(work: RunWork, versions: readonly string[]): Promise<Because | null>;
   /** Whether effects are stopped by the kill switch now. Roll back is always allowed. */
   frozen(tenant: string): Promise<boolean>;
-  /** The newest open emergency of an application, whatever its state; null: none. A row: what it may do is proven elsewhere. */
-  emergencyOf(targetKey: string): Promise<RunRow | null>;
 }

@@ -72,14 +72,10 @@ export function createGuard(options: {
 }): Guard {
   const { store, clock, ground, judge } = options;
 
-  // Both are asked before every attempt of every run: many runs share one question.
+  // Asked by many runs that begin together: they share one question.
   const frozen = together(async () => {
     const scopes = new Set((await store.frozen()).map(({ scope }) => scope));
     return (tenant: string) => scopes.has("all") || scopes.has(`tenant:${tenant}`);
-  });
-  const emergencyOf = together(async (targetKeys: readonly string[]) => {
-    const open = new Map((await store.openEmergencies(targetKeys)).map((run) => [run.targetKey, run]));
-    return (targetKey: string) => open.get(targetKey) ?? null;
   });
 
   async function entriesOf(run: string): Promise<Entry[]> {
@@ -301,7 +297,6 @@ export function createGuard(options: {
     unconfirmed,
     leftAsItIs,
     frozen,
-    emergencyOf,
   };
 }
 

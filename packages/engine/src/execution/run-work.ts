@@ -12,7 +12,18 @@ import {
   type VerifyLevel,
 } from "@countersign/core";
 import type { NoticeKind } from "../notify/kinds.ts";
-import type { BreakGlassRow, EntryInput, Hold, RunRow, StepRow, Store } from "../store/index.ts";
+import {
+  type BreakGlassRow,
+  type EntryInput,
+  type Heard,
+  type Heeds,
+  type Hold,
+  heedsNothing,
+  type RunRow,
+  type StepRow,
+  type Stopped,
+  type Store,
+} from "../store/index.ts";
 import { newNonce, type StepServices, verbContext } from "./context.ts";
 import { type RunData, readRunData, runDataFacts } from "./run-data.ts";
 
@@ -57,13 +68,13 @@ export class RunWork {
   readonly #verbs: (verb: string) => Verb<unknown>;
   readonly #worker: string;
   #journal: Attempt[];
-  #asked: RunRow["asked"];
+  #heard: Heard;
   #use: BreakGlassRow | null;
   #state: RunState;
   #fence: number;
   #data: RunData;
 
-  private constructor(input: WorkInput, journal: readonly StepRow[], use: BreakGlassRow | null) {
+  private constructor(input: WorkInput, journal: readonly StepRow[], heard: Heard, use: BreakGlassRow | null) {
     this.store = input.store;
     this.services = input.services;
     this.frozen = input.frozen;
@@ -71,7 +82,7 @@ export class RunWork {
     this.#verbs = input.verbOf;
     this.#worker = input.worker;
     this.#journal = journal.map(attemptOf);
-    this.#asked = input.run.asked;
+    this.#heard = heard;
     this.#use = use;
     this.#state = input.run.state;
     this.#fence = input.run.fence;
@@ -79,10 +90,11 @@ export class RunWork {
     this.#data = { ...readRunData(input.run.data), interrupted: null };
   }
 
-  /** Reads the journal of a run that was just claimed. */
+  /** Reads the journal of a run that was just claimed, and what others have said of it. */
   static async open(input: WorkInput): Promise<RunWork> {
     const { store, run } = input;
-    return new RunWork(input, await store.steps(run.id), await store.breakGlass(run.id));
+    const { steps, used, ...heard } = await store.journalOf(run.id);
+    return new RunWork(input, steps, heard, used ? await store.breakGlass(run.id) : null);
   }
 
   get id(): string {
@@ -117,7 +129,12 @@ export class RunWork {
 
   /** What a person last asked of this run and nobody has answered yet. */
   get asked(): RunRow["asked"] {
-    return this.#asked;
+    return this.#heard.asked;
+  }
+
+  /** The open emergency of the same application, whatever its state; null: none. */
+  get emergency(): RunRow | null {
+    return this.#heard.emergency;
   }
 
   /** The break-glass use with which this run began, as its row says; null: a quorum stands behind it. */
@@ -130,9 +147,9 @@ export class RunWork {
     return this.#use === null || this.#use.confirmedAt !== null ? null : this.#use.confirmUntil;
   }
 
-  /** Reads again what a person asked, and whether somebody has confirmed. */
+  /** Reads again what a person asked, whether there is an emergency, and whether somebody has confirmed. */
   async hear(): Promise<void> {
-    this.#asked = (await this.store.run(this.row.id))?.asked ?? null;
+    this.#heard = await this.store.heard(this.row.id);
     if (this.confirmUntil !== null) this.#use = await this.store.breakGlass(this.row.id);
   }
 
@@ -252,7 +269,7 @@ export class RunWork {
     });
   }
 
-  /** Commits the intent of an attempt: nothing leaves before this. `nonce`: the one that its facts already name. */
+  /** Commits the intent of an attempt that stops for nothing. */
   async intend(
     step: PlanStep,
     direction: Attempt["direction"],
@@ -260,10 +277,28 @@ export class RunWork {
     facts: Facts,
     nonce = newNonce(),
   ): Promise<Attempt> {
+    const row = await this.intendUnlessStopped(step, direction, attempt, facts, nonce, heedsNothing);
+    if ("stopped" in row)
+      throw new CountersignError("STATE_CONFLICT", `expected an intent that stops for nothing, got ${row.stopped}`);
+    return row;
+  }
+
+  /**
+   * Commits the intent of an attempt: nothing leaves before this, and nothing at all when it was stopped. `nonce`: the one
+   * that its facts already name.
+   */
+  async intendUnlessStopped(
+    step: PlanStep,
+    direction: Attempt["direction"],
+    attempt: number,
+    facts: Facts,
+    nonce: string,
+    heeds: Heeds,
+  ): Promise<Attempt | Stopped> {
     const { call } = this.#verbs(step.verb);
     const intentAt = this.now;
     await this.services.pauses.at("before-intent", `${direction}:${step.id}`, this.row.id);
-    await this.store.intent({
+    const committed = await this.store.intent({
       ...this.hold,
       step: step.id,
       direction,
@@ -274,7 +309,9 @@ export class RunWork {
       facts,
       target: identityStrings(step.identity as Facts),
       at: intentAt,
+      heeds,
     });
+    if ("stopped" in committed) return committed;
     const seq = 1 + Math.max(0, ...this.#journal.map((row) => row.seq));
     const nothing = { outcome: null, objectIds: {}, facts: {}, requestIds: [], verified: null, error: null };
     const row: Attempt = { step: step.id, direction, attempt, seq, nonce, intent: facts, intentAt, ...nothing };

@@ -11,6 +11,7 @@ import {
   type Verified,
   type VerifyLevel,
 } from "@countersign/core";
+import { type Heeds, heedsNothing, type Stopped } from "../store/index.ts";
 import { newNonce } from "./context.ts";
 import { type Attempt, doneOf, type RunWork } from "./run-work.ts";
 import { mayStillPublish } from "./stalled.ts";
@@ -22,8 +23,8 @@ export type StepResult =
   | { readonly kind: "failed"; readonly code: string; readonly facts: Facts }
   /** The outside will not say whether it happened: a person decides, nothing is guessed. */
   | { readonly kind: "unknown"; readonly facts: Facts }
-  /** The kill switch was thrown before another attempt: nothing was sent since. */
-  | { readonly kind: "frozen" };
+  /** The kill switch was thrown, or an emergency goes first, before another attempt: nothing was sent since. */
+  | { readonly kind: Stopped["stopped"] };
 
 /** Attempts of one step in one direction; beyond that a person looks. */
 const attemptsMax = 8;
@@ -59,8 +60,8 @@ const brief: Patience = { attemptsMax: 2, looksMax: 2, verifyDeadlineMs: 60_000,
 interface StepOptions {
   /** Makes no attempt; only asks what became of an open one. */
   readonly onlyReconcile?: boolean;
-  /** Whether the kill switch is thrown; without it the step goes on whatever happens. */
-  readonly frozen?: () => Promise<boolean>;
+  /** What stops it before each attempt; without it the step goes on whatever happens. */
+  readonly heeds?: Heeds;
   /** What failed before does not count against the step (domain time). */
   readonly since?: number;
 }
@@ -157,9 +158,11 @@ async function drive(
     const mismatch = await identityProblem(work, verb, step, look, patience);
     if (mismatch !== null && !patience.tellsEveryFailure) return mismatch;
 
-    // Asked before each attempt and not once per step: pauses between attempts are long enough for somebody to freeze.
-    if (options.frozen !== undefined && (await options.frozen())) return { kind: "frozen" };
-    const row = await work.intend(step, direction, attempt, verb.intent?.(look, step.params) ?? {}, look.nonce);
+    // Looked at with each intent and not once per step: pauses between attempts are long enough for somebody to freeze.
+    const facts = verb.intent?.(look, step.params) ?? {};
+    const heeds = options.heeds ?? heedsNothing;
+    const row = await work.intendUnlessStopped(step, direction, attempt, facts, look.nonce, heeds);
+    if ("stopped" in row) return { kind: row.stopped };
     if (mismatch !== null) {
       await work.conclude(row, step, { outcome: "failed", error: { code: mismatch.code } });
       return mismatch;

@@ -25,19 +25,19 @@ export type OwnersOf = (application: string) => readonly string[];
 
 /** Everything about a run that a notice may say; null when there is no such run. A plan that cannot be read is told without. */
 export async function contextOf(store: Store, id: string, ownersOf: OwnersOf): Promise<RunContext | null> {
-  const run = await store.run(id);
-  if (run === null) return null;
+  const told = await store.runTold(id);
+  if (told === null) return null;
+  const { run, plan: bytes, findings, decisions, outcomes } = told;
   const digest = run.planDigest;
-  const bytes = digest === null ? null : await store.plan(digest);
   const plan = bytes === null || digest === null ? null : planIn(bytes, digest);
   return {
     run,
     plan,
     owners: plan?.baseline.owners ?? ownersOf(run.targetKey),
     planUnread: plan === null && digest !== null,
-    findings: await store.findings({ run: id }),
-    decisions: digest === null ? [] : await store.decisionsOf(id, digest),
-    outcomes: digest === null ? [] : await store.outcomesOf(id),
+    findings,
+    decisions,
+    outcomes,
   };
 }
 

@@ -44,8 +44,13 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const channels = configured.map((config) => createChannel(config, options));
   const stopped = new AbortController();
   const wakers = new Set<() => void>();
+  /** Those that a new notice may give something to do: a digest goes by time alone. */
+  const noticeWakers = new Set<() => void>();
   const wakeAll = () => {
     for (const wake of wakers) wake();
+  };
+  const wakeForNotice = () => {
+    for (const wake of noticeWakers) wake();
   };
   let loops: Promise<unknown> = Promise.resolve();
   let stopListening: () => Promise<void> = async () => {};
@@ -170,10 +175,10 @@ export function createNotifier(options: NotifierOptions): Notifier {
   }
 
   /** Works whenever something may be due, until it is stopped. After a failure nothing wakes it for a growing while. */
-  async function loop(name: string, work: () => Promise<void>): Promise<void> {
+  async function loop(name: string, work: () => Promise<void>, hears = noticeWakers): Promise<void> {
     let failures = 0;
     while (!stopped.signal.aborted) {
-      const woken = wakeUp();
+      const woken = wakeUp(hears);
       try {
         await clock.work(work);
         failures = 0;
@@ -187,13 +192,15 @@ export function createNotifier(options: NotifierOptions): Notifier {
   }
 
   /** Resolves when somebody wakes us from now on, or after a while: what is told meanwhile is not missed. */
-  function wakeUp(): Promise<void> {
+  function wakeUp(hears: Set<() => void>): Promise<void> {
     return new Promise<void>((resolve) => {
       const end = () => {
         wakers.delete(end);
+        hears.delete(end);
         resolve();
       };
       wakers.add(end);
+      hears.add(end);
       delay(pollMs, undefined, { signal: stopped.signal }).then(end, end);
     });
   }
@@ -204,12 +211,15 @@ export function createNotifier(options: NotifierOptions): Notifier {
         channels.map(({ name, kind }) => ({ name, kind })),
         clock.now(),
       );
-      clock.onTick(async () => wakeAll());
+      clock.onTick(async () => {
+        const due = await store.noticesNextDue().catch(() => clock.now());
+        if (due !== null && due <= clock.now()) wakeAll();
+      });
       clock.nextDue(() => store.noticesNextDue());
-      stopListening = await store.listen("cs_notice", wakeAll);
+      stopListening = await store.listen("cs_notice", wakeForNotice);
       loops = Promise.all([
         loop("routing", routeDue),
-        loop("digests", cutDigests),
+        loop("digests", cutDigests, wakers),
         ...channels.map((channel) => loop(channel.name, () => sendDue(channel))),
       ]);
     },

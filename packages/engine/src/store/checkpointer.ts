@@ -64,9 +64,8 @@ export function openCheckpointer(options: {
   }
 
   async function assertHolds(mark: HighWaterMark): Promise<void> {
-    const { size } = await store.logState();
-    const [leaf] = await store.leafHashes(mark.size - 1, 1);
-    if (size < mark.size || leaf === undefined || !same(leaf, mark.leaf)) {
+    const { size, leaf } = await store.logHolds(mark.size - 1);
+    if (size < mark.size || leaf === null || !same(leaf, mark.leaf)) {
       throw new CountersignError(
         "LOG_BEHIND",
         `expected a log of at least ${mark.size} entries as seen here, got another of ${size}`,

@@ -11,7 +11,7 @@ export type {
 export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";
-export type { Intent, Outcome } from "./journal-store.ts";
+export { type Heeds, heedsNothing, type Intent, type Outcome, type Stopped } from "./journal-store.ts";
 export { type KeptCounts, keepLedgerCounts } from "./kept-counts.ts";
 export {
   type Expiry,
@@ -24,12 +24,13 @@ export {
 export type { Channel } from "./listen.ts";
 export type { ListedDelivery, NoticeInput, Route, StepOutcome, TakenDelivery } from "./notice-store.ts";
 export type { ReachRow } from "./reach-store.ts";
-export type { CredentialFilter, CredentialInput } from "./record-store.ts";
+export type { CredentialFilter, CredentialInput, CredentialsOf } from "./record-store.ts";
 export type * from "./rows.ts";
 export type {
   Decision,
   EntryInput,
   FindingInput,
+  Heard,
   Hold,
   RunFilter,
   RunNotice,
@@ -39,4 +40,4 @@ export type {
 export type { OpenScan, ScanSummary } from "./scan-store.ts";
 export { openStore, type Store, type StoreRole } from "./store.ts";
 export { together } from "./together.ts";
-export type { ClaimInput, Lease, WorkerIdentity } from "./worker-store.ts";
+export type { ClaimInput, Lease, Survey, WorkerIdentity } from "./worker-store.ts";

@@ -18,7 +18,23 @@ export interface Intent extends Hold {
   readonly target: Readonly<Record<string, string>>;
   readonly facts: Facts;
   readonly at: number;
+  readonly heeds: Heeds;
 }
+
+/** What keeps an intent from being committed. By the approved plan's words, not the row's. */
+export interface Heeds {
+  /** The tenant whose kill switch counts; null: it is done whatever is frozen. */
+  readonly tenant: string | null;
+  /** The application whose emergency goes first; null: it goes on beside one. */
+  readonly application: string | null;
+}
+
+/** What takes something back stops for nothing. */
+export const heedsNothing: Heeds = { tenant: null, application: null };
+
+const Stopped = z.strictObject({ stopped: z.enum(["frozen", "emergency"]) });
+/** Why an intent was not committed: nothing was written, and nothing may leave. */
+export type Stopped = z.output<typeof Stopped>;
 
 /** What became of an attempt. */
 export interface Outcome extends Hold {
@@ -41,9 +57,12 @@ const entriesMax = 10_000;
 /** The step journal and the log. */
 export function journalStore(sql: Sql) {
   return {
-    /** Commits an intent with its entry. Errors: STALE_FENCE, STATE_CONFLICT (no effects in this state), CONFLICT (it exists). */
-    intent: async (intent: Intent): Promise<StepRow> =>
-      sql.call(StepRow, "cs.intent", {
+    /**
+     * Commits an intent with its entry, unless something stops it at that moment. Errors: STALE_FENCE, STATE_CONFLICT (no
+     * effects in this state), CONFLICT (it exists).
+     */
+    intent: async (intent: Intent): Promise<StepRow | Stopped> =>
+      sql.call(z.union([Stopped, StepRow]), "cs.intent", {
         run: intent.run,
         fence: intent.fence,
         worker: intent.worker,
@@ -56,6 +75,8 @@ export function journalStore(sql: Sql) {
         target: canonicalText(intent.target),
         facts: canonicalText(intent.facts),
         at: intent.at,
+        tenant: intent.heeds.tenant,
+        application: intent.heeds.application,
       }),
 
     /** Commits an outcome with its entry; `unknown` may be followed by a later one. Errors: STALE_FENCE, STATE_CONFLICT. */
@@ -137,6 +158,14 @@ export function journalStore(sql: Sql) {
       const row = z.object({ leaf_hash: z.instanceof(Uint8Array) });
       const text = "select leaf_hash from journal.log_entry where idx >= $1 order by idx limit $2";
       return (await sql.rows(row, text, [from, limit])).map((found) => found.leaf_hash);
+    },
+
+    /** Size of the log, and the leaf hash of one of its entries; null: it has no such entry. */
+    async logHolds(idx: number): Promise<{ size: number; leaf: Uint8Array | null }> {
+      const row = z.object({ size: z.int(), leaf: z.instanceof(Uint8Array).nullable() });
+      const text =
+        "select s.size, e.leaf_hash as leaf from journal.log_state s left join journal.log_entry e on e.idx = $1";
+      return (await sql.first(row, text, [idx])) ?? { size: 0, leaf: null };
     },
 
     /** Size of the log and the frontier that the database keeps. */

@@ -1,6 +1,6 @@
 import type { Facts } from "@countersign/core";
 import { z } from "zod";
-import { ChannelRow, DeliveryRow, NoticeRow, TicketRow } from "./rows.ts";
+import { ChannelRow, DeliveryRow, FindingRow, NoticeRow, RunRow, TicketRow } from "./rows.ts";
 import { nothing, row, type Sql } from "./sql.ts";
 
 /** A message for the outbox; sent once per key. */
@@ -53,6 +53,17 @@ const Outcome = row({
 });
 /** How a step's last attempt in one direction ended. */
 export type StepOutcome = z.output<typeof Outcome>;
+
+const RunTold = z.object({
+  run: RunRow,
+  plan: z.instanceof(Uint8Array).nullable(),
+  findings: z.array(FindingRow),
+  /** Who has decided over the plan so far; without the proofs, which are not the notifier's affair. */
+  decisions: z.array(z.object({ person: z.string(), role: z.string(), decision: z.enum(["approve", "reject"]) })),
+  /** How each step stands, by its last attempt in each direction, in the order in which they were begun. */
+  outcomes: z.array(Outcome),
+});
+export type RunTold = z.output<typeof RunTold>;
 
 const Listed = row({
   id: z.int(),
@@ -179,25 +190,20 @@ export function noticeStore(sql: Sql) {
     ticketAgain: (delivery: number, at: number): Promise<number> =>
       sql.call(z.int(), "cs.ticket_again", { delivery, at }),
 
-    /** Who has decided over a plan so far; without the proofs, which are not the notifier's affair. */
-    decisionsOf: (
-      run: string,
-      planDigest: string,
-    ): Promise<{ person: string; role: string; decision: "approve" | "reject" }[]> =>
-      sql.rows(
-        z.object({ person: z.string(), role: z.string(), decision: z.enum(["approve", "reject"]) }),
-        "select person, role, decision from cs.approval where run_id = $1 and plan_digest = $2 order by at, person",
-        [run, planDigest],
-      ),
-
-    /** How each step of a run stands, by its last attempt in each direction, in the order in which they were begun. */
-    outcomesOf: (run: string): Promise<StepOutcome[]> =>
-      sql.rows(
-        Outcome,
-        `select step, direction, attempt, outcome, code from (
-           select distinct on (step, direction) step, direction, attempt, outcome, outcome_data -> 'error' ->> 'code' as code,
-             min(seq) over (partition by step, direction) as first
-           from cs.step where run_id = $1 order by step, direction, attempt desc) last order by first`,
+    /** Everything about a run that a notice may tell; null: there is no such run. */
+    runTold: (run: string): Promise<RunTold | null> =>
+      sql.first(
+        RunTold,
+        `select to_jsonb(r) as run, (select p.body from cs.plan p where p.digest = r.plan_digest) as plan,
+           (select coalesce(jsonb_agg(f order by f.id), '[]') from cs.finding f where f.run_id = r.id) as findings,
+           (select coalesce(jsonb_agg(jsonb_build_object('person', a.person, 'role', a.role, 'decision', a.decision)
+             order by a.at, a.person), '[]') from cs.approval a where a.run_id = r.id and a.plan_digest = r.plan_digest) as decisions,
+           (select coalesce(jsonb_agg(jsonb_build_object('step', step, 'direction', direction, 'attempt', attempt,
+             'outcome', outcome, 'code', code) order by first), '[]') from (
+             select distinct on (step, direction) step, direction, attempt, outcome, outcome_data -> 'error' ->> 'code' as code,
+               min(seq) over (partition by step, direction) as first
+             from cs.step where run_id = r.id and r.plan_digest is not null order by step, direction, attempt desc) last) as outcomes
+         from cs.run r where r.id = $1`,
         [run],
       ),
 

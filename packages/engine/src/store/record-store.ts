@@ -3,20 +3,23 @@ import { z } from "zod";
 import { AttachmentRow, ControlRow, CredentialRow, PersonRow, SessionRow } from "./rows.ts";
 import { nothing, type Sql } from "./sql.ts";
 
-/** What the executor says of one credential; times in domain milliseconds. */
-export interface CredentialInput {
+/** Whose credentials the executor speaks of, and when (domain milliseconds). */
+export interface CredentialsOf {
   readonly tenant: string;
   readonly objectId: string;
-  readonly id: string;
   readonly appId: string;
   readonly application: string;
   readonly kind: CredentialRow["kind"];
+  readonly at: number;
+}
+
+/** What the executor says of one credential; times in domain milliseconds. */
+export interface CredentialInput {
+  readonly id: string;
   readonly state: CredentialRow["state"];
   readonly run: string | null;
-  readonly startsAt: number | null;
   readonly expiresAt: number | null;
-  readonly at: number;
-  readonly gone?: boolean;
+  readonly gone: boolean;
 }
 
 /** What to list of the ledger; keyset paging by expiry, soonest first, those without expiry last. */
@@ -38,8 +41,9 @@ const forever = Number.MAX_SAFE_INTEGER;
 /** Ledger, people, attachments, sessions, freeze. */
 export function recordStore(sql: Sql) {
   return {
-    credentialSet: (input: CredentialInput): Promise<void> =>
-      sql.call(nothing, "cs.credential_set", { ...input, gone: input.gone ?? false }),
+    /** Says what became of credentials of one application, each named once. */
+    credentialsSet: (of: CredentialsOf, credentials: readonly CredentialInput[]): Promise<void> =>
+      sql.call(nothing, "cs.credentials_set", { ...of, credentials: JSON.stringify(credentials) }),
 
     /** A page of the ledger. */
     credentials(filter: CredentialFilter): Promise<CredentialRow[]> {

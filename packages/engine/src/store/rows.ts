@@ -12,6 +12,9 @@ const digest = z.string();
 export const RunState = z.enum(RUN_STATES);
 export type RunState = z.infer<typeof RunState>;
 
+/** A person's newest word that the executor has not answered; `directives` names person and reason. */
+export const Asked = z.enum(["roll-back", "hold", "resume", "look-again"]).nullable();
+
 /** The row of a run. Times are domain milliseconds. */
 export const RunRow = row({
   id: z.string(),
@@ -34,8 +37,7 @@ export const RunRow = row({
   policyDigest: digest.nullable(),
   /** Small working data of the executor. */
   data: facts,
-  /** A person's newest word that the executor has not answered; `directives` names person and reason. */
-  asked: z.enum(["roll-back", "hold", "resume", "look-again"]).nullable(),
+  asked: Asked,
   replaces: z.string().nullable(),
   createdAt: time,
   updatedAt: time,

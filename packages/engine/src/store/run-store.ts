@@ -1,8 +1,18 @@
-import type { Facts } from "@countersign/core";
+import { CountersignError, type Facts } from "@countersign/core";
 import { canonicalize, ENTRY_DATA, type EntryData, type EntryType, type Json } from "@countersign/evidence";
 import { z } from "zod";
 import { databaseError } from "./errors.ts";
-import { ApprovalRow, ConfirmationRow, DirectiveRow, FindingRow, LockRow, RunRow, type RunState } from "./rows.ts";
+import {
+  ApprovalRow,
+  Asked,
+  ConfirmationRow,
+  DirectiveRow,
+  FindingRow,
+  LockRow,
+  RunRow,
+  type RunState,
+  StepRow,
+} from "./rows.ts";
 import { nothing, type Sql } from "./sql.ts";
 
 /** An entry that goes into the log in the same transaction as a change. */
@@ -117,6 +127,21 @@ export interface RunFilter {
   readonly after?: { readonly createdAt: number; readonly id: string };
   readonly limit: number;
 }
+
+const Heard = z.object({ asked: Asked, emergency: RunRow.nullable() });
+/** What others have said of a run that one holds. */
+export interface Heard {
+  readonly asked: RunRow["asked"];
+  /** The open emergency of the same application, whatever its state. */
+  readonly emergency: RunRow | null;
+}
+
+const Journal = Heard.extend({ steps: z.array(StepRow), used: z.boolean() });
+export type Journal = z.output<typeof Journal>;
+
+/** The newest open emergency of the application of run `r`. */
+const emergencyOf = `(select to_jsonb(e) from cs.run e where e.target_key = r.target_key and e.trigger = 'compromise'
+  and not cs.is_final(e.state) order by e.created_at desc, e.id desc limit 1)`;
 
 const decideTriesMax = 5;
 const pageRowsMax = 1_000;
@@ -300,19 +325,22 @@ export function runStore(sql: Sql) {
 
     run: (id: string): Promise<RunRow | null> => sql.first(RunRow, "select * from cs.run where id = $1", [id]),
 
-    /** Runs that stand under this worker's name. */
-    runsHeldBy: (worker: string): Promise<RunRow[]> =>
-      sql.rows(RunRow, "select * from cs.run where worker = $1", [worker]),
+    /** What others have said of a run: of each a word that its holder has to answer. */
+    heard: async (id: string): Promise<Heard> =>
+      (await sql.first(Heard, `select r.asked, ${emergencyOf} as emergency from cs.run r where r.id = $1`, [id])) ?? {
+        asked: null,
+        emergency: null,
+      },
 
-    /** The newest open emergency of each of these applications that has one. */
-    openEmergencies: (targetKeys: readonly string[]): Promise<RunRow[]> =>
-      sql.rows(
-        RunRow,
-        `select distinct on (target_key) * from cs.run
-           where target_key = any ($1) and trigger = 'compromise' and not cs.is_final(state)
-           order by target_key, created_at desc, id desc`,
-        [targetKeys],
-      ),
+    /** A run's attempts in the order of their intents, whether one person started it alone, and what others have said. */
+    journalOf: async (id: string): Promise<Journal> => {
+      const steps = "(select coalesce(jsonb_agg(s order by s.seq), '[]') from cs.step s where s.run_id = r.id)";
+      const used = "exists (select from cs.break_glass b where b.run_id = r.id)";
+      const text = `select r.asked, ${emergencyOf} as emergency, ${steps} as steps, ${used} as used from cs.run r where r.id = $1`;
+      const found = await sql.first(Journal, text, [id]);
+      if (found === null) throw new CountersignError("NOT_FOUND", `expected run ${id}, got none`);
+      return found;
+    },
 
     /** A page of runs, newest first. */
     runs(filter: RunFilter): Promise<RunRow[]> {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ClaimedRun, WorkerRow } from "./rows.ts";
-import { nothing, type Sql } from "./sql.ts";
+import { nothing, row, type Sql } from "./sql.ts";
 
 /** A process of the product as it introduces itself. */
 export interface WorkerIdentity {
@@ -35,6 +35,25 @@ export interface ClaimInput extends Lease {
   readonly run?: string;
 }
 
+const Other = row({ id: z.string(), host: z.string(), bootId: z.string(), pid: z.int(), pidStarted: z.string() });
+const Survey = z.object({
+  /** Other workers whose death is not known. */
+  others: z.array(Other),
+  /** Runs that stand under this worker's name. */
+  held: z.array(z.object({ id: z.string(), fence: z.int() })),
+  /** Whether a break-glass use waits for its review. */
+  unreviewed: z.boolean(),
+});
+export type Survey = z.output<typeof Survey>;
+
+const Waits = z.object({ due: z.int().nullable(), unresolved: z.boolean(), unreviewed: z.boolean() });
+/** What waits for a time; see {@link workerStore}. */
+export type Waits = z.output<typeof Waits>;
+
+const unreviewed = `exists (select from cs.break_glass b where not exists (
+  select from cs.break_glass_review v where v.run_id = b.run_id and v.result = 'accepted'))`;
+const nextDueOf = "select min(not_before) from cs.run where worker is null and not_before is not null";
+
 /** Claims and leases. `beats` goes over a connection of its own: a beat must not wait behind anything. */
 export function workerStore(sql: Sql, beats: Sql) {
   return {
@@ -52,8 +71,20 @@ export function workerStore(sql: Sql, beats: Sql) {
 
     /** The login that the database sees: what this process may do hangs on it. */
     async sessionUser(): Promise<string> {
-      const row = z.object({ who: z.string() });
-      return (await sql.first(row, "select session_user::text as who"))?.who ?? "";
+      const user = z.object({ who: z.string() });
+      return (await sql.first(user, "select session_user::text as who"))?.who ?? "";
+    },
+
+    /** What a sweep has to know before it offers runs. */
+    async survey(worker: string): Promise<Survey> {
+      const text = `select
+        (select coalesce(jsonb_agg(w), '[]') from cs.worker w where w.id <> $1
+          and (w.gone_at is null or exists (select from cs.run r where r.worker = w.id))
+          and w.gone_as is distinct from 'proven' and w.gone_as is distinct from 'stopped') as others,
+        (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'fence', r.fence)), '[]') from cs.run r
+          where r.worker = $1) as held,
+        ${unreviewed} as unreviewed`;
+      return (await sql.first(Survey, text, [worker])) ?? { others: [], held: [], unreviewed: false };
     },
 
     /** Workers that hold runs or are not gone. */
@@ -92,8 +123,8 @@ export function workerStore(sql: Sql, beats: Sql) {
         readonly limit: number;
       },
     ): Promise<string[]> {
-      const row = z.object({ due_runs: z.string() });
-      const rows = await sql.callRows(row, "cs.due_runs", {
+      const dueRun = z.object({ due_runs: z.string() });
+      const rows = await sql.callRows(dueRun, "cs.due_runs", {
         me: input.worker,
         now: input.now,
         leaseMs: input.leaseMs,
@@ -106,15 +137,25 @@ export function workerStore(sql: Sql, beats: Sql) {
 
     /** The database's clock, ms since the epoch: only to compare it with ours. */
     async databaseNow(): Promise<number> {
-      const row = z.object({ now: z.date() });
-      return (await sql.first(row, "select clock_timestamp() as now"))?.now.getTime() ?? 0;
+      const time = z.object({ now: z.date() });
+      return (await sql.first(time, "select clock_timestamp() as now"))?.now.getTime() ?? 0;
     },
 
     /** The earliest domain time at which a free run is due; null when none waits for a time. */
     async nextDue(): Promise<number | null> {
-      const row = z.object({ due: z.int().nullable() });
-      const text = "select min(not_before) as due from cs.run where worker is null and not_before is not null";
-      return (await sql.first(row, text))?.due ?? null;
+      const time = z.object({ due: z.int().nullable() });
+      return (await sql.first(time, `select (${nextDueOf}) as due`))?.due ?? null;
+    },
+
+    /**
+     * What waits for a time: the earliest at which a free run is due, whether a creation is unresolved, and whether a
+     * break-glass use is not reviewed.
+     */
+    async waits(): Promise<Waits> {
+      const text = `select (${nextDueOf}) as due,
+        exists (select from cs.step where outcome = 'unknown' and resolved_at is null) as unresolved,
+        ${unreviewed} as unreviewed`;
+      return (await sql.first(Waits, text)) ?? { due: null, unresolved: false, unreviewed: false };
     },
   };
 }

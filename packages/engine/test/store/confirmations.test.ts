@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import { ada, bob, newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
@@ -42,7 +43,7 @@ const word = (over: Partial<Parameters<Store["confirmStep"]>[0]> = {}) => ({
 
 async function ask(id = step): Promise<void> {
   const attempt = { ...hold, step: id, direction: "do" as const, attempt: 1, at: startedAt + 3_000 };
-  const by = { verb: "manual.ask@1", call: "owner.ask", target: { by: "hand" }, facts: {} };
+  const by = { verb: "manual.ask@1", call: "owner.ask", target: { by: "hand" }, facts: {}, heeds: heedsNothing };
   await stores.cs_executor.intent({ ...attempt, ...by, nonce: Buffer.from(hold.run).toString("hex").slice(-32) });
 }
 

@@ -1,5 +1,6 @@
 import { Frontier, leafHash, parseEntry } from "@countersign/evidence";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import { newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
@@ -34,7 +35,7 @@ it("keeps every acknowledged write and a gapless log when the database crashes u
         call: "token",
         nonce,
       };
-      await executor.intent({ ...step, target: { o: "1" }, facts: {}, at: startedAt }).then(
+      await executor.intent({ ...step, target: { o: "1" }, facts: {}, heeds: heedsNothing, at: startedAt }).then(
         () => acknowledged.push(nonce),
         (error: { code: string }) => codes.add(error.code),
       );

@@ -105,16 +105,16 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.worker_proven_dead('{}')", but("cs_executor")],
   ["select cs.release('$run', 0, gen_random_uuid(), 0, null, 0)", but("cs_executor")],
   ["select cs.data_put('$run', 0, gen_random_uuid(), '{}')", but("cs_executor")],
-  ["select cs.intent('$run', 0, gen_random_uuid(), 's', 'do', 1, 'v', 'c', '', '{}', '{}', 0)", but("cs_executor")],
+  [
+    "select cs.intent('$run', 0, gen_random_uuid(), 's', 'do', 1, 'v', 'c', '', '{}', '{}', 0, null, null)",
+    but("cs_executor"),
+  ],
   [
     "select cs.outcome('$run', 0, gen_random_uuid(), 's', 'do', 1, 'done', 'b', '{}', null, '{}', '{}', '[]', null, 0)",
     but("cs_executor"),
   ],
   ["select cs.step_resolve('$run', 's', 'do', 1, 0)", but("cs_executor")],
-  [
-    "select cs.credential_set('t', 'o', 'i', 'a', 'n', 'role', 'foreign', null, null, null, 0, false)",
-    but("cs_executor"),
-  ],
+  ["select cs.credentials_set('t', 'o', 'a', 'n', 'role', 0, '[]')", but("cs_executor")],
   ["select cs.scan_open('s', 't', 'full', 0, gen_random_uuid(), 1, 0)", but("cs_scanner")],
   ["select cs.scan_page('s', gen_random_uuid(), 0, '[]', '[]', null)", but("cs_scanner")],
   ["select cs.scan_restart('s', gen_random_uuid())", but("cs_scanner")],

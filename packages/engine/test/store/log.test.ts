@@ -22,6 +22,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
 import { type Checkpointer, openCheckpointer } from "../../src/store/checkpointer.ts";
+import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import { newWorker, request, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
@@ -94,6 +95,7 @@ describe("the log", () => {
             nonce: createHash("md5").update(`${hold.run}${attempt}`).digest("hex"),
             target: { objectId: "o-1" },
             facts: { attempt },
+            heeds: heedsNothing,
             at: startedAt + attempt,
           });
           await stores.cs_executor.outcome({

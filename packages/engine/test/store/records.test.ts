@@ -3,8 +3,9 @@ import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
+import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
-import { ada, newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
+import { ada, newWorker, request, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
 let server: Awaited<ReturnType<typeof startServer>>;
 let stores: Record<StoreRole, Store> & { close(): Promise<void> };
@@ -35,6 +36,7 @@ async function mint(n: number) {
     nonce: nonce(n),
     target: { objectId: "o-1" },
     facts: { marker: nonce(n) },
+    heeds: heedsNothing,
   });
   return { hold, attempt };
 }
@@ -54,7 +56,15 @@ describe("the step journal", () => {
     const { hold, attempt } = await mint(1);
     const executor = stores.cs_executor;
     await expect(
-      executor.intent({ ...attempt, verb: "entra.add-password@1", call: "x", nonce: nonce(99), target: {}, facts: {} }),
+      executor.intent({
+        ...attempt,
+        verb: "entra.add-password@1",
+        call: "x",
+        nonce: nonce(99),
+        target: {},
+        facts: {},
+        heeds: heedsNothing,
+      }),
     ).rejects.toMatchObject({ code: "CONFLICT" });
     expect(await executor.outcome({ ...attempt, ...outcome, outcome: "unknown" })).toMatchObject({
       outcome: "unknown",
@@ -78,11 +88,45 @@ describe("the step journal", () => {
     expect(entries.slice(-4)).toEqual(["step.intent", "step.outcome", "step.outcome", "step.outcome"]);
   });
 
+  it("commits no intent while the kill switch or an emergency stops it, and writes nothing then", async () => {
+    const { hold, attempt } = await mint(7);
+    const executor = stores.cs_executor;
+    const by = { verb: "entra.prove@1", call: "token", nonce: nonce(8), target: {}, facts: {} };
+    const prove = { ...attempt, ...by, step: "prove" };
+    const row = await executor.run(hold.run);
+    const heeds = { tenant: row?.tenant ?? "", application: row?.targetKey ?? "" };
+    const trace = async () => [await executor.steps(hold.run), await executor.entriesOfRun(hold.run)];
+    const before = await trace();
+    for (const scope of ["all", `tenant:${heeds.tenant}`]) {
+      await stores.cs_api.freeze(scope, true, ada, startedAt);
+      expect(await executor.intent({ ...prove, heeds })).toEqual({ stopped: "frozen" });
+      await stores.cs_api.freeze(scope, false, ada, startedAt);
+    }
+    await stores.cs_api.freeze("tenant:another", true, ada, startedAt);
+    const emergency = request({ targetKey: heeds.application, trigger: "compromise" });
+    await stores.cs_api.submitRun(emergency);
+    expect(await executor.intent({ ...prove, heeds })).toEqual({ stopped: "emergency" });
+    expect((await executor.heard(hold.run)).emergency).toMatchObject({ id: emergency.id, state: "requested" });
+    expect(await trace()).toEqual(before);
+    // What is taken back stops for neither.
+    await stores.cs_api.freeze("all", true, ada, startedAt);
+    expect(await executor.intent({ ...prove, heeds: heedsNothing })).toMatchObject({ step: "prove" });
+    await stores.cs_api.freeze("all", false, ada, startedAt);
+    await stores.cs_api.freeze("tenant:another", false, ada, startedAt);
+  });
+
   it("takes nothing from a stale fence, and no intent in a state without effects", async () => {
     const { hold, attempt } = await mint(2);
     const executor = stores.cs_executor;
     const stale = { ...attempt, fence: hold.fence - 1 };
-    const intent = { verb: "entra.prove@1", call: "token", nonce: nonce(3), target: {}, facts: {} };
+    const intent = {
+      verb: "entra.prove@1",
+      call: "token",
+      nonce: nonce(3),
+      target: {},
+      facts: {},
+      heeds: heedsNothing,
+    };
     await expect(executor.intent({ ...stale, ...intent, step: "prove" })).rejects.toMatchObject({
       code: "STALE_FENCE",
     });

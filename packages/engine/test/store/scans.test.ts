@@ -3,6 +3,7 @@ import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
+import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import { newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
 
@@ -111,6 +112,7 @@ describe("the ledger", () => {
       nonce: nonce(10),
       target: { objectId: "o-1" },
       facts: { marker: nonce(10) },
+      heeds: heedsNothing,
     });
     const marker = { run: hold.run, attempt: 1, nonce: nonce(10) };
     const forged = { ...marker, nonce: nonce(11) };
@@ -136,19 +138,10 @@ describe("the ledger", () => {
     const both = application("o-1", [secret("k"), secret("other")]);
     const hold = await toExecuting(stores, executor);
     const { appId, name } = both;
-    await stores.cs_executor.credentialSet({
-      tenant: "keep",
-      objectId: "o-1",
-      appId,
-      application: name,
-      kind: "client-secret",
-      id: "k",
-      state: "ours-active",
-      run: hold.run,
-      startsAt: startedAt,
-      expiresAt: startedAt + day,
-      at: startedAt,
-    });
+    await stores.cs_executor.credentialsSet(
+      { tenant: "keep", objectId: "o-1", appId, application: name, kind: "client-secret", at: startedAt },
+      [{ id: "k", state: "ours-active", run: hold.run, expiresAt: startedAt + day, gone: false }],
+    );
     await scan("keep", startedAt + day, { pages: [[both]] });
     expect(await statesOf("keep")).toEqual({ k: "ours-active", other: "foreign" });
     const gone = await scan("keep", startedAt + 2 * day, { pages: [[application("o-1", [secret("k")])]] });

@@ -1,10 +1,8 @@
 import type { PlanStep } from "@countersign/core";
-import type { Guard } from "../guard.ts";
 import type { RunWork } from "../run-work.ts";
 import { mayStillPublish } from "../stalled.ts";
 import { doStep, takeBack, tryStep } from "../step.ts";
 import { askOwners } from "./by-hand.ts";
-import { giveWay } from "./give-way.ts";
 import { recordLedger } from "./ledger.ts";
 import { frozenMs, hold, move, type Next, releaseUntil, rollBackBecause } from "./moves.ts";
 
@@ -15,7 +13,7 @@ const stalledAgainMs = 60_000;
  * executing: every step of phase `execute`, in the plan's order. The value exists in memory from `create` to `store`;
  * when it was lost in between (a crash), what was created is taken away and the steps are done again.
  */
-export async function execute(work: RunWork, guard: Guard): Promise<Next> {
+export async function execute(work: RunWork): Promise<Next> {
   const steps = work.plan.steps.filter((step) => step.phase === "execute");
   // Another attempt would replace the value that a stalled holder may still publish; both sign in while it is waited for.
   if (await wouldReplace(work, steps)) {
@@ -23,12 +21,13 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
     return releaseUntil(work, work.now + stalledAgainMs);
   }
   await startOverIfValueLost(work, steps);
+  const { emergency, target, tenant } = work.plan;
+  const heeds = { tenant: tenant.name, application: emergency === undefined ? target.name : null };
   for (const step of steps) {
-    const way = await giveWay(work, guard);
-    if (way !== null) return way;
-    const mayBeLeft = work.plan.emergency?.leaveBehind.includes(step.id) === true;
-    const frozen = () => guard.frozen(work.plan.tenant.name);
-    const result = await (mayBeLeft ? tryStep(work, step, { frozen }) : doStep(work, step, { frozen }));
+    const mayBeLeft = emergency?.leaveBehind.includes(step.id) === true;
+    const result = await (mayBeLeft ? tryStep(work, step, { heeds }) : doStep(work, step, { heeds }));
+    // Heard anew by whoever goes on with it, who gives way.
+    if (result.kind === "emergency") return "again";
     // The kill switch stops between two effects; what is in memory stays there until it is lifted.
     if (result.kind === "frozen") {
       if (work.asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
@@ -40,7 +39,7 @@ export async function execute(work: RunWork, guard: Guard): Promise<Next> {
     if (result.kind === "failed") {
       const because = { code: result.code, step: step.id };
       // Going back would put the compromised credential back: an emergency holds, and a person decides.
-      return work.plan.emergency === undefined ? rollBackBecause(work, because) : hold(work, because);
+      return emergency === undefined ? rollBackBecause(work, because) : hold(work, because);
     }
     if (work.verbOf(step).asks === true) await askOwners(work, step, "do");
   }

@@ -31,11 +31,11 @@ export async function restlessElders(store: Store, run: RunRow): Promise<RunRow[
 /**
  * Lets an emergency of the same application go first: at its next step boundary this run holds, and once the emergency is
  * authorised it ends here, by its own holder (I2). When the emergency came to nothing, it goes on where it was. Null:
- * there is nothing to give way to.
+ * there is nothing to give way to. What was heard last counts: each intent looks again by itself.
  */
 export async function giveWay(work: RunWork, guard: Guard): Promise<Next | null> {
   if (work.plan.emergency !== undefined) return null;
-  const emergency = await guard.emergencyOf(work.row.targetKey);
+  const { emergency } = work;
   const { held } = work.data;
   if (emergency === null) return work.state === "held" && held?.code === emergencyFirst ? goOn(work, held.from) : null;
   // What was begun to be removed has one outcome; the emergency waits for it.

@@ -9,7 +9,6 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
   const { kind } = shared;
   const entries = [
     ...created.map((id) => ({
-      ...shared,
       id,
       run: work.id,
       expiresAt: null,
@@ -17,7 +16,6 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
       gone: what === "rolled-back" && kind !== "role",
     })),
     {
-      ...shared,
       id: plan.old.id,
       run: null,
       expiresAt: plan.old.expiresAt === null ? null : Date.parse(plan.old.expiresAt),
@@ -26,10 +24,16 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
     },
   ];
   // In an emergency every credential of the plan's list is gone, what a superseded run made among them.
-  for (const id of what === "retired" ? (plan.emergency?.revoke ?? []) : [])
-    if (id !== plan.old.id)
-      await work.store.credentialSet({ ...shared, id, run: null, expiresAt: null, state: "ours-retiring", gone: true });
-  for (const entry of entries) await work.store.credentialSet(entry);
+  const revoked = (what === "retired" ? (plan.emergency?.revoke ?? []) : []).map((id) => ({
+    id,
+    run: null,
+    expiresAt: null,
+    state: "ours-retiring" as const,
+    gone: true,
+  }));
+  // What was made and the one of the plan have the last word of the same id.
+  const said = new Map([...revoked, ...entries].map((credential) => [credential.id, credential]));
+  await work.store.credentialsSet(shared, [...said.values()]);
 }
 
 /**
@@ -40,15 +44,13 @@ export async function recordUnpublished(work: RunWork): Promise<void> {
   const { steps } = work.plan;
   if (steps.some((step) => work.verbOf(step).value === "stores" && work.mayHaveEffect(step.id))) return;
   const left = work.attempts(createStep(work)?.id ?? "", "do").filter((attempt) => !work.isVoid(attempt));
-  const unpublished = {
-    ...sharedOf(work),
-    run: work.id,
-    expiresAt: null,
-    state: "ours-unpublished" as const,
-    gone: false,
-  };
-  for (const id of left.flatMap(({ objectIds }) => idOf(objectIds)))
-    await work.store.credentialSet({ ...unpublished, id });
+  const unpublished = { run: work.id, expiresAt: null, state: "ours-unpublished" as const, gone: false };
+  const ids = [...new Set(left.flatMap(({ objectIds }) => idOf(objectIds)))];
+  if (ids.length === 0) return;
+  await work.store.credentialsSet(
+    sharedOf(work),
+    ids.map((id) => ({ ...unpublished, id })),
+  );
 }
 
 function sharedOf(work: RunWork) {
@@ -58,7 +60,7 @@ function sharedOf(work: RunWork) {
       ? { objectId: plan.target.objectId, appId: plan.target.appId }
       : { objectId: plan.target.systemIdentifier, appId: plan.target.database };
   const kind = plan.target.kind === "entra-application" ? ("client-secret" as const) : ("role" as const);
-  return { tenant: plan.tenant.name, ...target, application: plan.target.name, kind, startsAt: null, at: work.now };
+  return { tenant: plan.tenant.name, ...target, application: plan.target.name, kind, at: work.now };
 }
 
 function stateOfOld(what: "published" | "retired" | "rolled-back", binding: string) {

@@ -34,8 +34,9 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
     if (work.asked === "roll-back" || !(urgent || (await readGate(work))))
       return move(work, "overlapping", { because: { code: "gate-shut" } });
   }
+  const heeds = { tenant: work.plan.tenant.name, application: null };
   for (const step of steps) {
-    const result = await doStep(work, step, { frozen: () => guard.frozen(work.plan.tenant.name) });
+    const result = await doStep(work, step, { heeds });
     if (result.kind === "frozen") return releaseUntil(work, work.now + frozenMs);
     if (result.kind === "unknown") return waitForIt(work, "OUTSIDE_UNKNOWN", urgent);
     if (result.kind === "failed") return hold(work, { code: result.code, step: step.id });
