@@ -21,6 +21,44 @@ export interface FleetCount {
   nameless: number;
   personal: number;
   servicePrincipalsWithCredentials: number;
+  /** What whoever looks for it must find in a fleet of which nothing is governed, with the limits of the suites. */
+  findings: Record<string, number>;
+}
+
+/** 30 days to the end, 365 days of life (and the day that a life is given too much), 90 days without a sign-in. */
+const SOON_MS = 30 * DAY_MS;
+const LONG_MS = 366 * DAY_MS;
+const QUIET_MS = 90 * DAY_MS;
+
+/** Counts in its own way, while the fleet is made, what must be said of one of its objects. */
+function countFindings(
+  counted: Record<string, number>,
+  holder: Application | ServicePrincipal,
+  disabled: ReadonlySet<string>,
+  nowMs: number,
+): void {
+  const add = (code: string, is: boolean) => {
+    counted[code] = (counted[code] ?? 0) + (is ? 1 : 0);
+  };
+  const secrets = holder.credentials.map(({ startMs, endMs }) => [startMs, endMs] as const);
+  const keys = holder.keyCredentials.map((key) => [Date.parse(key.startText), Date.parse(key.endText)] as const);
+  const all = [...secrets, ...keys];
+  for (const [from, to] of all) {
+    add("expired", to <= nowMs);
+    add("expiring", to > nowMs && to - nowMs <= SOON_MS);
+    add("long-lived", to - from > LONG_MS);
+    // Looked at a moment later than it is made: what is just that old is older then.
+    add("unused", to > nowMs && nowMs - from >= QUIET_MS);
+  }
+  if (all.length === 0) return;
+  add("ownerless", holder.owners.length === 0);
+  add("single-owner", holder.owners.length === 1);
+  add("owner-disabled", holder.owners.length > 0 && holder.owners.every(({ id }) => disabled.has(id)));
+  add("several-live", secrets.filter(([, to]) => to > nowMs).length > 1);
+  add(
+    "unmanaged",
+    all.some(([, to]) => to > nowMs),
+  );
 }
 
 const WORDS = [
@@ -57,6 +95,7 @@ export function addFleet(world: World, count: number, seed: number): FleetCount 
     nameless: 0,
     personal: 0,
     servicePrincipalsWithCredentials: 0,
+    findings: {},
   };
   const people = Array.from({ length: 200 }, (_, n) => {
     const id = random.uuid();
@@ -70,6 +109,7 @@ export function addFleet(world: World, count: number, seed: number): FleetCount 
     });
     return id;
   });
+  const disabled = new Set(tenant.users.filter(({ accountEnabled }) => !accountEnabled).map(({ id }) => id));
   const credentialsOf = (most: number): { credentials: Credential[]; keyCredentials: KeyCredential[] } => {
     const credentials = Array.from({ length: most === 0 ? 0 : most }, () => secret(random, clock.nowMs));
     const keyCredentials = random.chance(0.2) ? [certificate(random, clock.nowMs)] : [];
@@ -118,6 +158,7 @@ export function addFleet(world: World, count: number, seed: number): FleetCount 
       accountEnabled: true,
       roles: [],
     };
+    for (const holder of [application, principal]) countFindings(counted.findings, holder, disabled, clock.nowMs);
     tenant.applications.push(application);
     tenant.servicePrincipals.push(principal);
   }
