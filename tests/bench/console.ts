@@ -46,7 +46,7 @@ export async function benchConsole(options: {
   const began = performance.now();
   const ends: (() => Promise<unknown>)[] = [];
   try {
-    const server = await startServer();
+    const server = await startServer({ flush: true });
     ends.push(() => server.end());
     const stores = storesOf(await server.database());
     ends.push(() => stores.close());

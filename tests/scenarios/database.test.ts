@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type EmbeddedDatabase, startEmbedded } from "@countersign/engine";
+import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tellOnFailure } from "./failure.ts";
-import { Stage } from "./stage.ts";
+import { Stage, startDatabase } from "./stage.ts";
 
 /** The journal's database goes away or refuses to write: nothing is done outside meanwhile. */
 let stage: Stage;
@@ -23,7 +23,7 @@ beforeEach(() => tellOnFailure(stage));
 
 /** The server of the stage, adopted or started. */
 async function database(): Promise<EmbeddedDatabase> {
-  server = await startEmbedded({ stateFolder: stage.path("server"), sharedFolder: stage.path("shared") });
+  server = await startDatabase(stage.folder);
   return server;
 }
 

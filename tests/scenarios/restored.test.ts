@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type EmbeddedDatabase, startEmbedded } from "@countersign/engine";
+import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tellOnFailure } from "./failure.ts";
-import { refusal, Stage } from "./stage.ts";
+import { refusal, Stage, startDatabase } from "./stage.ts";
 
 /** The database of yesterday under the state folder of today: its rows know nothing of what was done since. */
 let stage: Stage;
@@ -24,7 +24,7 @@ beforeEach(() => tellOnFailure(stage));
 
 /** The server of the stage, adopted or started. */
 async function database(): Promise<EmbeddedDatabase> {
-  server = await startEmbedded({ stateFolder: stage.path("server"), sharedFolder: stage.path("shared") });
+  server = await startDatabase(stage.folder);
   return server;
 }
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Answer, type Client, createClient, ProblemError, pathOf } from "@countersign/contract";
 import type { History, InvariantId } from "@countersign/core";
-import { embeddedAdmin, startEmbedded } from "@countersign/engine";
+import { type EmbeddedDatabase, embeddedAdmin, startEmbedded } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
@@ -144,7 +144,7 @@ export class Stage {
     chmodSync(folder, 0o711);
     ends.push(async () => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, "files"));
-    const server = await startEmbedded({ stateFolder: join(folder, "server"), sharedFolder: join(folder, "shared") });
+    const server = await startDatabase(folder);
     ends.push(() => server.stop("immediate"));
     const admin = await embeddedAdmin(server);
     const tenant = await (options.tenant ?? startTenant)();
@@ -589,6 +589,11 @@ function inThisProcess(roles: readonly ("all" | StageRole)[]): StageProduct {
       return running;
     },
   };
+}
+
+/** The database server of a stage, started or adopted where one runs already. */
+export function startDatabase(folder: string): Promise<EmbeddedDatabase> {
+  return startEmbedded({ stateFolder: join(folder, "server"), sharedFolder: join(folder, "shared"), flush: false });
 }
 
 /** Name of every stage's log. */

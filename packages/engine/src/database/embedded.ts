@@ -45,6 +45,11 @@ export async function startEmbedded(options: {
   readonly native?: string;
   /** As root: where data goes when the database user cannot reach the state folder. */
   readonly sharedFolder?: string;
+  /**
+   * Only for tests: false leaves it to the operating system when to write to the disk. What was committed outlives a
+   * killed server as ever, but not a machine that loses power.
+   */
+  readonly flush?: boolean;
 }): Promise<EmbeddedDatabase> {
   await mkdir(options.stateFolder, { recursive: true, mode: 0o700 });
   const owner = await databaseUser();
@@ -54,7 +59,7 @@ export async function startEmbedded(options: {
   const socket = await socketFolder(home, owner);
   const native = await prepareNative(options.native ?? nativeFolder(), path.dirname(home), owner);
   const address: DatabaseAddress = { host: socket, port, database: "postgres", tls: null };
-  const place: Place = { home, data, socket, native, owner, address, adminPassword };
+  const place: Place = { home, data, socket, native, owner, address, adminPassword, flush: options.flush ?? true };
 
   await initialise(place);
   let started = false;
@@ -76,6 +81,7 @@ interface Place {
   readonly owner: Owner | null;
   readonly address: DatabaseAddress;
   readonly adminPassword: string;
+  readonly flush: boolean;
 }
 
 function handle(place: Place, pid: number, started: boolean): EmbeddedDatabase {
@@ -112,6 +118,7 @@ async function initialise(place: Place): Promise<void> {
     const run = await execute(place, "initdb", [
       ...["-D", fresh, "-U", "postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`, "--encoding=UTF8"],
       ...["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"],
+      ...(place.flush ? [] : ["--no-sync"]),
     ]);
     if (run.code !== 0) throw unavailable("initdb failed", run.output);
     await rename(fresh, place.data).catch(async (error: NodeJS.ErrnoException) => {
@@ -147,7 +154,7 @@ async function launch(place: Place): Promise<void> {
     unix_socket_directories: place.socket,
     unix_socket_permissions: "0700",
     port: String(port),
-    fsync: "on",
+    fsync: place.flush ? "on" : "off",
     shared_buffers: "64MB",
     max_connections: "120",
     jit: "off",

@@ -23,10 +23,10 @@ afterEach(async () => {
 async function place() {
   const scratch = await scratchFolder();
   folders.push(scratch);
-  return { stateFolder: path.join(scratch, "state"), sharedFolder: path.join(scratch, "shared") };
+  return { stateFolder: path.join(scratch, "state"), sharedFolder: path.join(scratch, "shared"), flush: false };
 }
 
-async function start(options: Awaited<ReturnType<typeof place>> & { native?: string }): Promise<EmbeddedDatabase> {
+async function start(options: Parameters<typeof startEmbedded>[0]): Promise<EmbeddedDatabase> {
   const server = await startEmbedded(options);
   servers.push(server);
   return server;
@@ -61,7 +61,8 @@ async function startElsewhere(options: object, owner: { uid?: number; gid?: numb
 
 describe("the embedded server", () => {
   it("comes up with no TCP port, a private socket, durable writes and a password of its own", async () => {
-    const options = await place();
+    const { stateFolder, sharedFolder } = await place();
+    const options = { stateFolder, sharedFolder };
     const server = await start(options);
     expect(await query(server, "show listen_addresses")).toEqual([""]);
     expect(await query(server, "show fsync")).toEqual(["on"]);

@@ -20,11 +20,12 @@ export async function scratchFolder(): Promise<string> {
   return folder;
 }
 
-/** One server per test file, with databases of their own. */
-export async function startServer(folder?: string) {
-  const scratch = folder ?? (await scratchFolder());
+/** One server per test file, with databases of their own. `flush`: write to the disk as in production, for a benchmark. */
+export async function startServer(options: { flush?: boolean } = {}) {
+  const { flush = false } = options;
+  const scratch = await scratchFolder();
   const state = path.join(scratch, "state");
-  const start = () => startEmbedded({ stateFolder: state, sharedFolder: path.join(scratch, "shared") });
+  const start = () => startEmbedded({ stateFolder: state, sharedFolder: path.join(scratch, "shared"), flush });
   let embedded: EmbeddedDatabase = await start();
   let count = 0;
   return {
