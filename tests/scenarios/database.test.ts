@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import { tellOnFailure } from "./failure.ts";
-import { Stage, startDatabase } from "./stage.ts";
+import { Stage } from "./stage.ts";
 
 /** The journal's database goes away or refuses to write: nothing is done outside meanwhile. */
 let stage: Stage;
@@ -23,7 +24,7 @@ beforeEach(() => tellOnFailure(stage));
 
 /** The server of the stage, adopted or started. */
 async function database(): Promise<EmbeddedDatabase> {
-  server = await startDatabase(stage.folder);
+  server = await startTestServer(stage.folder);
   return server;
 }
 

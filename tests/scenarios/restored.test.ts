@@ -3,8 +3,9 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import { tellOnFailure } from "./failure.ts";
-import { refusal, Stage, startDatabase } from "./stage.ts";
+import { refusal, Stage } from "./stage.ts";
 
 /** The database of yesterday under the state folder of today: its rows know nothing of what was done since. */
 let stage: Stage;
@@ -24,7 +25,7 @@ beforeEach(() => tellOnFailure(stage));
 
 /** The server of the stage, adopted or started. */
 async function database(): Promise<EmbeddedDatabase> {
-  server = await startDatabase(stage.folder);
+  server = await startTestServer(stage.folder);
   return server;
 }
 

@@ -11,11 +11,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Answer, type Client, createClient, ProblemError, pathOf } from "@countersign/contract";
 import type { History, InvariantId } from "@countersign/core";
-import { type EmbeddedDatabase, embeddedAdmin, startEmbedded } from "@countersign/engine";
+import { embeddedAdmin } from "@countersign/engine";
 import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
+import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import type { Effect } from "../crash/stage/effects.ts";
 import { root } from "../crash/stage/process.ts";
 import { historyOf, surprises } from "../history/check.ts";
@@ -144,7 +145,7 @@ export class Stage {
     chmodSync(folder, 0o711);
     ends.push(async () => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, "files"));
-    const server = await startDatabase(folder);
+    const server = await startTestServer(folder);
     ends.push(() => server.stop("immediate"));
     const admin = await embeddedAdmin(server);
     const tenant = await (options.tenant ?? startTenant)();
@@ -589,11 +590,6 @@ function inThisProcess(roles: readonly ("all" | StageRole)[]): StageProduct {
       return running;
     },
   };
-}
-
-/** The database server of a stage, started or adopted where one runs already. */
-export function startDatabase(folder: string): Promise<EmbeddedDatabase> {
-  return startEmbedded({ stateFolder: join(folder, "server"), sharedFolder: join(folder, "shared"), flush: false });
 }
 
 /** Name of every stage's log. */

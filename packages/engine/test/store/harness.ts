@@ -2,12 +2,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { type EmbeddedDatabase, startEmbedded } from "../../src/database/embedded.ts";
+import type { EmbeddedDatabase } from "../../src/database/embedded.ts";
 import { migrate } from "../../src/database/migrate.ts";
 import { databaseKey } from "../../src/database/passwords.ts";
 import { type Connections, embeddedAdmin, prepareUsers } from "../../src/database/users.ts";
 import type { RunRequest } from "../../src/store/run-store.ts";
 import { openStore, type Store, type StoreRole } from "../../src/store/store.ts";
+import { placesIn, startTestServer } from "../cluster.ts";
 
 export const startedAt = Date.UTC(2026, 10, 22, 6);
 export const ada = "p_00000000000000aa";
@@ -22,10 +23,9 @@ export async function scratchFolder(): Promise<string> {
 
 /** One server per test file, with databases of their own. `flush`: write to the disk as in production, for a benchmark. */
 export async function startServer(options: { flush?: boolean } = {}) {
-  const { flush = false } = options;
   const scratch = await scratchFolder();
-  const state = path.join(scratch, "state");
-  const start = () => startEmbedded({ stateFolder: state, sharedFolder: path.join(scratch, "shared"), flush });
+  const state = placesIn(scratch).stateFolder;
+  const start = () => startTestServer(scratch, options);
   let embedded: EmbeddedDatabase = await start();
   let count = 0;
   return {
