@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";

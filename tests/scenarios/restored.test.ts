@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { EmbeddedDatabase } from "@countersign/engine";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";

@@ -16,6 +16,7 @@ import { parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { accept, init, type Running, startProduct } from "@countersign/server";
 import { type Addresses, type KnobChange, startSimulator } from "@countersign/simulator";
 import pg from "pg";
+// oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { startTestServer } from "../../packages/engine/test/cluster.ts";
 import type { Effect } from "../crash/stage/effects.ts";
 import { root } from "../crash/stage/process.ts";
