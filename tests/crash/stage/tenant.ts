@@ -89,12 +89,17 @@ export async function seedTenant(
 }
 
 /** Starts the programs that live on these rows' secrets: they sign in from now on, until {@link stopWorkloads}. */
-export async function startWorkloads(simulator: Simulator, rows: readonly Row[], folder: string): Promise<void> {
+export async function startWorkloads(
+  simulator: Simulator,
+  rows: readonly Row[],
+  folder: string,
+  intervalSeconds = signInEverySeconds,
+): Promise<void> {
   // All at the same instant: each instant at which something happens is one more at which the whole product looks around.
   const workloads = rows.flatMap((row) =>
     consumersOf(row).map((consumer) => ({
       ...workloadOf(row, consumer, join(folder, "files")),
-      intervalSeconds: signInEverySeconds,
+      intervalSeconds,
       // What a reference is worth is kept by the platform; the app itself keeps nothing.
       cacheSeconds: consumer.kind === "reference" ? 0 : cacheSeconds,
       startAfterSeconds: 1,
