@@ -24,7 +24,7 @@ export interface Blow {
   readonly verdict: Verdict;
 }
 
-/** A row whose run is struck. Several may stand at their points when one kill comes; one alone is struck again, or stalled. */
+/** A row whose run is struck. Several may stand at their points when one blow comes; one alone is struck again. */
 export interface Target {
   readonly row: Row;
   readonly blows: readonly Blow[];
@@ -58,6 +58,8 @@ const graceMs = 10_000;
 const fencedMsMax = 10_000;
 /** A run waits for a stalled holder for a day: one that is to go on last goes on after so many steps of time. */
 const stallStepsMax = 5;
+/** In these states a run has published nothing. */
+const unpublished: ReadonlySet<RunState> = new Set<RunState>(["executing", "approved", "scheduled"]);
 /** Those that stand at an outside call wait for the others for this share of its deadline. */
 const patience = 0.7;
 /** An answer that was let go has left by then. */
@@ -83,6 +85,7 @@ interface Mark {
   atCrash: AtCrash | null;
   /** How often its run had been taken up before the latest blow; null: nobody held it then. */
   takenBefore: number | null;
+  readonly deadValues: string[];
 }
 
 /** Arms each point in turn, waits until all stand, deals the blow there and starts the product again. */
@@ -96,9 +99,8 @@ export class Blows {
   #falling = false;
   #over = false;
   #waiting: NodeJS.Timeout | null = null;
-  #stalled: { product: Product; thaw: Thaw; held: string | null } | null = null;
+  #stalled: { product: Product; thaw: Thaw; held: readonly (string | null)[] } | null = null;
   #unfenced: string | null = null;
-  readonly #dead: string[] = [];
   /** Resolves when the product stands at the next points. */
   reached: Promise<void> = Promise.resolve();
 
@@ -118,9 +120,11 @@ export class Blows {
       recoveryMsMax,
       atCrash: null,
       takenBefore: null,
+      deadValues: [],
     }));
     this.#stalls = targets.some(({ blows }) => blows.some(({ how }) => how !== "kill"));
-    if (this.#stalls && targets.length > 1) throw new RangeError("expected one run to be stalled at a time, got more");
+    const hows = new Set(targets.flatMap(({ blows }) => blows.map(({ how }) => JSON.stringify(how))));
+    if (hows.size > 1) throw new RangeError(`expected one sort of blow for all, got ${[...hows].join(", ")}`);
   }
 
   get hasStalled(): boolean {
@@ -146,7 +150,7 @@ export class Blows {
       recoveryMsMax: mark.recoveryMsMax,
       atCrash: mark.atCrash,
       unfenced: this.#unfenced,
-      deadValues: this.#dead,
+      deadValues: mark.deadValues,
       hasStalled: this.hasStalled,
     };
   }
@@ -266,9 +270,8 @@ export class Blows {
     const how = first?.how ?? "kill";
     if (how !== "kill") {
       await lane.clock.standInFor(await lane.clock.others());
-      const [mark] = struck;
-      this.#stalled = { product: before, thaw: how.thaw, held: mark?.held ?? null };
-      if (mark !== undefined) mark.held = null;
+      this.#stalled = { product: before, thaw: how.thaw, held: struck.map(({ held }) => held) };
+      for (const mark of struck) mark.held = null;
     }
     // The next point is one of the recovery itself: it counts from the start of the next process.
     const product = lane.start();
@@ -319,13 +322,13 @@ export class Blows {
     }
   }
 
-  /** Lets a stalled process go on once it is time. */
-  async thawIfTime(state: RunState | null, steps: number): Promise<void> {
+  /** Lets a stalled process go on once it is time for every run. */
+  async thawIfTime(states: readonly (RunState | null)[], steps: number): Promise<void> {
     const thaw = this.#stalled?.thaw;
-    if (thaw === undefined || state === null) return;
-    const isPublished = state !== "executing" && state !== "approved" && state !== "scheduled";
-    const isEnded = closedStates.has(state) || steps >= stallStepsMax;
-    if (thaw === "taken-over" || (thaw === "published" && isPublished) || isEnded) await this.thaw();
+    if (thaw === undefined) return;
+    const isTime = (state: RunState | null) =>
+      state !== null && ((thaw === "published" && !unpublished.has(state)) || closedStates.has(state));
+    if (thaw === "taken-over" || steps >= stallStepsMax || states.every(isTime)) await this.thaw();
   }
 
   /** SIGCONT: what the stalled process had sent lands at the latest now, and the process must end itself. */
@@ -334,7 +337,7 @@ export class Blows {
     if (stalled === null) return;
     this.#stalled = null;
     await this.#noteValue("before the stalled process went on");
-    await this.#decideRequest(stalled.held, "release");
+    for (const held of stalled.held) await this.#decideRequest(held, "release");
     stalled.product.go();
     const code = await Promise.race([stalled.product.ended, delay(fencedMsMax, "still running")]);
     if (code !== fencedCode) {
@@ -346,7 +349,8 @@ export class Blows {
   }
 
   async #noteValue(when: string): Promise<void> {
-    for (const { row } of this.#marks) if ((await inRecord(this.#lane, row)) === null) this.#dead.push(when);
+    for (const { row, deadValues } of this.#marks)
+      if ((await inRecord(this.#lane, row)) === null) deadValues.push(when);
   }
 
   #decide(mark: Mark, verdict: "release" | "drop"): Promise<void> {

@@ -59,8 +59,7 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
         if (run !== undefined) crash.runIs(row, run.id);
       }
       const states = rows.map((row) => (runs.get(row.name)?.state ?? null) as RunState | null);
-      // Only one run at a time is stalled.
-      if (rows.length === 1) await crash.thawIfTime(states[0] ?? null, steps);
+      await crash.thawIfTime(states, steps);
       if (moving !== null) {
         // A point that was reached stays so: waiting for it again would be no wait at all.
         await Promise.race([moving, delay(50), ...(crash.done ? [] : [crash.reached])]);

@@ -11,7 +11,7 @@ import { plantedBugs } from "./planted.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { randomOf, shuffled } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
-import { liveness as quick } from "./stage/documents.ts";
+import { liveness as usual } from "./stage/documents.ts";
 import { startLane } from "./stage/lane.ts";
 import { procedures, type Row, rowsOf } from "./stage/names.ts";
 import {
@@ -20,6 +20,7 @@ import {
   groupsOf,
   type Kind,
   killTrials,
+  kinds,
   secondKills,
   sliceOf,
   stallTrials,
@@ -108,16 +109,20 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   }
 }
 
-/** So many runs stand at their points at the same time and are killed together. */
+/** So many runs stand at their points at the same time and are struck together. */
 const groupMax = 10;
 
 /**
- * Where runs are only killed: long enough for a whole group to come to its points while a call is held. A dead process's
- * runs are taken over at once, whatever the lease.
+ * How patient the product is where runs are struck. A call must be able to wait until a whole group has come to its
+ * points. A dead process's runs are taken over at once, whatever the lease; a stalled one's only after lease and deadline.
  */
-const patient = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 6_000, settleMs: 6_000 };
+const livenessOf = {
+  kill: { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 6_000, settleMs: 6_000 },
+  stall: { leaseMs: 4_000, beatMs: 400, freshMs: 2_000, callDeadlineMs: 4_000, settleMs: 4_000 },
+  second: usual,
+} as const satisfies Readonly<Record<Kind, typeof usual>>;
 
-/** Deals the trials out to lanes that work at the same time; whoever is only killed waits with others of the kind. */
+/** Deals the trials out to lanes that work at the same time, those of a kind together. */
 async function inLanes(
   trials: readonly Trial[],
   options: CrashOptions,
@@ -131,14 +136,12 @@ async function inLanes(
     options.say(`[${done}/${trials.length} ${elapsed()} s] ${line}`);
   };
   const groups = groupsOf(trials, groupMax, random);
-  const isKill = ([first]: Group) => first?.kind === "kill";
-  const lots = [
-    ...dealt(groups.filter(isKill), options.lanes).map((lot) => ({ lot, liveness: patient })),
-    ...dealt(
-      groups.filter((group) => !isKill(group)),
+  const lots = kinds.flatMap((kind) =>
+    dealt(
+      groups.filter(([first]) => first?.kind === kind),
       options.lanes,
-    ).map((lot) => ({ lot, liveness: quick })),
-  ];
+    ).map((lot) => ({ lot, liveness: livenessOf[kind] })),
+  );
   options.say(`${trials.length} trials in ${groups.length} groups and ${lots.length} lanes`);
   const results: LaneResult[] = [];
   const left = lots.map((lot, index) => ({ ...lot, seed: options.seed * 10 + index + 1 }));

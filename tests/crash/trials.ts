@@ -42,9 +42,13 @@ export function stallTrials(points: readonly CrashPoint[], random: () => number)
     return stall({ point, how: { thaw }, verdict }, true);
   });
   const stalled = points.filter(({ at }) => at.kind === "call" || at.position === "after-intent");
-  const drawnOnes = oneOfEach(stalled, random).map((point) =>
-    stall({ point, how: { thaw: drawn(thaws, random) }, verdict: drawn(verdicts, random) }),
-  );
+  // One for all that come to their points at the same instant: they stand still together.
+  const moments = new Map<string, Thaw>();
+  const drawnOnes = oneOfEach(stalled, random).map((point) => {
+    const thaw = moments.get(point.instant) ?? drawn(thaws, random);
+    moments.set(point.instant, thaw);
+    return stall({ point, how: { thaw }, verdict: drawn(verdicts, random) });
+  });
   return [...again, ...drawnOnes];
 }
 
@@ -66,11 +70,11 @@ export function secondKills(first: Trial, recovery: readonly CrashPoint[], rando
 
 /**
  * Those that are always tried, then turn by turn one of each procedure, course and sort of point, so that a small slice has
- * something of everything. Of kills those at a few instants come first, whichever the seed draws: they share their kills.
+ * something of everything. Those at a few instants come first, whichever the seed draws: they share their blows.
  */
 export function sliceOf(trials: readonly Trial[], count: number, random: () => number): Trial[] {
   const groups = new Map<string, Trial[]>();
-  const instantOf = ({ kind, blows: [blow] }: Trial) => (kind === "kill" ? (blow?.point.instant ?? "") : "");
+  const instantOf = ({ kind, blows: [blow] }: Trial) => (kind === "second" ? "" : (blow?.point.instant ?? ""));
   const instants = shuffled([...new Set(trials.map(instantOf))], random);
   const ranked = shuffled(trials, random).sort(
     (a, b) => instants.indexOf(instantOf(a)) - instants.indexOf(instantOf(b)),
@@ -91,21 +95,22 @@ export function sliceOf(trials: readonly Trial[], count: number, random: () => n
 export type Group = readonly Trial[];
 
 /**
- * Kills whose runs come to their points at the same instant of domain time stand together and need one kill: a start of
- * the product costs as much as a rotation. Everything else is tried alone.
+ * Runs that come to their points at the same instant of domain time stand together and need one blow: a start of the
+ * product costs as much as a rotation. A second kill is tried alone.
  */
 export function groupsOf(trials: readonly Trial[], sizeMax: number, random: () => number): Group[] {
   const together = new Map<string, Trial[]>();
   for (const one of trials) {
-    if (one.kind !== "kill") continue;
-    const instant = one.blows[0]?.point.instant ?? "";
-    together.set(instant, [...(together.get(instant) ?? []), one]);
+    const [blow] = one.blows;
+    if (one.kind === "second" || blow === undefined) continue;
+    const key = `${one.kind} ${blow.point.instant} ${JSON.stringify(blow.how)}`;
+    together.set(key, [...(together.get(key) ?? []), one]);
   }
   const groups = [...together.values()].flatMap((all) => {
     const count = Math.ceil(all.length / sizeMax);
     return Array.from({ length: count }, (_, part) => all.filter((__, index) => index % count === part));
   });
-  return shuffled([...groups, ...trials.filter(({ kind }) => kind !== "kill").map((one) => [one])], random);
+  return shuffled([...groups, ...trials.filter(({ kind }) => kind === "second").map((one) => [one])], random);
 }
 
 function trial(kind: Kind, point: CrashPoint, blows: readonly Blow[], name: string): Trial {
