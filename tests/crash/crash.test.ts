@@ -18,6 +18,7 @@ beforeAll(async () => {
     only: null,
     part: [1, 1],
     lanes: 3,
+    defaultLiveness: false,
     planted: false,
     say: () => {},
     signal: new AbortController().signal,

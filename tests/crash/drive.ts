@@ -15,6 +15,7 @@ export interface Driven extends Struck {
   readonly stuck: string | null;
 }
 
+/** Without the waits for whoever is struck: there may be two of each. */
 const runDeadlineMs = 120_000;
 const planningSeconds = 5;
 const stepSeconds = 1_800;
@@ -34,7 +35,8 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
   let moving: Promise<void> | null = null;
   let steps = 0;
   let runs: ReadonlyMap<string, { readonly id: string; readonly state: string }> = new Map();
-  const deadline = performance.now() + runDeadlineMs;
+  const { leaseMs, callDeadlineMs, settleMs } = lane.liveness;
+  const deadline = performance.now() + runDeadlineMs + 2 * (leaseMs + callDeadlineMs + settleMs);
   const ended = (stuck: string | null) =>
     rows.map((row): Driven => {
       const run = runs.get(row.name);

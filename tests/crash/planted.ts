@@ -1,6 +1,9 @@
 import type { PlantedBug } from "./stage/product.ts";
 
-/** A bug, where the product is killed with it (null: nowhere), and which check must see it. */
+/**
+ * A bug, where the product is killed with it (null: nowhere), and which check must see it: of its own run, so that a check
+ * that speaks of everything sees nothing here.
+ */
 export interface Planted extends PlantedBug {
   readonly point: string | null;
   readonly caughtBy: string;
@@ -45,7 +48,7 @@ export const plantedBugs: readonly Planted[] = [
       },
     ],
     point: "journal do:store#1@after-answer",
-    caughtBy: "I1",
+    caughtBy: "ended",
   },
   {
     name: "retired-without-a-gate",

@@ -38,6 +38,8 @@ export interface CrashOptions {
   readonly part: readonly [number, number];
   /** Installations that work at the same time. */
   readonly lanes: number;
+  /** With the settings that the product has by itself, where the suite would be less patient. */
+  readonly defaultLiveness: boolean;
   /** Also run the product with bugs that the checks must see. */
   readonly planted: boolean;
   readonly say: (line: string) => void;
@@ -72,15 +74,16 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
       results.push(...done);
       return done.flatMap(({ tried }) => tried);
     };
-    const planting = options.planted ? await plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
     const asked = (kind: Kind, trials: () => readonly Trial[], max = Number.POSITIVE_INFINITY) =>
       options.kinds.includes(kind) ? chosen(trials(), options, random, Math.min(options.slice?.[kind] ?? 0, max)) : [];
     // All in the same lanes: an installation costs as much as ten trials.
-    const firsts = await make([
+    const planted = options.planted ? plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
+    const made = make([
       ...asked("kill", () => killTrials(clean.points, random)),
       ...asked("stall", () => stallTrials(clean.points, random)),
       ...asked("second", () => firstKills(clean.points, random), 2),
     ]);
+    const [firsts, planting] = await Promise.all([made, planted]);
     const seconds = firsts
       .filter(({ trial }) => trial.kind === "second")
       .flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
@@ -122,6 +125,9 @@ const livenessOf = {
   second: usual,
 } as const satisfies Readonly<Record<Kind, typeof usual>>;
 
+/** What the product has by itself (docs/configuration.md). */
+const defaults = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 30_000, settleMs: 30_000 };
+
 /** Deals the trials out to lanes that work at the same time, those of a kind together. */
 async function inLanes(
   trials: readonly Trial[],
@@ -140,7 +146,7 @@ async function inLanes(
     dealt(
       groups.filter(([first]) => first?.kind === kind),
       options.lanes,
-    ).map((lot) => ({ lot, liveness: livenessOf[kind] })),
+    ).map((lot) => ({ lot, liveness: options.defaultLiveness ? defaults : livenessOf[kind] })),
   );
   options.say(`${trials.length} trials in ${groups.length} groups and ${lots.length} lanes`);
   const results: LaneResult[] = [];
