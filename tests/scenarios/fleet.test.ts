@@ -126,6 +126,19 @@ describe("the fleet", () => {
       ]),
     );
     expect(sums).toEqual(expected());
+    for (const filter of [{}, { code: "unused" as const }]) {
+      const ids = new Set<number>();
+      for (let after: Awaited<ReturnType<typeof openFindings>>[number] | undefined; ; ) {
+        const page = await ledger.reader.fleetFindings(filter, {
+          limit: 70,
+          ...(after === undefined ? {} : { after }),
+        });
+        for (const { id } of page) ids.add(id);
+        after = page.at(-1);
+        if (page.length < 70) break;
+      }
+      expect(ids.size).toBe(said.filter(({ code }) => filter.code === undefined || code === filter.code).length);
+    }
     const owners = await ledger.observer.query<{ n: string }>(
       "select count(*) as n from cs.object_owners where jsonb_array_length(owners) = 25",
     );

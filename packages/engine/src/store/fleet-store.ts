@@ -190,18 +190,20 @@ export function fleetStore(sql: Sql) {
       },
     ): Promise<FleetFindingRow[]> {
       const { where, values } = conditions(filter, "all");
+      // Findings of one code have one rank, which the database cannot know: said so, an index gives the order.
+      const order = filter.code === undefined ? (["rank", "folded", "id"] as const) : (["folded", "id"] as const);
+      const columns = order.map((column) => `f.${column}`).join(", ");
       if (page.after !== undefined) {
-        const { rank, folded, id } = page.after;
-        values.push(rank, folded, id);
-        const places = [2, 1, 0].map((back) => `$${values.length - back}`).join(", ");
-        where.push(`(f.rank, f.folded, f.id) > (${places})`);
+        const { after } = page;
+        const places = order.map((column) => `$${values.push(after[column])}`).join(", ");
+        where.push(`(${columns}) > (${places})`);
       }
       values.push(page.limit);
       return sql.rows(
         FleetFindingRow,
         `select f.*, coalesce(f.last_seen, greatest(f.first_seen, l.at), f.first_seen) as last_seen
          from cs.fleet_finding f left join cs.fleet_look l on l.tenant = f.tenant
-         where ${where.join(" and ")} order by f.rank, f.folded, f.id limit $${values.length}`,
+         where ${where.join(" and ")} order by ${columns} limit $${values.length}`,
         values,
       );
     },
