@@ -1,4 +1,12 @@
-import { type Connectors, CountersignError, type Scanner, type WorldReader } from "@countersign/core";
+import {
+  type CallerFound,
+  type Connectors,
+  CountersignError,
+  type ReadContext,
+  type Scanner,
+  type VaultEntry,
+  type WorldReader,
+} from "@countersign/core";
 import type { z } from "zod";
 import { connectSubscription } from "./appservice/app.ts";
 import { refreshReference } from "./appservice/refresh-reference.ts";
@@ -16,7 +24,7 @@ import { prove } from "./entra/prove.ts";
 import { proveRefused } from "./entra/prove-refused.ts";
 import { removePassword } from "./entra/remove-password.ts";
 import { entraScanner } from "./entra/scanner.ts";
-import { createSignInLog } from "./entra/sign-in-log.ts";
+import { callersOf, createSignInLog } from "./entra/sign-in-log.ts";
 import { createSweep } from "./entra/sweep.ts";
 import { entraWorld } from "./entra/world.ts";
 import { referenceFilePoint } from "./files/point.ts";
@@ -26,6 +34,7 @@ import { connectGithub } from "./github/account.ts";
 import { putActionsSecret } from "./github/put-secret.ts";
 import { GithubConnection } from "./github/schema.ts";
 import { githubTargets } from "./github/target.ts";
+import { listEntries } from "./keyvault/list.ts";
 import { KeyVaultConnection } from "./keyvault/schema.ts";
 import { defaultApiVersion, recordStore, type Vault } from "./keyvault/vault.ts";
 import { keyvaultCopy, keyvaultWrite } from "./keyvault/verbs.ts";
@@ -63,8 +72,20 @@ import { createTargets, storedTargets } from "./targets.ts";
 export interface BuiltConnectors extends Connectors {
   /** Removes late twins of this run from an application; see `entra/sweep.ts`. */
   readonly sweepMarkers: ReturnType<typeof createSweep>;
+  /** What can be seen of who uses an application; only reads leave. */
+  readonly finder: Finder;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+/** Looks for consumers that nobody declared. */
+export interface Finder {
+  /** Names of the key-vault connections of the configuration. */
+  readonly vaults: readonly string[];
+  /** Entries of a vault with their tags; null: we may not list them. */
+  entries(ctx: ReadContext, connection: string): Promise<readonly VaultEntry[] | null>;
+  /** Addresses that signed in with a client secret of this application since then (ms), last first; null: no log to be had. */
+  callers(ctx: ReadContext, tenant: string, appId: string, since: number): Promise<readonly CallerFound[] | null>;
 }
 
 /** Sign-in and audit reports allow 5 requests per 10 s per application and tenant (Graph throttling limits). */
@@ -119,9 +140,10 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     (tenant) => tenant.settings.name,
   );
 
+  const vaultSettings = settingsOf(config, "key-vault", KeyVaultConnection);
   const vaults = namedBy(
     "key-vault connection",
-    settingsOf(config, "key-vault", KeyVaultConnection).map((connection): Vault => {
+    vaultSettings.map((connection): Vault => {
       const tenant = tenants(connection.tenant);
       const endpoint = http.endpoint(connection.url);
       return {
@@ -258,6 +280,14 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     worlds: new Map(worlds.map((world) => [world.procedure, world])),
     scanners,
     sweepMarkers: createSweep(tenants),
+    finder: {
+      vaults: vaultSettings.map(({ name }) => name),
+      entries: (ctx, connection) => listEntries(ctx, vaults(connection)),
+      callers: async (ctx, tenant, appId, since) => {
+        const log = await signIns(ctx, tenant, appId, since);
+        return log === null ? null : callersOf(log.lines);
+      },
+    },
     async close() {
       await Promise.all([http, ...others].map((one) => one.close()));
     },

@@ -2,20 +2,32 @@ export * from "./approval/authorise.ts";
 export * from "./approval/quorum.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
+export { type InventoryConfig, inventoryFormat } from "./config/inventory.ts";
 export type { NoticesConfig, NotifyConfig, TicketsConfig } from "./config/notify.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
+export { type CsvDelimiter, csvText } from "./documents/csv.ts";
 export * from "./errors.ts";
+export { type CompareInput, compareCodes, compareInventory, type InventoryFinding } from "./fleet/compare.ts";
+export { type Draft, type DraftInput, draftInventory, type EnvironmentRule } from "./fleet/draft.ts";
+export type { CallerFound, EntryFound, VaultEntry } from "./fleet/found.ts";
 export * from "./fleet/findings.ts";
 export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
-export { type Inventory, parseInventory } from "./inventory/parse.ts";
+export {
+  type Inventory,
+  type InventoryFormat,
+  type ProposedRow,
+  parseInventory,
+  parseInventoryTable,
+} from "./inventory/parse.ts";
 export * from "./inventory/row.ts";
 export { inScope, isPattern, matchesPattern } from "./inventory/scope.ts";
+export { inventoryText, type WrittenRow } from "./inventory/write.ts";
 export * from "./plan/drift.ts";
 export * from "./plan/make.ts";
 export * from "./plan/plan.ts";

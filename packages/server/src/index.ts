@@ -5,7 +5,7 @@ export { type Database, openDatabase, prepareDatabase } from "./installation/dat
 export { accept, type Initialised, init } from "./installation/init.ts";
 export { type InstallationChecked, judgeInstallation } from "./installation/invariants.ts";
 export {
-  documentNames,
+  durationsOf,
   groundOf,
   type Installation,
   loadInstallation,

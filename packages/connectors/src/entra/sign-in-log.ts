@@ -1,4 +1,4 @@
-import { isCode, type LastUse, type ReadContext } from "@countersign/core";
+import { type CallerFound, isCode, type LastUse, type ReadContext } from "@countersign/core";
 import { factOf } from "../kit/errors.ts";
 import type { Leave } from "../kit/leave.ts";
 import { limits } from "../kit/limits.ts";
@@ -69,6 +69,14 @@ export function createSignInLog(tenants: Tenants): SignInLog {
     }
     return { lines: foreign(tenant, lines), cut: false };
   };
+}
+
+/** Who signed in with a secret, by address: the last time of each, last first. */
+export function callersOf(lines: readonly SignIn[]): CallerFound[] {
+  const last = new Map<string, number>();
+  for (const { address, at, keyId } of lines)
+    if (address !== null && keyId !== null) last.set(address, Math.max(at, last.get(address) ?? 0));
+  return [...last].map(([address, lastAt]) => ({ address, lastAt })).sort((a, b) => b.lastAt - a.lastAt);
 }
 
 /** Without our own addresses, when the configuration names them. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isCron } from "../time/cron.ts";
 import { isZone } from "../time/instant.ts";
 import { guidField, nameField, personField, roleField, secretField, urlField } from "./fields.ts";
+import { InventoryConfigForm } from "./inventory.ts";
 import { NoticesForm, NotifyForm, TicketsForm } from "./notify.ts";
 import { WebhookForm } from "./webhooks.ts";
 
@@ -94,6 +95,7 @@ export const ConfigForm = z.strictObject({
       lifetimeDaysMax: 365,
       quietDays: 90,
     }),
+  inventory: InventoryConfigForm.prefault({}),
   webhooks: z.array(WebhookForm).max(50).default([]),
   liveness: z
     .strictObject({

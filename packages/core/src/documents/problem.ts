@@ -6,6 +6,8 @@ import { documentLimits } from "./limits.ts";
 export interface Problem {
   readonly line: number;
   readonly col: number;
+  /** How people find the place where lines and columns are not what they see, e.g. `item 12`. */
+  readonly at?: string;
   /** Path of the field, e.g. `tenants[0].id`; empty for the document itself. */
   readonly path: string;
   /** `expected X, got Y`. */
@@ -30,7 +32,7 @@ export function documentError(code: DocumentCode, problems: readonly Problem[]):
   const sorted = [...problems].sort((a, b) => a.line - b.line || a.col - b.col);
   const lines = sorted
     .slice(0, documentLimits.problemsMax)
-    .map(({ line, col, path, message }) => `${line}:${col} ${path === "" ? "" : `${path}: `}${message}`);
+    .map(({ line, col, at, path, message }) => `${at ?? `${line}:${col}`} ${path === "" ? "" : `${path}: `}${message}`);
   if (sorted.length > documentLimits.problemsMax) lines.push(`and ${sorted.length - documentLimits.problemsMax} more`);
   return new CountersignError(code, lines.join("\n"), { problems: sorted.length });
 }

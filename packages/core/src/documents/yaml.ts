@@ -1,18 +1,10 @@
 import { isAlias, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
 import type { z } from "zod";
+import { checkedDocument, type ReadDocument } from "./checked.ts";
 import { hiddenCharacter, isPrototypeKey } from "./hostile.ts";
 import { documentLimits } from "./limits.ts";
-import { keyAt, nodeAt, valueAt } from "./places.ts";
-import { type DocumentCode, documentError, issueMessage, type Problem, pathText } from "./problem.ts";
-
-/** A document read and checked, with a way to complain about places in it later. */
-export interface ReadDocument<T> {
-  readonly value: T;
-  /** The problem at a path of the document, for checks across fields. */
-  problem(path: readonly PropertyKey[], message: string): Problem;
-  /** Throws one error naming all problems when there are any. */
-  refuse(problems: readonly Problem[]): void;
-}
+import { keyAt, nodeAt } from "./places.ts";
+import { type DocumentCode, documentError, type Problem, pathText } from "./problem.ts";
 
 /**
  * Reads one YAML 1.2 document (core schema) strictly: no anchors, aliases, tags, merge keys, duplicate keys, hidden
@@ -53,22 +45,10 @@ export function readYaml<T>(input: Uint8Array | string, code: DocumentCode, sche
     path: pathText(path),
     message,
   });
-  const parsed = schema.safeParse(plain);
-  if (!parsed.success)
-    fail(
-      flatten(parsed.error.issues, []).map(({ issue, path }) => {
-        const said = problem(path, issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path)));
-        if (issue.code !== "unrecognized_keys") return said;
-        return { ...said, ...at(keyAt(nodeAt(root.contents, path), issue.keys[0] ?? "")) };
-      }),
-    );
-  return {
-    value: parsed.data as T,
-    problem,
-    refuse: (problems) => {
-      if (problems.length > 0) fail(problems);
-    },
-  };
+  return checkedDocument(plain, schema, code, problem, (path, key) => ({
+    ...problem(path, ""),
+    ...at(keyAt(nodeAt(root.contents, path), key)),
+  }));
 }
 
 const start = (message: string): Problem => ({ line: 1, col: 1, path: "", message });
@@ -146,18 +126,4 @@ function hostileNodes(
     },
   });
   return problems;
-}
-
-/** Issues inside the best-fitting branch of a union instead of "invalid union". */
-function flatten(
-  issues: readonly z.core.$ZodIssue[],
-  base: readonly PropertyKey[],
-): { issue: z.core.$ZodIssue; path: PropertyKey[] }[] {
-  return issues.flatMap((issue) => {
-    const path = [...base, ...issue.path];
-    if (issue.code !== "invalid_union" || issue.errors.length === 0) return [{ issue, path }];
-    const deepest = (branch: readonly z.core.$ZodIssue[]) => Math.max(0, ...branch.map((inner) => inner.path.length));
-    const best = [...issue.errors].sort((a, b) => deepest(b) - deepest(a) || a.length - b.length)[0];
-    return best === undefined ? [{ issue, path }] : flatten(best, path);
-  });
 }

@@ -6,7 +6,7 @@ import { entryField } from "./fields.ts";
 
 const role = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "expected a role name of a-z, 0-9 and underscore");
 
-/** The form of inventory.yaml: the allowlist. `seconds` as the profile allows. */
+/** The form of an inventory: the allowlist. `seconds` as the profile allows. */
 export function inventoryForm(durations: DurationOptions) {
   const common = {
     name: nameField,
@@ -25,24 +25,46 @@ export function inventoryForm(durations: DurationOptions) {
   const Consumer = z.discriminatedUnion("kind", [first, ...others]);
   const row = {
     name: nameField,
+    /** For people; no part of what is approved. */
+    note: z.string().max(2_000).optional(),
     environment: nameField,
     tenant: nameField,
     owners: z.array(personField).max(50),
     record: z.strictObject({ connection: nameField, name: entryField }),
     consumers: z.array(Consumer).max(100),
   };
+  const status = z.literal("approved").optional();
   const Application = z.discriminatedUnion("procedure", [
-    z.strictObject({ procedure: z.literal("entra-client-secret"), ...row, objectId: guidField, appId: guidField }),
+    z.strictObject({
+      procedure: z.literal("entra-client-secret"),
+      status,
+      ...row,
+      objectId: guidField,
+      appId: guidField,
+    }),
     z.strictObject({
       procedure: z.literal("postgres-role-password"),
+      status,
       ...row,
       connection: nameField,
       roles: z.tuple([role, role]),
     }),
   ]);
+  // Not listed yet: what is there must be well-formed, what is missing may be missing.
+  const Proposed = z
+    .strictObject({
+      procedure: z.enum(["entra-client-secret", "postgres-role-password"]),
+      ...row,
+      objectId: guidField,
+      appId: guidField,
+      connection: nameField,
+      roles: z.tuple([role, role]),
+    })
+    .partial()
+    .extend({ status: z.literal("proposed"), name: nameField });
   return z.strictObject({
     apiVersion: z.literal("countersign/inventory/v1"),
-    applications: z.array(Application).max(20_000),
+    applications: z.array(z.discriminatedUnion("status", [Proposed, Application])).max(20_000),
   });
 }
 

@@ -5,6 +5,7 @@ import {
   type Config,
   CountersignError,
   type Inventory,
+  inventoryFormat,
   type Policy,
   parseConfig,
   parseInventory,
@@ -16,8 +17,8 @@ import { digestOf, type Trust } from "@countersign/evidence";
 import { readSecret } from "./secrets.ts";
 import { readTrust } from "./state.ts";
 
-/** Names of the documents beside countersign.yaml. */
-export const documentNames = { policy: "policy.yaml", inventory: "inventory.yaml" } as const;
+/** Name of the policy beside countersign.yaml. */
+export const policyName = "policy.yaml";
 const documentBytesMax = 8 * 1024 * 1024;
 
 /** A configuration with the folder it was read from: every path in it is relative to that folder. */
@@ -64,23 +65,28 @@ export function durationsOf(config: Config): { readonly seconds: boolean } {
 
 /** The policy file as it stands, whether or not it is the active one. */
 export function readPolicy(installation: Installation): { policy: Policy; bytes: Uint8Array; digest: string } {
-  return policyOf(readDocument(join(installation.folder, documentNames.policy), "POLICY_INVALID"), installation);
+  return policyOf(readDocument(join(installation.folder, policyName), "POLICY_INVALID"), installation);
 }
 
 function policyOf(bytes: Buffer, { config }: Installation) {
   return { policy: parsePolicy(bytes, durationsOf(config)), bytes, digest: digestOf(bytes) };
 }
 
+/** Where the inventory's file stands. */
+export function inventoryPath({ folder, config }: Installation): string {
+  return resolve(folder, config.inventory.file);
+}
+
 /** The inventory file as it stands, whether or not it was accepted. */
 export function readInventory(installation: Installation): Inventory {
   return inventoryOf(
-    readDocument(join(installation.folder, documentNames.inventory), "INVENTORY_INVALID"),
+    readDocument(inventoryPath(installation), "INVENTORY_INVALID"),
     installation,
   );
 }
 
 function inventoryOf(bytes: Buffer, { config }: Installation): Inventory {
-  return parseInventory(bytes, durationsOf(config));
+  return parseInventory(bytes, durationsOf(config), inventoryFormat(config.inventory));
 }
 
 /** A document's file, read at each call; parsing takes from milliseconds to seconds, so its bytes decide whether it is needed again. */
@@ -103,10 +109,10 @@ function rereading<T>(
  */
 export function groundOf(installation: Installation): Ground {
   const { folder } = installation;
-  const policyFile = rereading(join(folder, documentNames.policy), "POLICY_INVALID", (bytes) =>
+  const policyFile = rereading(join(folder, policyName), "POLICY_INVALID", (bytes) =>
     policyOf(bytes, installation),
   );
-  const inventoryFile = rereading(join(folder, documentNames.inventory), "INVENTORY_INVALID", (bytes) =>
+  const inventoryFile = rereading(inventoryPath(installation), "INVENTORY_INVALID", (bytes) =>
     inventoryOf(bytes, installation),
   );
   return {
