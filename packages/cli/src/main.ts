@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addConformance } from "./commands/conformance.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addInstallation } from "./commands/installation.ts";
+import { addInventory } from "./commands/inventory.ts";
 import { addMission } from "./commands/mission.ts";
 import { addNotices } from "./commands/notices.ts";
 import { addOutside } from "./commands/outside.ts";
@@ -21,6 +22,7 @@ const program = new Command("countersign")
 addDemo(program);
 addServe(program);
 addInstallation(program);
+addInventory(program);
 addRuns(program);
 addNotices(program);
 addOutside(program);

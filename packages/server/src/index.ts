@@ -1,5 +1,6 @@
 export { build } from "./installation/build.ts";
 export { openClock } from "./installation/clock.ts";
+export { openConnectors } from "./installation/connectors.ts";
 export { referencesOf, separationOf } from "./installation/custody.ts";
 export { type Database, openDatabase, prepareDatabase } from "./installation/database.ts";
 export { accept, type Initialised, init } from "./installation/init.ts";

@@ -27,7 +27,7 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** `init`, `doctor`, `policy activate`, `inventory accept`, `database prepare`: acts on the host it runs on. */
+/** `init`, `doctor`, `policy activate`, `database prepare`: acts on the host it runs on. */
 export function addInstallation(program: Command): void {
   program
     .command("init")
@@ -82,16 +82,10 @@ export function addInstallation(program: Command): void {
     .option("--config <file>", "configuration", "countersign.yaml")
     .option("--json", "print one JSON object")
     .action((options: Common) => accepted(options, "policy"));
-  const inventory = program.command("inventory").description("the inventory of this installation");
-  inventory
-    .command("accept")
-    .description("accept the inventory file as it stands now (executor's host only)")
-    .option("--config <file>", "configuration", "countersign.yaml")
-    .option("--json", "print one JSON object")
-    .action((options: Common) => accepted(options, "inventory"));
 }
 
-async function accepted(options: Common, what: "policy" | "inventory"): Promise<void> {
+/** Accepts a document as it stands, and says so. */
+export async function accepted(options: Common, what: "policy" | "inventory"): Promise<void> {
   const result = await accept(options.config, what);
   if (options.json === true) printJson(result);
   else say(`${what} ${result.digest} is accepted`);

@@ -1,32 +1,16 @@
-import { readFileSync } from "node:fs";
-import { createConnectors } from "@countersign/connectors";
 import {
   CountersignError,
-  isLoopback,
-  type LastUse,
   type ObjectOwners,
-  type ReadContext,
-  type ScannedObject,
-  type Scanner,
   type Survey,
   type SurveyCode,
   type SurveyRow,
   survey,
   surveyCodes,
 } from "@countersign/core";
-import { systemClock } from "@countersign/engine";
-import { readSecret } from "@countersign/server";
-import { csvLine, exit, plain, printJson, say, table } from "../output.ts";
+import { listed, openReader, ownersOf, type ReaderOptions, usesOf } from "../fleet/read-tenant.ts";
+import { csvLine, exit, plain, printJson, table } from "../output.ts";
 
-/** What it takes to look at a tenant: a reader application, and nothing that Countersign would have to be set up for. */
-export interface SurveyOptions {
-  readonly tenantId: string;
-  readonly clientId: string;
-  /** A reference: `file:` or `env:`. */
-  readonly clientSecret: string;
-  readonly authority: string;
-  readonly graph: string;
-  readonly ca?: string;
+export interface SurveyOptions extends ReaderOptions {
   readonly days: string;
   readonly quietDays: string;
   readonly lifetimeDays: string;
@@ -36,7 +20,6 @@ export interface SurveyOptions {
 
 /** Rows of each kind that a person is shown; `--csv` and `--json` have all. */
 const shownMax = 10;
-const callDeadlineMs = 30_000;
 
 /** Lists a tenant with a reader alone and says what expires, what nobody owns and what nobody uses. Nothing is kept. */
 export async function runSurvey(options: SurveyOptions): Promise<number> {
@@ -45,31 +28,7 @@ export async function runSurvey(options: SurveyOptions): Promise<number> {
     quietDays: days("--quiet-days", options.quietDays),
     lifetimeDaysMax: days("--lifetime-days", options.lifetimeDays),
   };
-  const secret = readSecret(options.clientSecret, process.cwd());
-  const loopback = [options.authority, options.graph].every((url) => isLoopback(url));
-  const clock = systemClock();
-  const client = { clientId: options.clientId, secret: "reader" };
-  const connectors = createConnectors(
-    {
-      profile: loopback ? "test" : "production",
-      network: { ca: options.ca === undefined ? [] : [readFileSync(options.ca, "utf8")], proxy: null, loopback },
-      callDeadlineMs,
-      tenants: [
-        {
-          name: options.tenantId,
-          id: options.tenantId,
-          authority: options.authority,
-          graph: options.graph,
-          reader: client,
-          writer: client,
-          ownExecutorAppIds: [],
-          ownAddresses: [],
-        },
-      ],
-      connections: [],
-    },
-    { clock, version: "survey", readSecret: () => Promise.resolve(secret) },
-  );
+  const { clock, connectors } = openReader(options);
   try {
     const [scanner] = connectors.scanners;
     if (scanner === undefined) throw new CountersignError("CONFIG_INVALID", "expected a tenant to list, got none");
@@ -92,50 +51,6 @@ function days(option: string, text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 36_500) return value;
   throw new CountersignError("INPUT_INVALID", `expected ${option} to be 1 to 36500 days, got ${text.slice(0, 20)}`);
-}
-
-async function listed(scanner: Scanner, ctx: ReadContext): Promise<ScannedObject[]> {
-  const objects = new Map<string, ScannedObject>();
-  let unreadable = 0;
-  for (const collection of scanner.collections) {
-    let link: string | null = null;
-    do {
-      const page = await scanner.page(ctx, collection, link);
-      for (const object of page.objects) objects.set(object.objectId, object);
-      unreadable += page.unreadable.length;
-      link = page.next;
-      say(`${objects.size} applications and service principals listed`);
-    } while (link !== null);
-  }
-  if (unreadable > 0) say(`${unreadable} came in a form that is not documented; nothing is said of them`);
-  return [...objects.values()];
-}
-
-async function ownersOf(scanner: Scanner, ctx: ReadContext, of: number): Promise<Map<string, ObjectOwners>> {
-  const owners = new Map<string, ObjectOwners>();
-  let link: string | null = null;
-  do {
-    const page = await scanner.owners(ctx, "applications", link);
-    for (const one of page.found) owners.set(one.objectId, one);
-    link = page.next;
-    say(`owners of ${owners.size} of ${of} read`);
-  } while (link !== null);
-  return owners;
-}
-
-async function usesOf(scanner: Scanner, ctx: ReadContext): Promise<Map<string, LastUse> | null> {
-  const uses = new Map<string, LastUse>();
-  let link: string | null = null;
-  do {
-    const page = await scanner.uses(ctx, link);
-    if (page === null) {
-      say("the report on last use is not to be had (AuditLog.Read.All, P1 or P2): nothing is called unused");
-      return null;
-    }
-    for (const use of page.found) uses.set(use.id, use);
-    link = page.next;
-  } while (link !== null);
-  return uses;
 }
 
 /** The report for a person, on stdout: counts, and of each kind the most urgent rows. */

@@ -32,6 +32,8 @@ export interface CompareInput {
   /** The tenant that was read; rows of others are left alone. */
   readonly tenant: string;
   readonly objects: readonly ScannedObject[];
+  /** Application ids of Countersign's own clients: never a target. */
+  readonly ours: ReadonlySet<string>;
   readonly owners: ReadonlyMap<string, ObjectOwners>;
   readonly entries: readonly VaultEntry[] | null;
   readonly callers: ReadonlyMap<string, readonly CallerFound[]> | null;
@@ -50,8 +52,10 @@ export function compareInventory(input: CompareInput): InventoryFinding[] {
     ...inventory.proposed.flatMap(({ objectId }) => (objectId === undefined ? [] : [objectId])),
   ]);
   const missing = applications.filter(
-    ({ objectId, credentials }) =>
-      !known.has(objectId.toLowerCase()) && credentials.some(({ kind }) => kind === "client-secret"),
+    ({ objectId, appId, credentials }) =>
+      !input.ours.has(appId.toLowerCase()) &&
+      !known.has(objectId.toLowerCase()) &&
+      credentials.some(({ kind }) => kind === "client-secret"),
   );
   return [
     ...rows.flatMap((row) => rowFindings(input, row, byId.get(row.objectId))),

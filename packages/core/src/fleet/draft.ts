@@ -16,6 +16,8 @@ export interface DraftInput {
   readonly owners: ReadonlyMap<string, ObjectOwners>;
   /** Object ids that an inventory lists or proposes already, and names that are taken. */
   readonly known: { readonly objectIds: ReadonlySet<string>; readonly names: ReadonlySet<string> };
+  /** Application ids of Countersign's own clients: never a target. */
+  readonly ours: ReadonlySet<string>;
   /** Null: no vault could be listed. */
   readonly entries: readonly VaultEntry[] | null;
   /** By application id; null: nobody looked, or there is no log. */
@@ -38,7 +40,9 @@ export interface Draft {
  */
 export function draftInventory(input: DraftInput): Draft {
   const names = new Set(input.known.names);
-  const applications = input.objects.filter(({ kind }) => kind === "application");
+  const applications = input.objects.filter(
+    ({ kind, appId }) => kind === "application" && !input.ours.has(appId.toLowerCase()),
+  );
   const unknown = applications.filter(({ objectId }) => !input.known.objectIds.has(objectId.toLowerCase()));
   const rotatable = unknown.filter(({ credentials }) => credentials.some(({ kind }) => kind === "client-secret"));
   return {

@@ -64,7 +64,7 @@ export function undeclared(
 /** A name for the inventory made of what the directory shows: a-z, 0-9, dot, dash, underscore. */
 export function slugOf(name: string): string {
   return lower(name)
-    .replaceAll(/[^a-z0-9._-]+/g, "-")
+    .replaceAll(/[^a-z0-9._]+/g, "-")
     .replace(/^[^a-z0-9]+/, "")
     .slice(0, 50)
     .replace(/-+$/, "");

@@ -79,10 +79,7 @@ export function inventoryPath({ folder, config }: Installation): string {
 
 /** The inventory file as it stands, whether or not it was accepted. */
 export function readInventory(installation: Installation): Inventory {
-  return inventoryOf(
-    readDocument(inventoryPath(installation), "INVENTORY_INVALID"),
-    installation,
-  );
+  return inventoryOf(readDocument(inventoryPath(installation), "INVENTORY_INVALID"), installation);
 }
 
 function inventoryOf(bytes: Buffer, { config }: Installation): Inventory {
@@ -109,9 +106,7 @@ function rereading<T>(
  */
 export function groundOf(installation: Installation): Ground {
   const { folder } = installation;
-  const policyFile = rereading(join(folder, policyName), "POLICY_INVALID", (bytes) =>
-    policyOf(bytes, installation),
-  );
+  const policyFile = rereading(join(folder, policyName), "POLICY_INVALID", (bytes) => policyOf(bytes, installation));
   const inventoryFile = rereading(inventoryPath(installation), "INVENTORY_INVALID", (bytes) =>
     inventoryOf(bytes, installation),
   );
