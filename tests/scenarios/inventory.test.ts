@@ -146,7 +146,7 @@ describe("an inventory, drafted and checked", () => {
     expect(drafted.code).toBe(0);
     const file = join(folder, "inventory.csv");
     writeFileSync(file, drafted.out);
-        writeFileSync(file, readFileSync(file, "utf8").replace("proposed,reports", "approved,reports"));
+    writeFileSync(file, readFileSync(file, "utf8").replace("proposed,reports", "approved,reports"));
     const refused = await countersign(folder, "inventory", "check", "--offline");
     expect(refused.code).toBe(1);
     expect(refused.err).toMatch(/^INVENTORY_INVALID: \d+:11 record\.connection: expected a mapping, got nothing/);

@@ -1,3 +1,4 @@
+import { csvText } from "@countersign/core";
 /** Exit codes of the command line; docs/cli.md lists them. */
 export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3 } as const;
 
@@ -34,10 +35,5 @@ export function plain(text: string): string {
 
 /** A line of CSV (RFC 4180), with nothing in it that a spreadsheet would take for a formula. */
 export function csvLine(cells: readonly string[]): string {
-  return `${cells.map(csvCell).join(",")}\r\n`;
-}
-
-function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return csvText([cells]);
 }
