@@ -14,7 +14,11 @@ let postbox: Postbox;
 beforeAll(async () => {
   postbox = await openPostbox();
   stage = await Stage.open({
-    applications: [{ name: "app-killed" }],
+    applications: [
+      { name: "app-killed" },
+      { name: "app-late", expiresInDays: 20, consumers: ["latest"], instant: true },
+    ],
+    policy: (yaml) => yaml.replaceAll("    windows:", "    tellBeforeExpiry: [P19D]\n    windows:"),
     channels,
     product: processes,
     // A call that is held is to be ended by the kill and not by its deadline.
@@ -22,7 +26,7 @@ beforeAll(async () => {
     config: (yaml) =>
       yaml.replace(
         "notify: [",
-        `notify: [{ kind: mail, host: localhost, port: ${postbox.port}, tls: none, from: countersign@stage.example, kinds: [run.rolling-back, run.rolled-back] }, `,
+        `notify: [{ kind: mail, host: localhost, port: ${postbox.port}, tls: none, from: countersign@stage.example, kinds: [run.rolling-back, run.rolled-back, credential.expiring] }, `,
       ),
   });
 });
@@ -105,5 +109,22 @@ describe("a notifier that is killed between sending and recording, in every chan
       expect(new Set(states), channel).toEqual(new Set(["sent"]));
     }
     expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+describe("the notifier is killed between sending and recording that a credential expires", () => {
+  it("says it once in each channel that can tell, and makes no second notice of it", async () => {
+    await holdAnswers("slack.post");
+    // The 19 days begin within the next day and a half.
+    await killAt(1, 36 * 3_600);
+    const title = "The client secret of app-late expires in 19 days";
+    expect(await timesIn("ops", title)).toBe(2);
+    const mails = postbox.mails.filter(({ headers }) => headers.get("subject")?.[0] === title);
+    expect([...new Set(mails.flatMap(({ to }) => to))].sort()).toEqual(["ada@stage.example", "dora@stage.example"]);
+    expect(new Set(mails.map(({ headers }) => headers.get("message-id")?.[0])).size).toBe(2);
+    const { rows } = await stage.asDatabaseOwner((owner) =>
+      owner.query("select state from cs.notice where kind = 'credential.expiring'"),
+    );
+    expect(rows).toEqual([{ state: "sent" }]);
   });
 });

@@ -42,7 +42,7 @@ export interface StageOptions {
   /** Changes the configuration before the installation is made. */
   readonly config?: (yaml: string, directory: Directory) => string;
   /** Roles of the product in this process; all in one otherwise. */
-  readonly roles?: readonly StageRole[];
+  readonly roles?: readonly ("all" | StageRole)[];
   /** Another way to install and start the product. */
   readonly product?: StageProduct;
   /** Another way to start the tenant; it is in this process otherwise. */

@@ -41,7 +41,7 @@ export { procedureNamed, procedureNameFor, procedures } from "./procedure/index.
 export { type Procedure, procedureDigest, type Settings, type Urgent } from "./procedure/procedure.ts";
 export * from "./run/states.ts";
 export * from "./secret-value.ts";
-export { nextCron } from "./time/cron.ts";
+export { lastCron, nextCron } from "./time/cron.ts";
 export { type DurationOptions, formatDuration, parseDuration } from "./time/duration.ts";
 export { formatInstant, isZone, parseInstant } from "./time/instant.ts";
 export { type Freeze, freezeAt, isOpen, nextOpening, type Schedule, type Window } from "./time/windows.ts";

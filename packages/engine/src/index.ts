@@ -32,6 +32,7 @@ export { createInvariantsJob } from "./history/daily.ts";
 export { readHistory } from "./history/read.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
+export type { Watched } from "./notify/watched.ts";
 export { requestRun, runRequest } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
 export { createScanWatch } from "./scan/watch.ts";

@@ -39,6 +39,7 @@ import { createReach } from "./installation/reach.ts";
 import { readinessOf, shownGround } from "./installation/readiness.ts";
 import { logins, type Role } from "./installation/roles.ts";
 import { loadKey, readTrust } from "./installation/state.ts";
+import { watchedOf } from "./installation/watched.ts";
 import { LocalSignIn, Sessions, sessionLimits } from "./signin/index.ts";
 import { openHook } from "./triggers/receive.ts";
 
@@ -274,6 +275,7 @@ async function startNotifier(parts: Parts): Promise<void> {
     notices: config.notices,
     peopleOf: (role) =>
       readTrust(state).people.flatMap(({ person, roles: held }) => (held.includes(role) ? [person] : [])),
+    watched: () => watchedOf(ground),
     ownersOf: (application) => shownGround(ground).rows.find(({ name }) => name === application)?.owners ?? [],
     pageUrl: config.api.url,
     log,

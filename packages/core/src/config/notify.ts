@@ -101,6 +101,12 @@ const ServiceNow = z.strictObject({
 /** Where tickets stand. */
 export const TicketsForm = z.discriminatedUnion("kind", [Jira, ServiceNow]);
 
+const cronField = z
+  .string()
+  .max(100)
+  .refine(isCron, { error: "expected a cron expression of five fields such as 0 7 * * *" });
+const zoneField = z.string().refine(isZone, { error: "expected an IANA time zone such as Europe/Berlin" });
+
 /** When people are reminded, who hears of what nobody decides, and what is bundled into digests. */
 export const NoticesForm = z.strictObject({
   /** So long after they were asked, approvers who have not decided are asked again. */
@@ -128,18 +134,30 @@ export const NoticesForm = z.strictObject({
   /** On channels with `digest: true` these kinds wait and go out together; null: each goes by itself. */
   digest: z
     .strictObject({
-      cron: z
-        .string()
-        .max(100)
-        .refine(isCron, { error: "expected a cron expression of five fields such as 0 7 * * *" })
-        .default("0 7 * * *"),
-      zone: z.string().refine(isZone, { error: "expected an IANA time zone such as Europe/Berlin" }).default("UTC"),
+      cron: cronField.default("0 7 * * *"),
+      zone: zoneField.default("UTC"),
       itemsMax: z.int().min(1).max(100).default(20),
       kinds: z
         .array(kindPattern)
         .min(1)
         .max(20)
         .default(["run.blocked", "run.completed", "run.superseded", "run.executing", "run.overlapping"]),
+    })
+    .nullable()
+    .prefault({}),
+  /** Credentials that expire: so many stand in one notice to the same owners; the rest is counted. When: policy says. */
+  expiry: z.strictObject({ itemsMax: z.int().min(1).max(100).default(20) }).prefault({}),
+  /** What each owner has before him, once a week; null: nobody is written to. */
+  weekly: z
+    .strictObject({
+      cron: cronField.default("0 8 * * 1"),
+      zone: zoneField.default("UTC"),
+      /** So far ahead it names what expires. */
+      expiresWithinDays: z.int().min(1).max(365).default(30),
+      /** So many lines of each part; the rest is counted. */
+      itemsMax: z.int().min(1).max(50).default(20),
+      /** Also who has nothing before him. */
+      evenIfEmpty: z.boolean().default(false),
     })
     .nullable()
     .prefault({}),

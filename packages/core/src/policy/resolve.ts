@@ -34,6 +34,8 @@ export interface ResolvedPolicy {
   };
   readonly proof: { readonly times: number; readonly spacingSeconds: number; readonly deadlineSeconds: number };
   readonly rollbackMinRemainingSeconds: number;
+  /** So long before a credential ends its owners are told; the longest first. */
+  readonly tellBeforeExpirySeconds: readonly number[];
   /** What holds instead of `approvals` for a compromised credential, and by when it is to be contained and restored. */
   readonly emergency: {
     readonly expiresAfterSeconds: number;
@@ -98,6 +100,9 @@ export function resolvePolicy(policy: Policy, row: Governed): ResolvedPolicy | n
       ),
     },
     rollbackMinRemainingSeconds: largest((environment) => environment.rollback.minRemaining),
+    tellBeforeExpirySeconds: [
+      ...new Set(all.flatMap(({ tellBeforeExpiry }) => tellBeforeExpiry ?? tellBeforeExpirySecondsDefault)),
+    ].toSorted((a, b) => b - a),
     emergency: {
       expiresAfterSeconds: smallest(
         ({ emergency, approvals }) => emergency?.approvals.expiresAfter ?? approvals.expiresAfter,
@@ -131,6 +136,9 @@ function matches({ match }: PolicyEnvironment, row: Governed): boolean {
 function highest<T extends string>(scale: readonly T[], values: readonly T[]): T {
   return scale[Math.max(...values.map((value) => scale.indexOf(value)))] as T;
 }
+
+/** Where policy says nothing of it: 30, 7, 3 days and one day. */
+const tellBeforeExpirySecondsDefault = [30, 7, 3, 1].map((days) => days * 86_400);
 
 /** Where policy says nothing of emergencies: what it asks for otherwise, and security at any rate. */
 function ordinary({ require }: PolicyEnvironment["approvals"]): PolicyEnvironment["approvals"]["require"] {

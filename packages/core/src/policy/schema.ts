@@ -69,6 +69,8 @@ export function policyForm(durations: DurationOptions) {
     }),
     proof: z.strictObject({ times: z.int().min(1).max(20), spacing: duration(), deadline: duration(1) }),
     rollback: z.strictObject({ minRemaining: duration() }),
+    /** So long before a credential ends its owners are told, unless a run has taken it over. */
+    tellBeforeExpiry: z.array(duration(1)).max(10).optional(),
     /** For a compromised credential; without it the ordinary approvals hold, and security on top of them. */
     emergency: z
       .strictObject({

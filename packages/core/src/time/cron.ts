@@ -20,5 +20,19 @@ export function nextCron(text: string, zone: string, nowMs: number): number | nu
   return compile(text, zone).nextRun(new Date(nowMs))?.getTime() ?? null;
 }
 
+/** Instants that are stepped over at most; what was due before is not made up for. */
+const stepsMax = 5_000;
+
+/** The last time after `fromMs`, and not after `nowMs`, at which it was due; null when it was not. */
+export function lastCron(text: string, zone: string, fromMs: number, nowMs: number): number | null {
+  let last: number | null = null;
+  for (let steps = 0; steps < stepsMax; steps += 1) {
+    const next = nextCron(text, zone, last ?? fromMs);
+    if (next === null || next > nowMs) return last;
+    last = next;
+  }
+  return nowMs;
+}
+
 // Paused and without a function: croner is used as a calculator here, it starts no timer.
 const compile = (text: string, zone: string) => new Cron(text, { timezone: zone, paused: true, mode: "5-part" });

@@ -9,6 +9,8 @@ export type NoticeKind =
   | `step.${"asked" | "reminded" | "asked-back"}`
   | `channel.${"dead" | "recovered" | "test"}`
   | "close.asked"
+  | "credential.expiring"
+  | "owner.weekly"
   | "recipient.refused"
   | "invariant.broken"
   | "scan.late"

@@ -17,6 +17,14 @@ export type NameOf = (person: string) => string;
 
 const text = z.string().optional().catch(undefined);
 const texts = z.array(z.string()).catch([]);
+/** So many lines, and how many there are. */
+const part = <T extends z.ZodType>(item: T) =>
+  z
+    .object({ total: z.number(), items: z.array(item) })
+    .nullish()
+    .catch(null);
+const runLine = z.object({ application: z.string(), state: text, sentence: text, until: text });
+
 /** The facts that words are made of; everything is optional, since the outbox holds notices of many kinds. */
 const Told = z.object({
   kind: z.string(),
@@ -72,6 +80,19 @@ const Told = z.object({
   outcomesMore: z.number().catch(0),
   invariant: text,
   sentence: text,
+  expiring: part(
+    z.object({
+      application: z.string(),
+      credential: z.string(),
+      kind: z.string(),
+      expiresAt: z.string(),
+      leftSeconds: z.number(),
+      dueAt: z.string().nullable(),
+    }),
+  ),
+  waiting: part(runLine),
+  held: part(runLine),
+  failed: part(runLine),
   total: z.number().optional().catch(undefined),
   items: z
     .array(
@@ -84,6 +105,7 @@ const Told = z.object({
     .catch([]),
 });
 type Told = z.output<typeof Told>;
+type ExpiringLine = NonNullable<Told["expiring"]>["items"][number];
 
 const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> = {
   "run.awaiting-approval": (_, app) => `Approval needed: rotation of ${app}`,
@@ -127,12 +149,56 @@ const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> 
   "channel.dead": ({ channel }) => `Nothing arrives over the channel ${channel ?? ""}`,
   "channel.recovered": ({ channel }) => `The channel ${channel ?? ""} delivers again`,
   "channel.test": ({ channel }) => `Test of the channel ${channel ?? ""}`,
+  "credential.expiring": ({ expiring }) => {
+    const [first] = expiring?.items ?? [];
+    return first === undefined || expiring?.total !== 1
+      ? `${expiring?.total ?? 0} credentials of your applications expire`
+      : `The ${nameOfKind(first.kind)} of ${plainText(first.application, 120)} expires in ${duration(first.leftSeconds)}`;
+  },
+  "owner.weekly": (told) => weeklyTitle(told),
   "recipient.refused": ({ channel, recipient }) => `${channel ?? ""} does not reach ${recipient ?? ""}`,
   "invariant.broken": ({ invariant, application }) =>
     `A promise is broken: ${invariant ?? ""}${application == null ? "" : ` (${plainText(application, 120)})`}`,
   "scan.late": ({ tenant }) => `${plainText(tenant ?? "", 120)} has not been listed as a whole for more than a day`,
   digest: ({ total }) => `${total ?? 0} things about your applications`,
 };
+
+function nameOfKind(kind: string): string {
+  return kind === "certificate" ? "certificate" : "client secret";
+}
+
+/** `Your week: 2 expire, 1 waits for you`. */
+function weeklyTitle({ expiring, waiting, held, failed }: Told): string {
+  const says = (count: number | undefined, one: string, many: string) =>
+    count === undefined || count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  const words = [
+    ...says(expiring?.total, "expires", "expire"),
+    ...says(waiting?.total, "waits for you", "wait for you"),
+    ...says(held?.total, "is held", "are held"),
+    ...says(failed?.total, "failed", "failed"),
+  ];
+  return `Your week: ${words.length === 0 ? "nothing to do" : words.join(", ")}`;
+}
+
+/** Lines of a part, with a word about the rest. */
+function linesOf<T>(
+  told: { readonly total: number; readonly items: readonly T[] } | null | undefined,
+  line: (item: T) => string,
+) {
+  if (told === null || told === undefined) return [];
+  const more = told.total - told.items.length;
+  return [...told.items.map(line), ...(more > 0 ? [`and ${more} more: see the page`] : [])];
+}
+
+function expiringLine({ application, credential, kind, expiresAt, leftSeconds, dueAt }: ExpiringLine): string {
+  const next = dueAt === null ? "nobody rotates it: ask for it" : `a rotation is asked for from ${dueAt} on`;
+  return `${application}: ${nameOfKind(kind)} ${credential} expires ${expiresAt}, in ${duration(leftSeconds)}; ${next}`;
+}
+
+function runLineOf({ application, state, sentence, until }: z.output<typeof runLine>): string {
+  const words = [until === undefined ? undefined : `until ${until}`, sentence ?? state?.replaceAll("_", " ")];
+  return [application, ...words.filter((word) => word !== undefined)].join("; ");
+}
 
 function isEmergency({ trigger }: Told): boolean {
   return trigger === "compromise";
@@ -175,6 +241,10 @@ export function messageOf(facts: Facts, nameOf: NameOf): Message {
             `${sentence} Observed: ${plainText(observed, 100)}; required: ${plainText(required, 100)}`,
         ),
       ),
+      ...list(told.kind === "credential.expiring" ? "" : "What expires", linesOf(told.expiring, expiringLine)),
+      ...list("What waits for you", linesOf(told.waiting, runLineOf)),
+      ...list("What is held", linesOf(told.held, runLineOf)),
+      ...list("What failed since the last time", linesOf(told.failed, runLineOf)),
       ...list("To do", told.checklist),
       ...list("Left behind", told.left),
       ...(tellsOutcomes(told.kind)

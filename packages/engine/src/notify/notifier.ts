@@ -5,9 +5,12 @@ import type { NoticeRow, TakenDelivery } from "../store/index.ts";
 import { nextTryMs, restMs, standStillMs } from "./backoff.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
 import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
+import { ExpiryWatch, stillExpiring } from "./expiry.ts";
 import { contextOf, factsOf, type OwnersOf } from "./facts.ts";
 import { type Message, messageOf } from "./message.ts";
 import { audienceOf, deliveriesOf, isMoot, laterOf, type PeopleOf } from "./routing.ts";
+import type { Watched } from "./watched.ts";
+import { WeeklyDigest } from "./weekly.ts";
 
 const pollMs = 1_000;
 const batchMax = 50;
@@ -28,6 +31,8 @@ export interface NotifierOptions extends ChannelParts {
   readonly notices: NoticesConfig;
   readonly peopleOf: PeopleOf;
   readonly ownersOf: OwnersOf;
+  /** The applications whose owners are told of what comes. */
+  readonly watched: () => readonly Watched[];
   /** Address of the page, for links. */
   readonly pageUrl: string;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
@@ -42,10 +47,14 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const configured = [...options.notify, ...options.tickets];
   const takers = configured.map(takerOf);
   const channels = configured.map((config) => createChannel(config, options));
+  const expiry = new ExpiryWatch({ ...options, rules: options.notices.expiry });
+  const weekly = new WeeklyDigest({ ...options, rules: options.notices.weekly });
   const stopped = new AbortController();
   const wakers = new Set<() => void>();
   /** Those that a new notice may give something to do: a digest goes by time alone. */
   const noticeWakers = new Set<() => void>();
+  /** Those that look at each instant: a scan may just have shown what expires. */
+  const ownerWakers = new Set<() => void>();
   const wakeAll = () => {
     for (const wake of wakers) wake();
   };
@@ -67,10 +76,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
       await route(notice).catch((error: unknown) => postpone(notice, error));
   }
 
-  async function route(notice: NoticeRow): Promise<void> {
+  async function route(due: NoticeRow): Promise<void> {
     const now = clock.now();
+    const still = due.kind === "credential.expiring" ? await stillExpiring(store, due, now) : due;
+    const notice = still ?? due;
     const context = notice.runId === null ? null : await contextOf(store, notice.runId, options.ownersOf);
-    const moot = isMoot(notice, context);
+    const moot = still === null || isMoot(notice, context);
     const escalateTo = options.notices.escalate?.role ?? null;
     const audience = audienceOf(notice, context, escalateTo, options.peopleOf);
     const deliveries = moot ? [] : deliveriesOf(notice, context, takers, audience, options.notices, now);
@@ -103,7 +114,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
   function linkOf({ kind, runId }: NoticeRow): string {
     const path =
       runId === null
-        ? "/"
+        ? kind === "credential.expiring"
+          ? "/credentials"
+          : "/"
         : kind === "run.awaiting-approval" || kind.startsWith("approval.")
           ? `/runs/${runId}/approve`
           : `/runs/${runId}`;
@@ -213,13 +226,18 @@ export function createNotifier(options: NotifierOptions): Notifier {
       );
       clock.onTick(async () => {
         const due = await store.noticesNextDue().catch(() => clock.now());
+        for (const wake of ownerWakers) wake();
         if (due !== null && due <= clock.now()) wakeAll();
       });
       clock.nextDue(() => store.noticesNextDue());
+      clock.nextDue(async () => expiry.next);
+      clock.nextDue(async () => weekly.next);
       stopListening = await store.listen("cs_notice", wakeForNotice);
       loops = Promise.all([
         loop("routing", routeDue),
         loop("digests", cutDigests, wakers),
+        loop("expiry", () => expiry.tellDue(clock.now()), ownerWakers),
+        loop("weekly", () => weekly.tellDue(clock.now()), ownerWakers),
         ...channels.map((channel) => loop(channel.name, () => sendDue(channel))),
       ]);
     },

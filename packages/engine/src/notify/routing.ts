@@ -24,6 +24,8 @@ export type PeopleOf = (role: string) => readonly string[];
 
 /** Not worth a line in a chat unless it is asked for. */
 const quietInChat: ReadonlySet<string> = new Set(["run.executing", "run.overlapping"]);
+/** Written to one person: not where many read unless it is asked for. */
+const personal = "owner.weekly";
 
 /** Where a notice goes: which channels take it, and over those that reach single people, whom. */
 export function deliveriesOf(
@@ -53,15 +55,31 @@ function takes(taker: Taker, notice: NoticeRow, context: RunContext | null): boo
   // A channel cannot say that it is dead.
   if (payload.channel === taker.name && kind !== "channel.test") return false;
   if (taker.kinds !== undefined && !taker.kinds.some((pattern) => matchesKind(pattern, kind))) return false;
-  if (taker.kinds === undefined && quietInChat.has(kind) && (taker.kind === "slack" || taker.kind === "teams"))
-    return false;
+  const isChat = taker.kind === "slack" || taker.kind === "teams";
+  if (taker.kinds === undefined && quietInChat.has(kind) && isChat) return false;
+  if (taker.kinds === undefined && kind === personal && (isChat || taker.addresses > 0)) return false;
   if (operatorKinds.has(kind)) return true;
-  const owners = ownersOf(context);
+  const { owners, environment, tenant } = aboutOf(notice, context);
   return (
     (taker.owners === undefined || taker.owners.some((owner) => owners.includes(owner))) &&
-    (taker.environments === undefined || taker.environments.includes(context?.run.environment ?? "")) &&
-    (taker.tenants === undefined || taker.tenants.includes(context?.run.tenant ?? ""))
+    (taker.environments === undefined || taker.environments.includes(environment)) &&
+    (taker.tenants === undefined || taker.tenants.includes(tenant))
   );
+}
+
+/** Whose it is and from where: by its run, else by what the notice itself says. */
+function aboutOf({ payload }: NoticeRow, context: RunContext | null) {
+  if (context !== null) return { owners: context.owners, ...context.run };
+  const { owners, environment, tenant } = payload;
+  return {
+    owners: ownersIn(owners),
+    environment: typeof environment === "string" ? environment : "",
+    tenant: typeof tenant === "string" ? tenant : "",
+  };
+}
+
+function ownersIn(owners: unknown): readonly string[] {
+  return Array.isArray(owners) ? owners.filter((one) => typeof one === "string") : [];
 }
 
 /** What is about the channels goes over those that are for everything; where there is none, over every other one. */
@@ -86,10 +104,6 @@ function isDesk({ kind }: Taker): boolean {
   return kind === "jira" || kind === "servicenow";
 }
 
-function ownersOf(context: RunContext | null): readonly string[] {
-  return context?.owners ?? [];
-}
-
 /**
  * The people who are to hear of it: named where a channel reaches everybody at once. Security hears of every emergency
  * and of every break-glass use, and of a use so do all who may confirm and review it.
@@ -104,7 +118,7 @@ export function audienceOf(
   const requester = context?.run.requester.startsWith("p_") === true ? [context.run.requester] : [];
   switch (notice.kind) {
     case "run.awaiting-approval":
-      return unique([...undecided, ...ownersOf(context)]);
+      return unique([...undecided, ...aboutOf(notice, context).owners]);
     case "approval.reminder":
       return unique(undecided);
     case "approval.escalated":
@@ -112,7 +126,7 @@ export function audienceOf(
     default:
       return operatorKinds.has(notice.kind)
         ? unique(peopleOf("platform"))
-        : unique([...ownersOf(context), ...requester, ...further(notice, context, peopleOf)]);
+        : unique([...aboutOf(notice, context).owners, ...requester, ...further(notice, context, peopleOf)]);
   }
 }
 

@@ -8,6 +8,7 @@ import { journalStore } from "./journal-store.ts";
 import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
 import { noticeStore } from "./notice-store.ts";
+import { ownerNoticeStore } from "./owner-notice-store.ts";
 import { reachStore } from "./reach-store.ts";
 import { recordStore } from "./record-store.ts";
 import { runRecordStore } from "./run-record-store.ts";
@@ -46,6 +47,7 @@ export function openStore(options: {
     ...journalStore(sql),
     ...historyStore(sql),
     ...noticeStore(sql),
+    ...ownerNoticeStore(sql),
     ...recordStore(sql),
     ...ledgerStore(sql),
     ...scanStore(sql),
