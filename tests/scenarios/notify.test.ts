@@ -4,6 +4,7 @@ import { personId } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { Stage } from "./stage.ts";
 import { allChannels } from "./telling.ts";
+import { secretsToldOf } from "./told-secrets.ts";
 
 let stage: Stage;
 beforeAll(async () => {
@@ -280,5 +281,24 @@ describe("what a channel bundles", () => {
     expect(texts[0]).toContain("and 3 more");
     // That of another application came before. One ticket for all five: the matter is the application.
     expect(await ticketsOf(stage, "jira", "app-decided")).toHaveLength(1);
+  });
+});
+
+describe("no secret", () => {
+  it("is in anything that was told over any channel, or stands in the outbox, in any encoding", async () => {
+    const { secrets, bytes, hits } = await secretsToldOf(stage);
+    // Those of nine applications, what their runs have made, and what the channels themselves are reached with.
+    expect(secrets).toBeGreaterThan(20);
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(hits).toEqual([]);
+  });
+
+  it("would be found: one that is put there on purpose is", async () => {
+    const { hits } = await secretsToldOf(
+      stage,
+      (secret) => `{"note":"${Buffer.from(`x${secret}`).toString("base64")}"}`,
+    );
+    // The reader's secret is one of the tenant's.
+    expect(hits).toContainEqual({ name: "value 1", encoding: "base64", place: "planted" });
   });
 });

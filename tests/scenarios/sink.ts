@@ -16,6 +16,8 @@ export interface Sink {
   readonly url: string;
   readonly secret: string;
   readonly notices: readonly Notice[];
+  /** Every body as it came. */
+  readonly bodies: readonly string[];
   /** Resolves with the first notice, past or to come, that fits. */
   until(fits: (notice: Notice) => boolean): Promise<Notice>;
   close(): Promise<void>;
@@ -24,12 +26,14 @@ export interface Sink {
 export async function openSink(): Promise<Sink> {
   const secret = "c3RhZ2Utd2ViaG9vay1zZWNyZXQtb2YtMzItYnl0ZXM=";
   const notices: Notice[] = [];
+  const bodies: string[] = [];
   const waiting = new Set<() => void>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const body = Buffer.concat(chunks).toString("utf8");
+      bodies.push(body);
       const { type, data } = JSON.parse(body) as Pick<Notice, "type" | "data">;
       const id = String(request.headers["webhook-id"]);
       const signed = isSigned(secret, {
@@ -48,6 +52,7 @@ export async function openSink(): Promise<Sink> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`,
     secret,
     notices,
+    bodies,
     until: (fits) =>
       new Promise((resolve) => {
         const look = () => {

@@ -2,7 +2,8 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { type Demo, startDemo } from "../demo/demo.ts";
 import { runHeadless } from "../demo/headless.ts";
-import { demoPassword, demoPeople } from "../demo/world.ts";
+import { followRoom } from "../demo/room.ts";
+import { demoPassword, demoPeople, demoRoom } from "../demo/world.ts";
 import { exit, printJson, say } from "../output.ts";
 import { askedToEnd } from "../signals.ts";
 
@@ -63,12 +64,17 @@ async function interactive(options: Options, verbose: boolean): Promise<number> 
   Everything here is simulated on this machine: tenant, clock (${options.rate} virtual seconds per second) and people.
   Sign in as one of (password ${demoPassword}):
 ${demoPeople.map(({ login, name, roles }) => `    ${login.padEnd(6)} ${name}, ${roles.join(", ")}`).join("\n")}
+  What is told to people appears below as it arrives in the chat room #${demoRoom}; a run's page shows it under Told.
   Try: sign in as cleo, ask for the rotation of billing-api; approve as ada and as ben; advance the clock; watch it finish.
   Trust file for \`countersign verify\`: ${join(folder, "state", "trust.json")}
   Ctrl-C stops everything; what is under way goes on at the next start.
 `);
+  const ended = new AbortController();
+  const following = followRoom(demo.tenant, demoRoom, say, ended.signal).catch(() => {});
   const code = await Promise.race([asked.then(() => exit.ok), endOf(demo).then(() => exit.failed)]);
   if (code === exit.failed) say(`the product ended by itself; its log is ${join(folder, "product.log")}`);
+  ended.abort();
+  await following;
   await demo.stop();
   return code;
 }

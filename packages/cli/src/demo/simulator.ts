@@ -19,6 +19,7 @@ const Directory = z.object({
   tenant: z.object({ id: z.string() }),
   urls: Ready.shape.urls,
   callers: z.object({ reader: Caller, writer: Caller, vault: Caller }),
+  chat: z.array(z.object({ name: z.string(), url: z.string() })),
   applications: z.array(z.object({ name: z.string(), objectId: z.string(), appId: z.string() })),
 });
 export type Directory = z.infer<typeof Directory>;

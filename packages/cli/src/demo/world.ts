@@ -18,6 +18,9 @@ export function personId(login: string): string {
   return `p_${createHash("sha256").update(`demo:${login}`).digest("hex").slice(0, 16)}`;
 }
 
+/** The chat room in which people are told. */
+export const demoRoom = "ops";
+
 /** Names of the applications that the demo rotates. */
 export const demoApplications = { entra: "billing-api", failing: "reports-api", postgres: "orders-db" } as const;
 
@@ -44,6 +47,7 @@ export function demoScenario(folder: string, orders: OrdersDatabase): object {
       application(demoApplications.failing, 12),
       application("warehouse", 200),
     ],
+    chat: [{ name: demoRoom, kind: "slack" }],
     vaults: [{ name: "main" }, { name: "partner" }],
     vaultEntries: [
       ...[demoApplications.entra, demoApplications.failing].flatMap((name) =>
@@ -179,6 +183,8 @@ export function writeDocuments(places: DemoPlaces, directory: Directory, orders:
   secret("writer.secret", directory.callers.writer.clientSecret);
   secret("vault.secret", directory.callers.vault.clientSecret);
   secret("rotator.secret", orders.rotator.password);
+  // The address of an incoming webhook is itself the secret.
+  secret("room.secret", directory.chat.find(({ name }) => name === demoRoom)?.url ?? "");
   secret("hook.secret", randomBytes(24).toString("base64"));
   for (const { login } of demoPeople) secret(`${login}.secret`, demoPassword);
   writeFileSync(join(folder, "countersign.yaml"), configYaml(places, directory, orders, clock));
@@ -218,7 +224,8 @@ ${store("partner")}
   - { name: orders, kind: postgres, environment: dev, prod: false, host: ${postgres.hostname}, port: ${postgres.port}, database: orders, user: ${orders.rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["orders_*"] }
 scan: { cron: "0 6 * * *", zone: Europe/Berlin, changesEverySeconds: 21600 }
 liveness: { leaseMs: 10000, beatMs: 1000, freshMs: 5000, callDeadlineMs: 10000, settleMs: 10000 }
-${hook === null ? "" : `notify: [{ kind: webhook, url: "${hook}", secret: "file:hook.secret" }]\n`}signIn:
+notify: [${[`{ name: ${demoRoom}, kind: slack, url: "file:room.secret" }`, ...(hook === null ? [] : [`{ kind: webhook, url: "${hook}", secret: "file:hook.secret" }`])].join(", ")}]
+signIn:
   local:
 ${people.join("\n")}
 `;

@@ -22,6 +22,7 @@ export const readinessWords: Readonly<Record<Readiness, { readonly word: string;
   "in-progress": { word: "In progress", tone: "brand" },
   held: { word: "Held", tone: "bad" },
   blocked: { word: "Blocked", tone: "bad" },
+  locked: { word: "Locked", tone: "bad" },
   unowned: { word: "Nobody owns it", tone: "bad" },
   unknown: { word: "Not scanned yet", tone: "neutral" },
 };

@@ -5,11 +5,14 @@ import { cx } from "./classes.ts";
 export function Card(props: {
   readonly title: ReactNode;
   readonly aside?: ReactNode;
+  /** `bad`: framed as something that went around the rules. */
+  readonly tone?: "bad";
   readonly className?: string;
   readonly children: ReactNode;
 }) {
+  const frame = props.tone === "bad" ? "border-2 border-bad-line" : "border border-line2";
   return (
-    <section className={cx("rounded-lg border border-line2 bg-bg1 px-4 py-3 shadow-xs", props.className)}>
+    <section className={cx("rounded-lg bg-bg1 px-4 py-3 shadow-xs", frame, props.className)}>
       <div className="mb-1.5 flex items-baseline justify-between gap-3">
         <h2 className="font-semibold">{props.title}</h2>
         {props.aside !== undefined && <div className="text-xs text-fg3">{props.aside}</div>}

@@ -40,7 +40,17 @@ export const Credential = z
 export type Credential = z.infer<typeof Credential>;
 
 /** `ready`: nothing to do. `due`: expires soon, no run yet. `in-progress`: a run is open. `blocked`: the last validation blocked it. `unowned`: nobody answers for it. */
-export const Readiness = z.enum(["ready", "due", "expired", "in-progress", "held", "blocked", "unowned", "unknown"]);
+export const Readiness = z.enum([
+  "ready",
+  "due",
+  "expired",
+  "in-progress",
+  "held",
+  "blocked",
+  "locked",
+  "unowned",
+  "unknown",
+]);
 export type Readiness = z.infer<typeof Readiness>;
 
 export const Application = z

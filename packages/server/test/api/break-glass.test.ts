@@ -110,6 +110,23 @@ describe("to start alone", () => {
     expect(await lockOf(waiting.application)).toMatchObject({ run: waiting.run });
   });
 
+  it("leaves nothing to go back to once the compromised credential was taken away, and the page does not offer it", async () => {
+    f.store.move(alone.run, "held", now);
+    const { actions } = await seen("cleo", alone.run);
+    expect(actions.holdDecision.allowed).toBe(true);
+    expect(actions.rollBack).toEqual({ allowed: false, why: expect.stringContaining("nothing to go back to") });
+    await unchanged(
+      () => post("cleo", `/v1/runs/${alone.run}/hold-decisions`, { choice: "roll-back", reason: "go back" }),
+      "STATE_CONFLICT",
+    );
+  });
+
+  it("shows an application as locked where all are listed, and not as ready", async () => {
+    const headers = { authorization: `Bearer ${await f.token("ada")}` };
+    const listed = await f.app.inject({ url: "/v1/applications?readiness=locked", headers });
+    expect(listed.json<{ items: { name: string }[] }>().items.map(({ name }) => name)).toEqual([objected.application]);
+  });
+
   it("is for the people whom the plan names in the role that it names", async () => {
     await unchanged(() => ask("ada", waiting.run, "app-owner", "break-glass", because), "FORBIDDEN");
     await unchanged(() => ask("cleo", waiting.run, "security", "break-glass", because), "FORBIDDEN");

@@ -84,7 +84,7 @@ export function BreakGlassCard({
   return (
     <Card
       title="BREAK-GLASS: one person started this run alone"
-      className="border-2 border-bad-line"
+      tone="bad"
       aside={<Badge tone={reviewed ? "good" : "bad"}>{reviewed ? "reviewed" : "application locked"}</Badge>}
     >
       <ul className="grid gap-1">

@@ -9,6 +9,11 @@ const gradeWords: Readonly<Record<string, string>> = {
   none: "without evidence of disuse: policy allows it",
 };
 
+/** Whether something is gone for good by it; a look has nothing to undo either, and takes nothing away. */
+function isLoss({ phase, undo }: Plan["steps"][number]): boolean {
+  return phase === "retire" && "none" in undo && !undo.none.startsWith("Nothing to undo");
+}
+
 /** The steps in order, each with its undo or the reason why there is none; what cannot be undone stands out. */
 export function StepList({ plan }: { readonly plan: Plan }) {
   const { timing, retire } = plan;
@@ -50,10 +55,8 @@ export function StepList({ plan }: { readonly plan: Plan }) {
                     ) : (
                       phase !== "overlap" &&
                       phase !== "restore" && (
-                        <div
-                          className={cx("text-xs", step.phase === "retire" ? "font-semibold text-bad-fg" : "text-fg3")}
-                        >
-                          {step.phase === "retire" ? "No undo: " : ""}
+                        <div className={cx("text-xs", isLoss(step) ? "font-semibold text-bad-fg" : "text-fg3")}>
+                          {isLoss(step) ? "No undo: " : ""}
                           {step.undo.none}
                         </div>
                       )

@@ -1,6 +1,5 @@
 import { CountersignError } from "@countersign/core";
 import type { Handler } from "../handler.ts";
-import { actionsFor } from "../views/permissions.ts";
 import { newReason } from "../views/reason.ts";
 import { detailOf } from "../views/run.ts";
 import { runOf } from "./runs.ts";
@@ -12,14 +11,14 @@ function demand(permission: { readonly allowed: boolean; readonly why: string | 
 
 export const withdraw: Handler<"withdraw"> = async ({ api, params, person }) => {
   const run = await runOf(api, params.id);
-  demand(actionsFor(run, person).withdraw);
+  demand((await detailOf(api.store, run, person, api.now())).actions.withdraw);
   await api.store.withdraw({ run: run.id, person: person.person, at: api.now() });
   return { run: run.id, state: "withdrawn" };
 };
 
 export const rollBack: Handler<"rollBack"> = async ({ api, params, body, person }) => {
   const run = await runOf(api, params.id);
-  demand(actionsFor(run, person).rollBack);
+  demand((await detailOf(api.store, run, person, api.now())).actions.rollBack);
   await api.store.ask({
     run: run.id,
     what: "roll-back",
@@ -45,7 +44,9 @@ export const confirmStep: Handler<"confirmStep"> = async ({ api, params, body, p
 
 export const decideHold: Handler<"decideHold"> = async ({ api, params, body, person }) => {
   const run = await runOf(api, params.id);
-  demand(actionsFor(run, person).holdDecision);
+  const { actions } = await detailOf(api.store, run, person, api.now());
+  demand(actions.holdDecision);
+  if (body.choice === "roll-back") demand(actions.rollBack);
   await api.store.ask({
     run: run.id,
     what: body.choice,

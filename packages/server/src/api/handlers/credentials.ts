@@ -55,7 +55,9 @@ export const getExpiryWeeks: Handler<"getExpiryWeeks"> = async ({ api }) => {
   const now = api.now();
   const [found, applications] = await Promise.all([api.store.expiryWeeks(now, weeksShown), allApplications(api)]);
   const stuck = new Set(
-    applications.filter(({ readiness }) => ["blocked", "held", "unowned"].includes(readiness)).map(({ name }) => name),
+    applications
+      .filter(({ readiness }) => ["blocked", "held", "locked", "unowned"].includes(readiness))
+      .map(({ name }) => name),
   );
   const weeks = Array.from({ length: weeksShown }, (_, week) => ({
     from: iso(now + week * weekMs),

@@ -38,7 +38,7 @@ export function applicationOf(
     readiness:
       credentials.length === 0 && open === undefined
         ? "unknown"
-        : readinessOf(row, expiresAt, open, runs[0], context.now),
+        : readinessOf(row, expiresAt, open, runs[0], context.unreviewed.has(row.name), context.now),
     openRun: open === undefined ? null : { id: open.id, state: open.state },
     locked: lockOf(context.unreviewed.get(row.name)),
     findings: findings.length,
@@ -72,9 +72,12 @@ function readinessOf(
   expiresAt: string | null,
   open: RunRecord | undefined,
   newest: RunRecord | undefined,
+  locked: boolean,
   now: number,
 ): Readiness {
   if (open !== undefined) return open.state === "held" ? "held" : "in-progress";
+  // Nothing begins by itself until a review has accepted what one person started alone.
+  if (locked) return "locked";
   if (row.owners.length === 0) return "unowned";
   if (newest?.state === "blocked") return "blocked";
   if (expiresAt === null) return "ready";

@@ -41,8 +41,8 @@ export function mayDecide(
 const beforeEffects = new Set(["requested", "planned", "awaiting_approval", "approved", "scheduled"]);
 const beforeRetirement = new Set(["executing", "overlapping", "held"]);
 
-/** What this person may do with the run now. */
-export function actionsFor(run: RunRecord, person: KnownPerson): RunDetail["actions"] {
+/** What this person may do with the run now. `isCut`: the compromised credential of an emergency has been taken away. */
+export function actionsFor(run: RunRecord, person: KnownPerson, isCut: boolean): RunDetail["actions"] {
   const decider = person.roles.some((role) => role === "app-owner" || role === "platform" || role === "security");
   return {
     withdraw: !beforeEffects.has(run.state)
@@ -52,11 +52,13 @@ export function actionsFor(run: RunRecord, person: KnownPerson): RunDetail["acti
         : no("Only who asked, or an approver, may withdraw it."),
     rollBack: !beforeRetirement.has(run.state)
       ? no("A run can be rolled back between its first effect and its retirement.")
-      : !decider
-        ? no("Only an app owner, platform or security may roll back.")
-        : run.asked === "roll-back"
-          ? no("A roll back has been asked for already.")
-          : yes,
+      : isCut
+        ? no("The compromised credential is gone: there is nothing to go back to. Mend what failed, and retry.")
+        : !decider
+          ? no("Only an app owner, platform or security may roll back.")
+          : run.asked === "roll-back"
+            ? no("A roll back has been asked for already.")
+            : yes,
     holdDecision:
       run.state !== "held"
         ? no("The run is not held.")

@@ -87,9 +87,16 @@ export async function detailOf(store: ApiStore, run: RunRecord, person: KnownPer
     story: storyOf(entries),
     waits: waitsOf(run, plan, entries),
     notices: [...notices],
-    actions: actionsFor(run, person),
+    actions: actionsFor(run, person, isCut(plan, entries)),
     entries: entries.length,
   };
+}
+
+/** Whether an emergency has taken the compromised credential away, or may have: there is nothing to go back to. */
+function isCut(plan: Plan | null, entries: ReturnType<typeof readEntries>): boolean {
+  if (plan?.emergency === undefined) return false;
+  const cuts = new Set(plan.steps.filter(({ phase }) => phase === "retire").map(({ id }) => id));
+  return entries.some((entry) => entry.type === "step.intent" && cuts.has(entry.data.step));
 }
 
 function findingsOf(entries: ReturnType<typeof readEntries>): RunDetail["findings"] {
