@@ -232,6 +232,73 @@ describe("what the directory tells of itself", () => {
     );
   });
 
+  test("entries come late, twice and out of order, and name who did it as they were called then", async () => {
+    tenant = await startTenant(
+      {},
+      { preset: "off", auditLagSeconds: [30, 60], auditLate: 0.4, auditLateSeconds: [600, 900], pageSize: 4 },
+    );
+    await tenant.manage("PUT", "/knobs", { auditDisorderSeconds: 120, auditRepeat: 0.5 });
+    const made: string[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      const byHand = { application: "billing", user: "alice", ipAddress: "203.0.113.9" };
+      made.push((await tenant.manage("POST", "/portal/credentials", byHand)).body.keyId);
+      await tenant.manage("POST", "/clock/advance", { by: 10 });
+    }
+    await tenant.manage("POST", "/portal/names", { user: "alice", to: "alicia" });
+    const removed = { application: "billing", user: "alicia", keyId: made[0] };
+    expect((await tenant.manage("POST", "/portal/removals", removed)).status).toBe(200);
+
+    const readAll = async () => {
+      const entries: Loose[] = [];
+      let next: string | undefined =
+        `${tenant.simulator.urls.graph}/v1.0/auditLogs/directoryAudits?$filter=loggedByService eq 'Core Directory'`;
+      while (next !== undefined) {
+        const page: Loose = (await tenant.call(next, { headers: await tenant.as("reader") })).body;
+        entries.push(...page.value);
+        next = page["@odata.nextLink"];
+      }
+      return entries;
+    };
+    await tenant.manage("POST", "/clock/advance", { by: 61 });
+    const early = new Set((await readAll()).map(({ id }) => id));
+    await tenant.manage("POST", "/clock/advance", { by: 1_000 });
+    const all = await readAll();
+    const once = new Map(all.map((entry) => [entry.id, entry]));
+    // Seven changes, each with the line beside it that names no key.
+    expect(once.size).toBe(14);
+    expect(early.size).toBeGreaterThan(0);
+    expect(early.size).toBeLessThan(14);
+    expect(all.length).toBeGreaterThan(14);
+    const times = [...once.values()].map(({ activityDateTime }) => activityDateTime);
+    expect(times).not.toEqual([...times].sort().reverse());
+    const names = [...once.values()].map(({ initiatedBy }) => initiatedBy.user.userPrincipalName.split("@")[0]);
+    expect([names.filter((name) => name === "alice").length, names.filter((name) => name === "alicia").length]).toEqual(
+      [12, 2],
+    );
+    expect(new Set([...once.values()].map(({ initiatedBy }) => initiatedBy.user.id)).size).toBe(1);
+  });
+
+  test("what a person makes in the portal lives in the program that was given it, and moves when it is pasted anew", async () => {
+    tenant = await startTenant({}, "off");
+    const program = { name: "script", intervalSeconds: 600, ipAddress: "198.51.100.9" };
+    const { keyId } = (
+      await tenant.manage("POST", "/portal/credentials", { application: "billing", user: "alice", program })
+    ).body;
+    const keysOf = async () => {
+      await tenant.manage("POST", "/clock/advance", { by: 3_600 });
+      return (await tenant.manage("GET", "/effects?op=token&workload=script")).body.entries.map((one: Loose) => [
+        one.target.keyId,
+        one.status,
+      ]);
+    };
+    const before = await keysOf();
+    expect(before.length).toBeGreaterThan(3);
+    expect(new Set(before.map(String))).toEqual(new Set([`${keyId},200`]));
+    await tenant.manage("POST", "/portal/pastes", { program: "script", vault: "prod", secret: "billing" });
+    const current = tenant.application("billing").credentials[0]?.keyId;
+    expect((await keysOf()).at(-1)).toEqual([current, 200]);
+  });
+
   test("sign-ins name the key and the caller's address, late, and are filtered by application and time", async () => {
     tenant = await startTenant({
       knobs: { preset: "off", signInLogLagSeconds: [100, 100], pageSize: 50 },

@@ -1,5 +1,5 @@
 import { presentCredentials } from "../tenant/credentials.ts";
-import type { Application } from "../tenant/model.ts";
+import { type Application, PORTAL } from "../tenant/model.ts";
 import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { type HeldTexts, isHeld } from "./held-values.ts";
@@ -30,7 +30,9 @@ export interface Orphans {
 /** Finds the orphans of an application now. */
 export function findOrphans(world: World, application: Application, held: HeldTexts): Orphans {
   const { nowMs } = world.clock;
-  const made = presentCredentials(application).filter((item) => item.createdBy !== null && item.endMs > nowMs);
+  // What a person has made in the portal, that person has copied.
+  const byProgram = ({ createdBy }: { createdBy: string | null }) => createdBy !== null && createdBy !== PORTAL;
+  const made = presentCredentials(application).filter((item) => byProgram(item) && item.endMs > nowMs);
   const visibleMs = (listedAtMs: readonly number[]): number => Math.max(...listedAtMs);
   const view = (item: (typeof made)[number]): Orphan => ({
     keyId: item.keyId,

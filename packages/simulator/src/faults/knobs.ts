@@ -32,6 +32,13 @@ export interface Knobs {
   signInLogLagSeconds: Range;
   /** A change stands in the directory audit after so long. */
   auditLagSeconds: Range;
+  /** An entry of the directory audit comes later still, by `auditLateSeconds`. */
+  auditLate: number;
+  auditLateSeconds: Range;
+  /** Entries of the directory audit that are so close in time come in any order. */
+  auditDisorderSeconds: number;
+  /** A further page of the directory audit begins with the last entries of the one before. */
+  auditRepeat: number;
   /** Last use of a credential stands in the activity report after so long. */
   activityLagSeconds: Range;
   /** A deleted vault secret stands in the list of deleted ones after so long. */
@@ -66,6 +73,10 @@ export const defaultKnobs: Knobs = {
   visibilityLagSeconds: [0, 5],
   signInLogLagSeconds: [30, 180],
   auditLagSeconds: [30, 300],
+  auditLate: 0.05,
+  auditLateSeconds: [600, 2400],
+  auditDisorderSeconds: 30,
+  auditRepeat: 0.2,
   activityLagSeconds: [3600, 14_400],
   deletedSecretLagSeconds: [1, 5],
   refreshIgnored: 0.1,
@@ -90,6 +101,9 @@ export const quietKnobs: Knobs = {
   visibilityLagSeconds: [0, 0],
   signInLogLagSeconds: [0, 0],
   auditLagSeconds: [0, 0],
+  auditLate: 0,
+  auditDisorderSeconds: 0,
+  auditRepeat: 0,
   activityLagSeconds: [0, 0],
   deletedSecretLagSeconds: [0, 0],
   refreshIgnored: 0,

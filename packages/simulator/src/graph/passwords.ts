@@ -3,7 +3,7 @@ import { addCredential, presentCredentials, readReplica, removeCredential } from
 import type { Application, Credential, CredentialHolder } from "../tenant/model.ts";
 import { parseTime } from "../time.ts";
 import type { World } from "../world.ts";
-import { recordAudit } from "./audits.ts";
+import { type Actor, keyDescriptions, recordAudit } from "./audits.ts";
 import { type GraphCall, graphOperation, jsonBody } from "./call.ts";
 import { refuse } from "./errors.ts";
 import { findHolder, type HolderKind, notFound } from "./holders.ts";
@@ -29,9 +29,9 @@ export function addPassword(world: World, incoming: Incoming, kind: HolderKind, 
       if ("reply" in wish) return wish;
       const refusal = limitRefusal(call, holder) ?? policyRefusal(call, kind, holder, wish.startMs, wish.endMs);
       if (refusal !== null) return refusal;
-      const before = presentCredentials(holder);
+      const before = keyDescriptions(holder);
       const credential = addCredential(world, holder, { ...wish, createdBy: call.claims.appid });
-      recordAudit(call, kind, holder, before, presentCredentials(holder));
+      recordAudit(world, programOf(call), kind, holder, before, keyDescriptions(holder));
       return {
         reply: {
           status: 200,
@@ -64,14 +64,14 @@ export function removePassword(world: World, incoming: Incoming, kind: HolderKin
       if (keyId === null) {
         return refuse(world, incoming, 400, "Request_BadRequest", "A value is required for property 'keyId'.");
       }
-      const before = presentCredentials(holder);
-      const credential = before.find((item) => item.keyId === keyId);
+      const before = keyDescriptions(holder);
+      const credential = presentCredentials(holder).find((item) => item.keyId === keyId);
       // A key that this replica has not heard of is as unknown to it as one that never was.
       if (credential === undefined || !known(world, credential)) {
         return refuse(world, incoming, 400, "Request_BadRequest", `No password credential found with keyId ${keyId}.`);
       }
       removeCredential(world, holder, credential);
-      recordAudit(call, kind, holder, before, presentCredentials(holder));
+      recordAudit(world, programOf(call), kind, holder, before, keyDescriptions(holder));
       return { reply: { status: 204 }, effect: true };
     },
   });
@@ -95,6 +95,10 @@ export function patchHolder(world: World, incoming: Incoming, kind: HolderKind, 
         : refuse(world, incoming, 501, "NotImplemented", "This tenant is a double: other updates are not simulated.");
     },
   });
+}
+
+function programOf({ claims, incoming }: GraphCall): Actor {
+  return { appId: claims.appid, userAgent: incoming.userAgent, requestId: incoming.requestId };
 }
 
 function known(world: World, credential: Credential): boolean {

@@ -8,6 +8,7 @@ import { isoTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { directory } from "./directory.ts";
 import { holdings } from "./holdings.ts";
+import { addByHand, pasteInto, removeByHand, renameUser } from "./portal.ts";
 import { readFault, readHold, ruleView } from "./rules-body.ts";
 
 const PAGE_MAX = 10_000;
@@ -70,6 +71,14 @@ async function answer(parts: ManagementParts, request: IncomingMessage, url: URL
       return ok(addFleet(world, Number(body.applications), Number(body.seed ?? world.seed)));
     case "POST /fleet/change":
       return ok({ changed: changeFleet(world, Number(body.applications)) });
+    case "POST /portal/credentials":
+      return ok(addByHand(world, body));
+    case "POST /portal/removals":
+      return ok(removeByHand(world, body));
+    case "POST /portal/names":
+      return ok(renameUser(world, body));
+    case "POST /portal/pastes":
+      return ok(pasteInto(world, body));
     case "GET /effects":
       return ok(world.effects.read(readFilter(url.searchParams)));
     case "GET /figures":

@@ -3,7 +3,7 @@ import { createRandom, type Random } from "../random.ts";
 import { sevenDigitTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { addCredential } from "./credentials.ts";
-import type { Application, Credential, KeyCredential, Owner, ServicePrincipal } from "./model.ts";
+import { type Application, type Credential, type KeyCredential, type Owner, PORTAL, type ServicePrincipal } from "./model.ts";
 
 const DAY_MS = 86_400_000;
 export const FLEET_MAX = 200_000;
@@ -215,7 +215,7 @@ export function changeFleet(world: World, count: number): string[] {
   return Array.from({ length: count }, (_, n) => {
     const application = applications[(first + n * 7) % applications.length];
     if (application === undefined) throw new RangeError("expected an application");
-    addCredential(world, application, { displayName: "by hand", startMs: null, endMs: null, createdBy: "portal" });
+    addCredential(world, application, { displayName: "by hand", startMs: null, endMs: null, createdBy: PORTAL });
     return application.id;
   });
 }

@@ -6,6 +6,9 @@ import type { GithubHost } from "../github/model.ts";
 import type { Cluster } from "../kubernetes/model.ts";
 import type { TicketDesk } from "../tickets/model.ts";
 
+/** `createdBy` of what a person has made in the portal. */
+export const PORTAL = "portal";
+
 /** A client secret on an application or a service principal. Times are virtual milliseconds. */
 export interface Credential {
   keyId: string;
@@ -19,7 +22,7 @@ export interface Credential {
   startText: string;
   endText: string;
   createdMs: number;
-  /** appId that called addPassword; null for a credential that was there from the start. */
+  /** appId that called addPassword, {@link PORTAL}, or null for a credential that was there from the start. */
   createdBy: string | null;
   removedMs: number | null;
   /** When each read replica of the directory begins to list it. */
@@ -142,18 +145,23 @@ export interface SignIn {
   workload: string | null;
 }
 
+/** A line of the directory's own audit log. Names are as they were then: people and programs are renamed later. */
 export interface DirectoryAudit {
   id: string;
   atMs: number;
   visibleMs: number;
   activityDisplayName: string;
   correlationId: string;
+  /** The program that did it; null: a person did, in the portal. */
   appId: string | null;
+  actorName: string | null;
+  user: { id: string; userPrincipalName: string; ipAddress: string } | null;
   targetId: string;
   targetName: string;
   targetType: "Application" | "ServicePrincipal";
-  oldValue: string[];
-  newValue: string[];
+  /** Both null: the line that comes along and says nothing of keys. */
+  oldValue: string[] | null;
+  newValue: string[] | null;
   userAgent: string | null;
 }
 
@@ -194,6 +202,7 @@ export type WorkloadKind =
   | "entra-actions"
   | "entra-pod"
   | "entra-gateway"
+  | "entra-held"
   | "postgres-file"
   | "postgres-vault";
 
