@@ -181,6 +181,7 @@ connections:
 ${[...stores, ...moreConnections({ ...places, writer: callers.writer })].join("\n")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref"] }
 scan: { cron: "0 6 * * *", zone: Europe/Berlin, changesEverySeconds: 0 }
+audit: { everySeconds: 0 }
 liveness: { leaseMs: ${liveness.leaseMs}, beatMs: ${liveness.beatMs}, freshMs: ${liveness.freshMs}, callDeadlineMs: ${liveness.callDeadlineMs}, settleMs: ${liveness.settleMs} }
 notify: [${[`{ kind: webhook, url: "${places.hook}", secret: "file:hook.secret" }`, ...notify].join(", ")}]
 tickets: [${tickets.join(", ")}]

@@ -1,4 +1,5 @@
 import {
+  type AuditLog,
   type CallerFound,
   type Connectors,
   CountersignError,
@@ -19,6 +20,7 @@ import { DevopsConnection } from "./devops/schema.ts";
 import { setVariable } from "./devops/set-variable.ts";
 import { devopsTargets } from "./devops/target.ts";
 import { addPassword } from "./entra/add-password.ts";
+import { entraAuditLog } from "./entra/audit-log.ts";
 import { graphScope, type Tenant } from "./entra/graph.ts";
 import { prove } from "./entra/prove.ts";
 import { proveRefused } from "./entra/prove-refused.ts";
@@ -275,10 +277,12 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     postgresWorld({ servers, records, targets }),
   ];
   const scanners: readonly Scanner[] = config.tenants.map((tenant) => entraScanner(tenants(tenant.name)));
+  const audits: readonly AuditLog[] = config.tenants.map((tenant) => entraAuditLog(tenants(tenant.name)));
   return {
     verbs: new Map(verbs.map((verb) => [verb.id, verb])),
     worlds: new Map(worlds.map((world) => [world.procedure, world])),
     scanners,
+    audits,
     sweepMarkers: createSweep(tenants),
     finder: {
       vaults: vaultSettings.map(({ name }) => name),

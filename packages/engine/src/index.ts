@@ -1,3 +1,4 @@
+export { createAuditPoll } from "./audit/poll.ts";
 export type { EngineClock } from "./clock/clock.ts";
 export { systemClock } from "./clock/system.ts";
 export { virtualClock } from "./clock/virtual.ts";

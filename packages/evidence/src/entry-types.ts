@@ -16,6 +16,7 @@ import {
   role,
   runId,
   stepId,
+  time,
   verb,
 } from "./fields.ts";
 import { boolean, distinct, either, integer, list, nothing, nullable, object, oneOf, type Shaped } from "./shape.ts";
@@ -67,6 +68,31 @@ export const ENTRY_DATA = {
     query,
     queryDigest: digest,
     tenant: id,
+  }),
+  // A span of the directory's own audit log was read; how many credential changes in it are whose doing.
+  "audit.read": object({
+    breakGlass: count,
+    entries: count,
+    from: time,
+    new: count,
+    ours: count,
+    outOfBand: count,
+    query,
+    tenant: id,
+    to: time,
+    unknown: count,
+    unreadable: count,
+  }),
+  // The list of all credential changes of a period was given to somebody: by its digest it can be recognised.
+  "population.exported": object({
+    by: actorId,
+    count,
+    digest,
+    format: oneOf("json", "csv"),
+    from: time,
+    holes: count,
+    tenant: nullable(id),
+    to: time,
   }),
   "run.requested": object({
     procedure: procedureName,
@@ -167,6 +193,8 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "service.started": "log",
   "service.stopped": "log",
   "scan.completed": "log",
+  "audit.read": "log",
+  "population.exported": "log",
   "run.requested": "run",
   "run.validated": "run",
   "plan.frozen": "run",

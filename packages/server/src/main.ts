@@ -8,6 +8,7 @@ import { type BuiltConnectors, openMailer, openOutside, reachOf } from "@counter
 import { CountersignError, type ResolvedPolicy, resolvePolicy } from "@countersign/core";
 import {
   bundleOf,
+  createAuditPoll,
   createExecutor,
   createGuard,
   createInvariantsJob,
@@ -227,22 +228,30 @@ async function startExecutor(parts: Parts): Promise<void> {
 async function startScanner(parts: Parts): Promise<void> {
   const { installation, ground, clock, log, stops } = parts;
   const store = storeOf(parts, "cs_scanner", 4);
+  const { liveness } = installation.config;
+  const { scanners, audits } = connectorsOf(parts, store);
+  const rows = () => ground.inventory().rows;
   const scanner = createScanner({
     store,
     clock,
-    tenants: connectorsOf(parts, store).scanners,
+    tenants: scanners,
     rules: {
       ...installation.config.scan,
-      rows: () => ground.inventory().rows,
+      rows,
       dueSeconds: (row) => resolvePolicy(ground.policy().policy, row)?.rotateWhenExpiresInSeconds ?? null,
       termsOf: (row) =>
         termsOf(row === null ? null : resolvePolicy(ground.policy().policy, row), installation.config.scan),
     },
-    liveness: installation.config.liveness,
+    liveness,
     log,
   });
+  const audit = createAuditPoll({ store, clock, audits, rules: installation.config.audit, rows, liveness, log });
   await scanner.start();
-  stops.push(() => scanner.stop());
+  await audit.start();
+  stops.push(async () => {
+    await audit.stop();
+    await scanner.stop();
+  });
 }
 
 /** What is asked of a credential of the fleet: by policy, where one describes it. */

@@ -108,6 +108,7 @@ ${seatsOf(rows).map(tenantEntry).join("")}connections:
 ${connections.join("\n")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["*.ref", "*.json"] }
 scan: { cron: "0 6 1 1 *", zone: UTC, changesEverySeconds: 0 }
+audit: { everySeconds: 0 }
 liveness: ${JSON.stringify({ ...liveness, ...other })}
 notify: [${[...notify, ...told.notify].join(", ")}]
 tickets: [${told.tickets.join(", ")}]

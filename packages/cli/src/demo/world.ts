@@ -223,6 +223,7 @@ ${store("partner")}
   - { name: files, kind: files, environment: dev, prod: false, root: ./files, paths: ["billing/*.ref", "orders/*.json"] }
   - { name: orders, kind: postgres, environment: dev, prod: false, host: ${postgres.hostname}, port: ${postgres.port}, database: orders, user: ${orders.rotator.user}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["orders_*"] }
 scan: { cron: "0 6 * * *", zone: Europe/Berlin, changesEverySeconds: 21600 }
+audit: { everySeconds: 21600 }
 liveness: { leaseMs: 10000, beatMs: 1000, freshMs: 5000, callDeadlineMs: 10000, settleMs: 10000 }
 notify: [${[`{ name: ${demoRoom}, kind: slack, url: "file:room.secret" }`, ...(hook === null ? [] : [`{ kind: webhook, url: "${hook}", secret: "file:hook.secret" }`])].join(", ")}]
 signIn:

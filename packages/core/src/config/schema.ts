@@ -96,6 +96,14 @@ export const ConfigForm = z.strictObject({
       quietDays: 90,
     }),
   inventory: InventoryConfigForm.prefault({}),
+  /** The directory's own audit log: how often it is read, how late entries may come, how long it keeps them. */
+  audit: z
+    .strictObject({
+      everySeconds: z.int().min(0).max(86_400).default(900),
+      lateSeconds: z.int().min(60).max(86_400).default(7_200),
+      retentionDays: z.int().min(1).max(90).default(7),
+    })
+    .prefault({}),
   webhooks: z.array(WebhookForm).max(50).default([]),
   liveness: z
     .strictObject({

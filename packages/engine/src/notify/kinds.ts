@@ -14,6 +14,7 @@ export type NoticeKind =
   | "recipient.refused"
   | "invariant.broken"
   | "scan.late"
+  | "audit.out-of-band"
   | "digest";
 
 /** Something went wrong, or went around the rules: each of these opens a ticket unless one stands for the application. */
@@ -48,6 +49,7 @@ export const operatorKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "recipient.refused",
   "invariant.broken",
   "scan.late",
+  "audit.out-of-band",
 ]);
 
 /** What was told, as far as it decides over a ticket. */

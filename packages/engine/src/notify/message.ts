@@ -160,6 +160,8 @@ const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> 
   "invariant.broken": ({ invariant, application }) =>
     `A promise is broken: ${invariant ?? ""}${application == null ? "" : ` (${plainText(application, 120)})`}`,
   "scan.late": ({ tenant }) => `${plainText(tenant ?? "", 120)} has not been listed as a whole for more than a day`,
+  "audit.out-of-band": ({ application }) =>
+    `A credential was changed, and by no run: ${plainText(application ?? "", 120)}`,
   digest: ({ total }) => `${total ?? 0} things about your applications`,
 };
 

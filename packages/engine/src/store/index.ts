@@ -1,3 +1,4 @@
+export type { AuditChangeRow, AuditOpened, AuditSource, JudgedChange } from "./audit-store.ts";
 export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
 export type {
   DetailRow,

@@ -1,4 +1,5 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
+import { auditStore } from "./audit-store.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
 import { closeStore } from "./close-store.ts";
 import { fleetStore } from "./fleet-store.ts";
@@ -53,6 +54,7 @@ export function openStore(options: {
     ...scanStore(sql),
     ...fleetStore(sql),
     ...hookStore(sql),
+    ...auditStore(sql),
     ...reachStore(sql),
     ...breakGlassStore(sql),
     ...closeStore(sql),

@@ -34,11 +34,7 @@ export function recordAudit(
   const { knobs } = world;
   const { nowMs } = world.clock;
   const byProgram = "appId" in actor;
-  const line = (
-    activityDisplayName: string,
-    oldValue: string[] | null,
-    newValue: string[] | null,
-  ): DirectoryAudit => ({
+  const line = (activityDisplayName: string, oldValue: string[] | null, newValue: string[] | null): DirectoryAudit => ({
     id: `Directory_${random.uuid()}_${random.hex(5).toUpperCase()}_${random.integer(10_000_000, 99_999_999)}`,
     atMs: nowMs,
     visibleMs: nowMs + random.between(knobs.auditLagSeconds) * 1000 + lateness(world),
@@ -62,8 +58,8 @@ export function recordAudit(
       : after.length > before.length
         ? "Add service principal credentials"
         : "Remove service principal credentials";
-  world.tenant.audits.push(line(name, [...before], [...after]));
   if (kind.noun === "application") world.tenant.audits.push(line("Update application", null, null));
+  world.tenant.audits.push(line(name, [...before], [...after]));
 }
 
 function lateness(world: World): number {

@@ -3,7 +3,14 @@ import { createRandom, type Random } from "../random.ts";
 import { sevenDigitTime } from "../time.ts";
 import type { World } from "../world.ts";
 import { addCredential } from "./credentials.ts";
-import { type Application, type Credential, type KeyCredential, type Owner, PORTAL, type ServicePrincipal } from "./model.ts";
+import {
+  type Application,
+  type Credential,
+  type KeyCredential,
+  type Owner,
+  PORTAL,
+  type ServicePrincipal,
+} from "./model.ts";
 
 const DAY_MS = 86_400_000;
 export const FLEET_MAX = 200_000;

@@ -1,0 +1,198 @@
+import type { AuditChange, AuditFacts, AuditJudgement } from "@countersign/core";
+import { auditReasons, auditVerdicts } from "@countersign/core";
+import type { EntryData } from "@countersign/evidence";
+import { z } from "zod";
+import { entryText } from "./run-store.ts";
+import { nothing, row, type Sql } from "./sql.ts";
+
+const time = z.int().nonnegative();
+const directions = z.enum(["do", "undo", "discard"]);
+
+/** A change of a credential, with whose doing it was. */
+export const AuditChangeRow = row({
+  tenant: z.string(),
+  entry: z.string(),
+  /** Empty: the directory does not say which. */
+  credential: z.string(),
+  act: z.enum(["added", "removed", "unreadable"]),
+  at: time,
+  readAt: time,
+  objectId: z.string(),
+  holder: z.enum(["application", "service-principal"]),
+  kind: z.enum(["client-secret", "certificate", "other"]),
+  activity: z.string(),
+  correlation: z.string().nullable(),
+  actorKind: z.enum(["person", "application", "unnamed"]),
+  actor: z.string().nullable(),
+  marker: z.object({ run: z.string(), attempt: z.int(), nonce: z.string() }).nullable(),
+  verdict: z.enum(auditVerdicts),
+  because: z.enum(Object.keys(auditReasons) as [keyof typeof auditReasons, ...(keyof typeof auditReasons)[]]),
+  runId: z.string().nullable(),
+  step: z.string().nullable(),
+  direction: directions.nullable(),
+  attempt: z.int().nullable(),
+});
+export type AuditChangeRow = z.output<typeof AuditChangeRow>;
+
+const Attempt = z.object({
+  run: z.string(),
+  step: z.string(),
+  direction: directions,
+  attempt: z.int(),
+  intentAt: time,
+  outcome: z.enum(["done", "failed", "unknown"]).nullable(),
+  objectId: z.string().nullable(),
+  breakGlass: z.boolean(),
+});
+const FactsRow = z
+  .object({ audit_facts: z.object({ made: Attempt.nullable(), removals: z.array(Attempt) }) })
+  .transform((found): AuditFacts => found.audit_facts);
+
+const Opened = z
+  .object({
+    from: time,
+    to: time,
+    link: z.string().nullable(),
+    /** Read of it before it was taken up. */
+    entries: z.int(),
+    unreadable: z.int(),
+    verdicts: z.partialRecord(z.enum(auditVerdicts), z.int()),
+  })
+  .nullable();
+/** A span that is being read. */
+export type AuditOpened = NonNullable<z.output<typeof Opened>>;
+
+const Span = row({ settled: z.boolean(), fromAt: time, toAt: time });
+const Source = row({
+  tenant: z.string(),
+  readAt: time.nullable(),
+  deepAt: time.nullable(),
+  refusedAt: time.nullable(),
+});
+export type AuditSource = z.output<typeof Source>;
+
+/** A change that was judged, and what people are to be told of it; null: nothing. */
+export interface JudgedChange extends AuditJudgement {
+  readonly change: AuditChange;
+  readonly notice: {
+    readonly kind: string;
+    readonly channel: string;
+    readonly key: string;
+    readonly payload: Readonly<Record<string, string>>;
+  } | null;
+}
+
+const judged = ({ change, verdict, because, by, notice }: JudgedChange) => ({
+  entry: change.entry,
+  credential: change.credential ?? "",
+  act: change.act,
+  verdict,
+  because,
+  run: by?.run ?? null,
+  step: by?.step ?? null,
+  direction: by?.direction ?? null,
+  attempt: by?.attempt ?? null,
+  notice,
+});
+
+/** What the directory's own audit log says of credentials, and which spans of it were read. */
+export function auditStore(sql: Sql) {
+  return {
+    /** What our journal knows of each of these changes, in their order. */
+    auditFacts: (changes: readonly Pick<AuditChange, "credential" | "marker">[]): Promise<AuditFacts[]> => {
+      const asked = changes.map(({ credential, marker }) => ({ credential, nonce: marker?.nonce ?? null }));
+      return sql.rows(FactsRow, "select audit_facts from cs.audit_facts(p_credentials => $1)", [JSON.stringify(asked)]);
+    },
+
+    /** Takes up the span that a dead worker has left, or opens this one; null: another worker reads this tenant's log. */
+    auditOpen: (span: {
+      readonly tenant: string;
+      readonly from: number;
+      readonly to: number;
+      readonly worker: string;
+      readonly leaseMs: number;
+      readonly at: number;
+    }): Promise<AuditOpened | null> => sql.call(Opened, "cs.audit_open", { ...span }),
+
+    /** Writes a page's changes, each once, and where the next page is. Returns the new ones, as `<entry> <credential> <act>`. */
+    auditPage: (page: {
+      readonly tenant: string;
+      readonly worker: string;
+      readonly changes: readonly JudgedChange[];
+      readonly seen: number;
+      readonly unreadable: number;
+      readonly link: string | null;
+      readonly at: number;
+    }): Promise<string[]> => {
+      const changes = page.changes.map((one) => ({
+        ...judged(one),
+        at: one.change.at,
+        objectId: one.change.objectId,
+        holder: one.change.holder,
+        kind: one.change.kind,
+        activity: one.change.activity,
+        correlation: one.change.correlation,
+        actorKind: one.change.actor.kind,
+        actor: one.change.actor.id,
+        marker: one.change.marker,
+      }));
+      return sql.call(z.array(z.string()), "cs.audit_page", { ...page, changes: JSON.stringify(changes) });
+    },
+
+    /** Begins the open span anew. */
+    auditRestart: (tenant: string, worker: string, at: number): Promise<void> =>
+      sql.call(nothing, "cs.audit_restart", { tenant, worker, at }),
+
+    /** Ends the open span; `read` false: the directory does not give us its log. `entry` null: nothing is written down. */
+    auditEnd: (end: {
+      readonly tenant: string;
+      readonly worker: string;
+      readonly read: boolean;
+      readonly deep: boolean;
+      readonly lateMs: number;
+      readonly entry: EntryData<"audit.read"> | null;
+      readonly at: number;
+    }): Promise<void> => {
+      const { entry, ...rest } = end;
+      return sql.call(nothing, "cs.audit_end", {
+        ...rest,
+        data: entry === null ? null : entryText("audit.read", entry),
+      });
+    },
+
+    /** Judges again what was unknown. */
+    auditRejudge: (tenant: string, changes: readonly JudgedChange[], at: number): Promise<void> =>
+      sql.call(nothing, "cs.audit_rejudge", { tenant, changes: JSON.stringify(changes.map(judged)), at }),
+
+    /** Changes of a tenant that could not be told so far, read since `readSince`. */
+    auditUnknown: (tenant: string, readSince: number, limit: number): Promise<AuditChangeRow[]> =>
+      sql.rows(
+        AuditChangeRow,
+        "select * from cs.audit_change where tenant = $1 and verdict = 'unknown' and read_at >= $2 order by read_at limit $3",
+        [tenant, readSince, limit],
+      ),
+
+    /** Changes of a period, oldest first; `tenant` null: of all. */
+    auditChanges: (period: {
+      readonly tenant: string | null;
+      readonly from: number;
+      readonly to: number;
+      readonly limit: number;
+    }): Promise<AuditChangeRow[]> =>
+      sql.rows(
+        AuditChangeRow,
+        `select * from cs.audit_change where ($1::text is null or tenant = $1) and at between $2 and $3
+         order by at, tenant, entry, credential, act limit $4`,
+        [period.tenant, period.from, period.to, period.limit],
+      ),
+
+    /** Spans of a tenant's log that were read, oldest first. */
+    auditSpans: (tenant: string): Promise<z.output<typeof Span>[]> =>
+      sql.rows(Span, "select settled, from_at, to_at from cs.audit_span where tenant = $1 order by settled, from_at", [
+        tenant,
+      ]),
+
+    /** How the log of each tenant answers. */
+    auditSources: (): Promise<AuditSource[]> => sql.rows(Source, "select * from cs.audit_source order by tenant"),
+  };
+}
