@@ -9,6 +9,8 @@ it("docs/findings.md lists every rule of validation", async () => {
   const page = [
     "# Findings",
     "",
+    "Of the fleet (what a scan shows of everything in a directory): [findings-of-the-fleet.md](findings-of-the-fleet.md). This page: of a run.",
+    "",
     "What validation looks at before a plan is made, before its first effect and before retirement. Each rule gives `pass`,",
     "`warn` (shown to approvers) or `block` (the run stops), with what it observed and what it required.",
     "",
