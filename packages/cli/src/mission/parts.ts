@@ -175,9 +175,12 @@ export const parts: readonly Item[] = [
   {
     id: "M18",
     what: "example 2: a long-lived secret",
-    does: "A scan sees what lives too long.",
+    does: "A scan sees what lives too long and keeps it as a finding; the audit log says whose doing each change was.",
     missing: "No event leads to a compliant secret end to end, and no ticket is opened for an unknown owner.",
-    tests: ["packages/core/test/validation/validate.test.ts > a credential that lives too long is due at once"],
+    tests: [
+      "packages/core/test/validation/validate.test.ts > a credential that lives too long is due at once",
+      scenario("fleet", "keeps what was said: when it was first seen, last seen and cleared"),
+    ],
   },
   {
     id: "M19",
@@ -215,9 +218,13 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D2",
     what: "consumers are found",
-    does: "Callers of the old key are named by the gate.",
-    missing: "Not before a run.",
+    does: "Callers of the old key are named by the gate; a check of the inventory names vault entries and callers that nobody declared.",
+    missing: "Found for the inventory's check only, and not shown in the console.",
     tests: [
+      scenario(
+        "inventory",
+        "a check says both ways what does not fit, names owners who left, and fails when something is to be mended",
+      ),
       scenario(
         "gate",
         "never retires while one caller still uses the old secret, tells the owners, and opens when the last has switched",
@@ -227,9 +234,15 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D3",
     what: "inventory draft",
-    does: "The first look comes as CSV.",
-    missing: "No draft of rows.",
-    tests: [scenario("survey", "every row comes as CSV, with nothing in it that a spreadsheet would run")],
+    does: "A draft of every row from a tenant, each guess marked and nothing enabled, as YAML or CSV.",
+    missing: "SharePoint is no source, and a draft reads Graph and not the ledger.",
+    tests: [
+      scenario(
+        "inventory",
+        "a draft names every application with a secret, guesses only what is marked as a guess, and enables nothing",
+      ),
+      scenario("survey", "every row comes as CSV, with nothing in it that a spreadsheet would run"),
+    ],
   },
   { id: "D4", what: "exceptions register", does: "A finding stays a finding.", missing: "No register.", tests: [] },
   {
@@ -277,9 +290,19 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D10",
     what: "digests and caps",
-    does: "A channel bundles once a day, with a limit.",
+    does: "A channel bundles once a day, with a limit; owners hear of what expires at each time that policy names, and weekly of all that is theirs.",
     missing: "A bounce is no finding.",
-    tests: [scenario("notify", "goes out once a day, with so many items and a word about the rest")],
+    tests: [
+      scenario("notify", "goes out once a day, with so many items and a word about the rest"),
+      scenario(
+        "before-it-is-late",
+        "at each time that policy names, once, whatever is restarted, and over a channel that works when another is dead",
+      ),
+      scenario(
+        "before-it-is-late",
+        "is told on Monday at eight in Berlin, to each owner once by two notifiers, and not to whom it has nothing to say",
+      ),
+    ],
   },
   {
     id: "D11",
@@ -296,9 +319,14 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D12",
     what: "daily reconciliation with the audit log",
-    does: "A marker that no committed intent made is not called ours.",
-    missing: "The directory's audit log is not compared.",
+    does: "Each change of a credential in the directory's audit log is ours, break-glass, out of band, or unknown and why; operators hear of what is out of band.",
+    missing: "It proposes nothing by itself, and no page shows it.",
     tests: [
+      scenario(
+        "audit",
+        "is out of band where a person, another program or a thief of our own credential did it, and operators hear of each once",
+      ),
+      scenario("audit", "is the same list that the tenant itself keeps, over a span without a hole"),
       "packages/engine/test/store/scans.test.ts > calls a credential ours only if its marker names a committed intent, and an orphan once that run has ended",
     ],
   },
