@@ -18,9 +18,9 @@ export const plantedBugs: readonly Planted[] = [
     changes: [
       {
         file: `${execution}/step.ts`,
-        find: "    const row = await work.intend(step, direction, attempt,",
+        find: "    const row = await work.intendUnlessStopped(step, direction, attempt,",
         replace: `    if (verb.value === "yields") await act(work, verb, step, look, direction);
-    const row = await work.intend(step, direction, attempt,`,
+    const row = await work.intendUnlessStopped(step, direction, attempt,`,
       },
     ],
     point: null,

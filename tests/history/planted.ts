@@ -111,9 +111,9 @@ export const plantedBreaches: readonly PlantedBreach[] = [
     changes: [
       {
         file: `${execution}/step.ts`,
-        find: "    const row = await work.intend(step, direction, attempt,",
+        find: "    const row = await work.intendUnlessStopped(step, direction, attempt,",
         replace: `    if (${of("I6")} && verb.value === "yields") await act(work, verb, step, look, direction);
-    const row = await work.intend(step, direction, attempt,`,
+    const row = await work.intendUnlessStopped(step, direction, attempt,`,
       },
     ],
   },
@@ -135,8 +135,8 @@ export const plantedBreaches: readonly PlantedBreach[] = [
     changes: [
       {
         file: `${execution}/phases/roll-back.ts`,
-        find: "backAt: work.now + pickupMs }",
-        replace: `backAt: work.now + (${of("I8")} ? 0 : pickupMs) }`,
+        find: "backAt: work.now + Math.max(followMs, ...pickupsMs) }",
+        replace: `backAt: work.now + (${of("I8")} ? 0 : Math.max(followMs, ...pickupsMs)) }`,
       },
     ],
   },
