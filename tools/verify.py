@@ -444,10 +444,6 @@ ENTRIES = {
         "breakGlass": count, "entries": count, "from": time, "new": count, "ours": count, "outOfBand": count, "query": query,
         "tenant": an_id, "to": time, "unknown": count, "unreadable": count,
     })),
-    "population.exported": ("L", keys({
-        "by": actor, "count": count, "digest": digest, "format": one_of("json", "csv"), "from": time, "holes": count,
-        "tenant": or_null(an_id), "to": time,
-    })),
     "run.requested": ("R", keys({
         "procedure": procedure, "reasonDigest": or_null(digest), "replaces": or_null(run_id), "requester": actor,
         "target": ids_map, "trigger": one_of("due", "event", "compromise", "leaver", "policy", "manual"),

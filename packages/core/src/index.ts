@@ -1,6 +1,5 @@
 export * from "./approval/authorise.ts";
 export * from "./approval/quorum.ts";
-export * from "./audit/coverage.ts";
 export * from "./audit/judge.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";

@@ -83,17 +83,6 @@ export const ENTRY_DATA = {
     unknown: count,
     unreadable: count,
   }),
-  // The list of all credential changes of a period was given to somebody: by its digest it can be recognised.
-  "population.exported": object({
-    by: actorId,
-    count,
-    digest,
-    format: oneOf("json", "csv"),
-    from: time,
-    holes: count,
-    tenant: nullable(id),
-    to: time,
-  }),
   "run.requested": object({
     procedure: procedureName,
     reasonDigest: nullable(digest),
@@ -194,7 +183,6 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "service.stopped": "log",
   "scan.completed": "log",
   "audit.read": "log",
-  "population.exported": "log",
   "run.requested": "run",
   "run.validated": "run",
   "plan.frozen": "run",

@@ -51,16 +51,6 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
     unknown: 1,
     unreadable: 0,
   },
-  "population.exported": {
-    by: P,
-    count: 3,
-    digest: D,
-    format: "csv",
-    from: "2026-10-01T00:00:00.000Z",
-    holes: 0,
-    tenant: null,
-    to: "2026-12-31T23:59:59.999Z",
-  },
   "run.requested": {
     procedure: "entra-client-secret@1",
     reasonDigest: D,

@@ -1,13 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  type AuditAttempt,
-  type AuditChange,
-  type AuditFacts,
-  auditReasons,
-  coverageOf,
-  joined,
-  judgeAudit,
-} from "../../src/index.ts";
+import { type AuditAttempt, type AuditChange, type AuditFacts, auditReasons, judgeAudit } from "../../src/index.ts";
 
 const us = "0A0A0A0A-0000-4000-8000-000000000001";
 const run = "run_01m83ccy40wb6hne8eejfbh5d1";
@@ -93,47 +85,5 @@ describe("whose doing a change is", () => {
     const first = attempt({ step: "retire", attempt: 1, intentAt: at - 10_000 });
     const later = attempt({ step: "retire", attempt: 2, intentAt: at + 3_600_000 });
     expect(judgeAudit(change(removed), { made: null, removals: [later, first] }, [us]).by).toEqual(first);
-  });
-});
-
-describe("coverage", () => {
-  const rules = { now: 1_000, lateMs: 100, retentionMs: 700 };
-  it("is complete only where all was read and late entries have come", () => {
-    const whole = [{ from: 0, to: 900 }];
-    expect(coverageOf({ from: 0, to: 900 }, whole, whole, rules)).toEqual({ complete: true, holes: [] });
-    expect(coverageOf({ from: 0, to: 1_100 }, whole, [{ from: 0, to: 1_000 }], rules).holes).toEqual([
-      { from: 900, to: 1_000, why: "not-settled" },
-      { from: 1_000, to: 1_100, why: "ahead" },
-    ]);
-  });
-
-  it("names each hole: what can still be read, and what the directory has forgotten", () => {
-    const parts = [
-      { from: 0, to: 100 },
-      { from: 200, to: 250 },
-      { from: 500, to: 900 },
-    ];
-    expect(coverageOf({ from: 50, to: 900 }, parts, parts, rules).holes).toEqual([
-      { from: 100, to: 200, why: "lost" },
-      { from: 250, to: 300, why: "lost" },
-      { from: 300, to: 500, why: "not-read" },
-    ]);
-    expect(coverageOf({ from: 0, to: 900 }, [], [], { ...rules, retentionMs: 5_000 }).holes).toEqual([
-      { from: 0, to: 900, why: "not-read" },
-    ]);
-  });
-
-  it("joins spans that touch", () => {
-    expect(
-      joined([
-        { from: 5, to: 9 },
-        { from: 0, to: 5 },
-        { from: 20, to: 30 },
-        { from: 21, to: 22 },
-      ]),
-    ).toEqual([
-      { from: 0, to: 9 },
-      { from: 20, to: 30 },
-    ]);
   });
 });
