@@ -100,31 +100,41 @@ async function get(leave: Leave, vault: Vault, name: string, path: string): Prom
   return storedOf(answer.body, name);
 }
 
-/** Lists the versions of an entry with their tags (25 a page, in no promised order). */
-export async function listVersions(
-  leave: Leave,
-  vault: Vault,
-  name: string,
-): Promise<{ version: string; created: number; tags: Readonly<Record<string, string>> }[]> {
-  const found: { version: string; created: number; tags: Readonly<Record<string, string>> }[] = [];
-  let url: URL | null = vault.endpoint.url(`/secrets/${name}/versions`, { ...vault.query, maxresults: "25" });
+type Item = NonNullable<z.infer<typeof SecretItems>["value"]>[number];
+
+/** Every item of a list of the vault, 25 a page, in no promised order. Error: LIMIT_EXCEEDED. */
+export async function listed(leave: Leave, vault: Vault, name: string, path: string): Promise<Item[]> {
+  const found: Item[] = [];
+  let url: URL | null = vault.endpoint.url(path, { ...vault.query, maxresults: "25" });
   for (let pages = 0; url !== null; pages += 1) {
     if (pages >= limits.pagesMax)
-      throw new CountersignError("LIMIT_EXCEEDED", `expected at most ${limits.pagesMax} pages of versions, got more`);
+      throw new CountersignError("LIMIT_EXCEEDED", `expected at most ${limits.pagesMax} pages of ${name}, got more`);
     const answer: { readonly body: z.infer<typeof SecretItems> } = await vaultCall(leave, vault, url, {
-      name: "secret.versions",
+      name,
       method: "GET",
       retry: "safe",
       effect: false,
       answer: SecretItems,
     });
-    for (const item of answer.body.value ?? []) {
-      found.push({ version: versionOf(item.id, name), created: item.attributes?.created ?? 0, tags: item.tags ?? {} });
-    }
+    found.push(...(answer.body.value ?? []));
     const link = answer.body.nextLink;
     url = link == null || link === "" ? null : vault.endpoint.follow(link);
   }
   return found;
+}
+
+/** The versions of an entry with their tags, in no promised order. */
+export async function listVersions(
+  leave: Leave,
+  vault: Vault,
+  name: string,
+): Promise<{ version: string; created: number; tags: Readonly<Record<string, string>> }[]> {
+  const items = await listed(leave, vault, "secret.versions", `/secrets/${name}/versions`);
+  return items.map(({ id, attributes, tags }) => ({
+    version: versionOf(id, name),
+    created: attributes?.created ?? 0,
+    tags: tags ?? {},
+  }));
 }
 
 /** The vault as a system of record for the other connectors. */

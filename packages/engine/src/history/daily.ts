@@ -1,14 +1,12 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { CountersignError, type History, type Violation } from "@countersign/core";
+import type { History, Violation } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
+import { type ClockJob, clockJob } from "../clock/job.ts";
 import type { Store } from "../store/index.ts";
 import { checkInvariants } from "./check.ts";
 
 const dayMs = 24 * 60 * 60_000;
 /** After a start whatever was due meanwhile is taken up first (domain time). */
 const firstMs = 10 * 60_000;
-/** How often the system's clock is asked whether it is time (real time). */
-const pollMs = 30_000;
 
 /**
  * Judges the installation by every invariant, shortly after a start and then once a day, and tells each broken one to its
@@ -19,12 +17,9 @@ export function createInvariantsJob(options: {
   readonly clock: EngineClock;
   readonly scopes: History["scopes"];
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
-}): { start(): void; stop(): Promise<void> } {
+}): ClockJob {
   const { store, clock, scopes } = options;
-  const stopped = new AbortController();
   let dueAt = clock.now() + firstMs;
-  let looking: Promise<void> | null = null;
-  let loop: Promise<void> = Promise.resolve();
 
   async function tell({ invariant, run, sentence }: Violation): Promise<void> {
     const row = run === null ? null : await store.run(run);
@@ -50,37 +45,14 @@ export function createInvariantsJob(options: {
     });
   }
 
-  /** One look at a time; one that failed is made up for with the next day's. */
-  function lookIfDue(): Promise<void> {
-    if (looking !== null) return looking;
-    if (clock.now() < dueAt || stopped.signal.aborted) return Promise.resolve();
-    dueAt = clock.now() + dayMs;
-    looking = clock
-      .work(check)
-      .catch((error: unknown) =>
-        options.log("invariants.failed", { error: error instanceof CountersignError ? error.code : "unknown" }),
-      )
-      .finally(() => {
-        looking = null;
-      });
-    return looking;
-  }
-
-  return {
-    start() {
-      clock.onTick(lookIfDue);
-      clock.nextDue(() => Promise.resolve(dueAt));
-      loop = (async () => {
-        while (!stopped.signal.aborted) {
-          await lookIfDue();
-          await delay(pollMs, undefined, { signal: stopped.signal }).catch(() => {});
-        }
-      })();
+  return clockJob({
+    clock,
+    isDue: () => clock.now() >= dueAt,
+    look() {
+      dueAt = clock.now() + dayMs;
+      return check();
     },
-    async stop() {
-      stopped.abort();
-      await loop;
-      await looking;
-    },
-  };
+    nextDue: () => dueAt,
+    failed: (error) => options.log("invariants.failed", { error }),
+  });
 }

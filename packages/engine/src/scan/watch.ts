@@ -1,10 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { CountersignError, scanLate, scanLateSeconds } from "@countersign/core";
+import { scanLate, scanLateSeconds } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
+import { type ClockJob, clockJob } from "../clock/job.ts";
 import type { Store } from "../store/index.ts";
-
-/** How often the system's clock is asked whether it is time (real time). */
-const pollMs = 30_000;
 
 /**
  * Watches over the scanner from another process: when no whole listing of a tenant has come through for 26 hours a finding
@@ -15,16 +12,13 @@ export function createScanWatch(options: {
   readonly clock: EngineClock;
   readonly tenants: readonly string[];
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
-}): { start(): void; stop(): Promise<void> } {
+}): ClockJob {
   const { store, clock } = options;
-  const stopped = new AbortController();
   /** Where nothing was ever listed, lateness counts from here. */
   const since = clock.now();
   /** By tenant: until when all is well, as far as is known; what was said last. */
   const wellUntil = new Map<string, number>();
   const said = new Map<string, string>();
-  let looking: Promise<void> | null = null;
-  let loop: Promise<void> = Promise.resolve();
 
   async function look(tenant: string): Promise<void> {
     const now = clock.now();
@@ -50,40 +44,16 @@ export function createScanWatch(options: {
     said.set(tenant, says);
   }
 
-  /** One look at a time; one that failed is made up for with the next. */
-  function lookAll(): Promise<void> {
-    if (looking !== null || stopped.signal.aborted) return looking ?? Promise.resolve();
-    looking = clock
-      .work(async () => {
-        for (const tenant of options.tenants) await look(tenant);
-      })
-      .catch((error: unknown) =>
-        options.log("watch.failed", { error: error instanceof CountersignError ? error.code : "unknown" }),
-      )
-      .finally(() => {
-        looking = null;
-      });
-    return looking;
-  }
-
-  return {
-    start() {
-      clock.onTick(lookAll);
-      clock.nextDue(async () => {
-        const times = [...wellUntil.values()].filter((time) => time > clock.now());
-        return times.length === 0 ? null : Math.min(...times);
-      });
-      loop = (async () => {
-        while (!stopped.signal.aborted) {
-          await lookAll();
-          await delay(pollMs, undefined, { signal: stopped.signal }).catch(() => {});
-        }
-      })();
+  return clockJob({
+    clock,
+    isDue: () => true,
+    async look() {
+      for (const tenant of options.tenants) await look(tenant);
     },
-    async stop() {
-      stopped.abort();
-      await loop;
-      await looking;
+    nextDue() {
+      const times = [...wellUntil.values()].filter((time) => time > clock.now());
+      return times.length === 0 ? null : Math.min(...times);
     },
-  };
+    failed: (error) => options.log("watch.failed", { error }),
+  });
 }
