@@ -444,6 +444,10 @@ ENTRIES = {
         "breakGlass": count, "entries": count, "from": time, "new": count, "ours": count, "outOfBand": count, "query": query,
         "tenant": an_id, "to": time, "unknown": count, "unreadable": count,
     })),
+    "audit.explained": ("L", keys({
+        "act": one_of("added", "removed", "unreadable"), "credential": or_null(an_id), "entry": an_id, "objectId": an_id,
+        "person": person, "reasonDigest": digest, "tenant": an_id, "verdict": one_of("out-of-band", "unknown"),
+    })),
     "run.requested": ("R", keys({
         "procedure": procedure, "reasonDigest": or_null(digest), "replaces": or_null(run_id), "requester": actor,
         "target": ids_map, "trigger": one_of("due", "event", "compromise", "leaver", "policy", "manual"),

@@ -44,6 +44,9 @@ const addresses: Readonly<Record<string, string>> = {
   findings: "/findings",
   "findings of runs": "/findings?of=runs",
   "no finding fits": "/findings?q=nothing+like+it",
+  changes: "/changes",
+  "changes that wait": "/changes?standing=true",
+  "no change fits": "/changes?q=nothing+like+it",
   outside: "/outside",
   log: "/log",
   approval: `/runs/${runId("a")}`,
@@ -272,6 +275,36 @@ describe("the console as a whole", () => {
     await page.goto(`${pages.url}/findings?of=runs`);
     await page.getByText(/of \d+ that fit/).waitFor();
     expect(await page.getByRole("link", { name: "run", exact: true }).count()).toBeGreaterThan(0);
+  }, 60_000);
+
+  it("filters the directory's changes on the server, and takes an explanation by keyboard", async () => {
+    const { page } = await open();
+    await signIn(page, "cleo", "/changes");
+    await page.getByText("100 of 120 that fit").waitFor();
+    await page.getByLabel("Whose doing").selectOption({ label: "Out of band (30)" });
+    await page.getByText("30 of 30 that fit").waitFor();
+    await page.getByLabel("Application").fill("billing-api");
+    await page.getByText("2 of 2 that fit").waitFor();
+    expect(page.url()).toContain("verdict=out-of-band");
+    await page.getByRole("button", { name: "Explain" }).first().focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByLabel(/^Reason/).focus();
+    await page.keyboard.type("The vendor's migration.");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("cell", { name: "The vendor's migration." }).waitFor();
+    await page.getByText("Cleo Marin").first().waitFor();
+    await page.getByLabel("State").selectOption("true");
+    await page.getByText("1 of 1 that fit").waitFor();
+    await page.getByLabel("Since").fill("2026-11-22");
+    await page
+      .getByText("No change fits")
+      .or(page.getByText(/of \d+ that fit/))
+      .waitFor();
+    expect(page.url()).toContain("since=2026-11-22T00");
   }, 60_000);
 
   it("says on every page what this installation is not", async () => {

@@ -151,6 +151,32 @@ describe("every change of a credential in the directory's own log", () => {
     expect(sums).toEqual([2, 2, 6, 0]);
   });
 
+  it("is a finding until a person who answers for it says what it was, and then an entry of the log", async () => {
+    const standing = async () => {
+      const { items } = await (await stage.as("cleo")).listFindings({
+        query: { code: "changed-out-of-band", limit: 50 },
+      });
+      return items.map(({ application, credential }) => `${application} ${credential}`).sort();
+    };
+    const ada = await stage.as("ada");
+    // Findings are of what a listing has seen. It sees the forged marker too, and the judge of invariants says so.
+    stage.expectBroken(`run_${"0".repeat(26)}`, "I3");
+    await ada.scan({ body: {} });
+    await stage.advance(300);
+    const { items } = await ada.listChanges({ query: { standing: "true", limit: 50 } });
+    // What was made by hand and taken away by hand is one credential: its removal stands.
+    expect(items).toHaveLength(5);
+    expect(await standing()).toEqual([...new Set(items.map(({ credential }) => `app-others ${credential}`))].sort());
+    for (const [n, { tenant, entry, credential, act }] of items.entries()) {
+      await ada.explainChange({ body: { tenant, entry, credential, act, reason: "The vendor's migration." } });
+      expect(await standing()).toHaveLength(4 - n);
+    }
+    const said = await query<{ entry: Buffer }>(
+      "select entry from journal.log_entry where type = 'audit.explained' order by idx",
+    );
+    expect(said).toHaveLength(5);
+  });
+
   it("is the same list that the tenant itself keeps, over a span without a hole", async () => {
     const { entries } = (await stage.manage("GET", "/effects?effect=true&limit=10000")) as {
       entries: { op: string; target: { keyId?: string } }[];

@@ -13,6 +13,7 @@ urgent first. A finding is kept from the look that first saw it until one that d
 ${rows.join("\n")}
 
 ## What they rest on
+- **changed-out-of-band**: the directory's own log ([audit-log.md](audit-log.md)). It stands until a person explains the change, or its credential is gone.
 - **expiring, long-lived**: for a listed application what policy says of it (\`rotateWhenExpiresIn\`, \`secretLifetime.max\`), for all others the configuration
   (\`scan.expiringDays\`, \`scan.lifetimeDaysMax\`). Where an app management policy of the tenant allows less, that holds.
 - **ownerless, single-owner**: for a listed application its owners in the inventory, for all others those of the directory.

@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, type ErrorComponentProps, O
 import { isSignedOut } from "./api/client.ts";
 import { ApplicationPage } from "./pages/application.tsx";
 import { ApplicationsPage, readApplicationFilter } from "./pages/applications.tsx";
+import { ChangesPage, readChangeFilter } from "./pages/changes.tsx";
 import { FindingsPage, readFindingFilter } from "./pages/findings.tsx";
 import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
@@ -57,6 +58,13 @@ const findings = createRoute({
   errorComponent: Failed,
   validateSearch: readFindingFilter,
 });
+const changes = createRoute({
+  getParentRoute: () => shell,
+  path: "/changes",
+  component: ChangesPage,
+  errorComponent: Failed,
+  validateSearch: readChangeFilter,
+});
 const runs = createRoute({
   getParentRoute: () => shell,
   path: "/runs",
@@ -87,6 +95,7 @@ export const router = createRouter({
       runs,
       run,
       findings,
+      changes,
       page("/outside", OutsidePage),
       page("/log", LogPage),
     ]),

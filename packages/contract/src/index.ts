@@ -6,6 +6,7 @@ export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./schemas/applications.ts";
 export * from "./schemas/break-glass.ts";
+export * from "./schemas/changes.ts";
 export * from "./schemas/close.ts";
 export * from "./schemas/common.ts";
 export * from "./schemas/decisions.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { route } from "./route.ts";
 import * as applications from "./schemas/applications.ts";
 import * as breakGlass from "./schemas/break-glass.ts";
+import * as changes from "./schemas/changes.ts";
 import * as close from "./schemas/close.ts";
 import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
@@ -96,6 +97,24 @@ export const routes = {
     roles: "signed-in",
     query: applications.FindingQuery,
     response: applications.page(applications.ListedFinding),
+  }),
+  listChanges: route({
+    method: "GET",
+    path: "/v1/audit-changes",
+    summary:
+      "Every change of a credential that the directories' own audit logs tell of, with whose doing it was; the newest first",
+    roles: "signed-in",
+    query: changes.ChangeQuery,
+    response: applications.page(changes.AuditChange),
+  }),
+  explainChange: route({
+    method: "POST",
+    path: "/v1/audit-changes/explanations",
+    summary: "Say what a change was that no run had done; an owner of the application, platform or security",
+    roles: deciders,
+    body: changes.ExplainRequest,
+    response: changes.Explained,
+    requires: ["Idempotency-Key"],
   }),
   requestRun: route({
     method: "POST",

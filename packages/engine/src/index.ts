@@ -34,6 +34,7 @@ export { readHistory } from "./history/read.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
 export type { Watched } from "./notify/watched.ts";
+export { judgeFleet, type TermsOf } from "./scan/findings.ts";
 export { requestRun, runRequest } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
 export { createScanWatch } from "./scan/watch.ts";

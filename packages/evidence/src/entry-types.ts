@@ -83,6 +83,17 @@ export const ENTRY_DATA = {
     unknown: count,
     unreadable: count,
   }),
+  // A person has said what a change was that no run had done.
+  "audit.explained": object({
+    act: oneOf("added", "removed", "unreadable"),
+    credential: nullable(id),
+    entry: id,
+    objectId: id,
+    person: personId,
+    reasonDigest: digest,
+    tenant: id,
+    verdict: oneOf("out-of-band", "unknown"),
+  }),
   "run.requested": object({
     procedure: procedureName,
     reasonDigest: nullable(digest),
@@ -183,6 +194,7 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "service.stopped": "log",
   "scan.completed": "log",
   "audit.read": "log",
+  "audit.explained": "log",
   "run.requested": "run",
   "run.validated": "run",
   "plan.frozen": "run",

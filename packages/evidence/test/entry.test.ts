@@ -38,6 +38,16 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
     queryDigest: D,
     tenant: "t1",
   },
+  "audit.explained": {
+    act: "added",
+    credential: null,
+    entry: "Directory_1_ABC_2",
+    objectId: "o1",
+    person: "p_0011223344556677",
+    reasonDigest: D,
+    tenant: "t1",
+    verdict: "out-of-band",
+  },
   "audit.read": {
     breakGlass: 1,
     entries: 4_000,

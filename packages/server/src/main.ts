@@ -20,6 +20,7 @@ import {
   createScanWatch,
   type EngineClock,
   type Ground,
+  judgeFleet,
   keepLedgerCounts,
   noPauses,
   openCheckpointer,
@@ -27,6 +28,7 @@ import {
   openStore,
   pausesOver,
   type Store,
+  type TermsOf,
 } from "@countersign/engine";
 import { type ApiDependencies, createApi, databaseSessions, databaseStore, idempotencyInMemory } from "./api/index.ts";
 import { build } from "./installation/build.ts";
@@ -231,6 +233,8 @@ async function startScanner(parts: Parts): Promise<void> {
   const { liveness } = installation.config;
   const { scanners, audits } = connectorsOf(parts, store);
   const rows = () => ground.inventory().rows;
+  const terms: TermsOf = (row) =>
+    termsOf(row === null ? null : resolvePolicy(ground.policy().policy, row), installation.config.scan);
   const scanner = createScanner({
     store,
     clock,
@@ -239,13 +243,14 @@ async function startScanner(parts: Parts): Promise<void> {
       ...installation.config.scan,
       rows,
       dueSeconds: (row) => resolvePolicy(ground.policy().policy, row)?.rotateWhenExpiresInSeconds ?? null,
-      termsOf: (row) =>
-        termsOf(row === null ? null : resolvePolicy(ground.policy().policy, row), installation.config.scan),
+      termsOf: terms,
     },
     liveness,
     log,
   });
-  const audit = createAuditPoll({ store, clock, audits, rules: installation.config.audit, rows, liveness, log });
+  const judge = (tenant: string, objects: readonly string[]) =>
+    judgeFleet(store, tenant, { rows: rows(), termsOf: terms }, clock.now(), objects);
+  const audit = createAuditPoll({ store, clock, audits, rules: installation.config.audit, rows, judge, liveness, log });
   await scanner.start();
   await audit.start();
   stops.push(async () => {

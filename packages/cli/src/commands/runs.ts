@@ -4,6 +4,7 @@ import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
+import { type ChangesOptions, runChanges, runExplain } from "./changes.ts";
 import { type CloseOptions, runClose } from "./close.ts";
 import { type FindingsOptions, runFindings } from "./findings.ts";
 import { runSurvey, type SurveyOptions } from "./survey.ts";
@@ -128,6 +129,22 @@ export function addRuns(program: Command): void {
     .option("--cleared", "what was so once and is not any more")
     .option("--csv", "print every row as CSV")
     .action((options: FindingsOptions) => runFindings(options));
+
+  command("changes", "changes of credentials in the directories' own audit logs, and whose doing each was")
+    .option("--application <name>", "only of this row of the inventory")
+    .option("--tenant <name>", "only of this tenant")
+    .option("--verdict <verdict>", "ours, break-glass, out-of-band or unknown")
+    .option("--since <time>", "only from this day or time on (UTC)")
+    .option("--standing", "only what waits for an explanation")
+    .option("--csv", "all of them as CSV on stdout")
+    .action((options: ChangesOptions) => runChanges(options));
+
+  command("explain", "say what a change of a credential was that no run had done")
+    .argument("<credential>", "id of the credential")
+    .requiredOption("--reason <text>", "what it was; kept with the evidence")
+    .option("--act <act>", "added or removed, where both wait")
+    .option("--entry <id>", "the directory's entry, where it changed more than once")
+    .action((credential: string, options: Parameters<typeof runExplain>[1]) => runExplain(credential, options));
 
   command("credentials", "live credentials of one application, by id; no value is ever shown")
     .argument("<application>", "name in the inventory")

@@ -8,6 +8,7 @@ const lists = new Set([
   "listApplications",
   "getApplication",
   "listFindings",
+  "listChanges",
   "listCredentials",
   "getExpiryWeeks",
   "getStatus",

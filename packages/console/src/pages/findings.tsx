@@ -32,6 +32,7 @@ const resultWords: Readonly<Record<string, string>> = { block: "Blocks", warn: "
 /** What somebody should see to first. */
 const urgent: ReadonlySet<string> = new Set([
   "scan-late",
+  "changed-out-of-band",
   "expired",
   "orphan",
   "listed-but-gone",

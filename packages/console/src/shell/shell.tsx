@@ -17,6 +17,7 @@ const links = [
   ["/credentials", "Credentials"],
   ["/runs", "Runs"],
   ["/findings", "Findings"],
+  ["/changes", "Changes"],
   ["/outside", "Systems outside"],
   ["/log", "Evidence log"],
 ] as const;

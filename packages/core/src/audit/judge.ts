@@ -23,6 +23,8 @@ export const auditReasons = {
   "change-unreadable": "the directory says that credentials were changed, in a form that does not tell which",
 } as const;
 export type AuditReason = keyof typeof auditReasons;
+/** All of them. */
+export const auditReasonCodes = Object.keys(auditReasons) as [AuditReason, ...AuditReason[]];
 
 /** A committed attempt of ours that a change may be the effect of. */
 export interface AuditAttempt {

@@ -2,11 +2,13 @@
  * What the ledger shows that somebody should know of, of managed applications and of all others. Pure functions of one row
  * of the ledger: what was not read is not known, and nothing is concluded from it.
  */
-import type { ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
+import { type AuditReason, auditReasons } from "../audit/judge.ts";
+import type { AuditChange, ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
 
 /** Everything that is said of a credential, of what holds it, or of a tenant: the closed list, the most urgent first. */
 export const fleetCodes = {
   "scan-late": "The tenant has not been listed as a whole for too long: what is said of it may be old.",
+  "changed-out-of-band": "It was changed, and no run had said that it would be: nobody has explained it yet.",
   expired: "It has expired: whoever still holds it fails to sign in.",
   orphan: "We made it, its run has ended, and nobody holds its value.",
   expiring: "It expires soon.",
@@ -39,11 +41,27 @@ export interface FleetObject extends Pick<ScannedObject, "kind" | "objectId"> {
   /** The directory has it no more. */
   readonly gone: boolean;
   readonly credentials: readonly FleetCredential[];
+  /** Changes that no run had done, that nobody has explained, and whose credential may still be there; the oldest first. */
+  readonly changes: readonly StandingChange[];
   /** Null: not read, which is not the same as none. */
   readonly owners: readonly Pick<ObjectOwners["owners"][number], "enabled">[] | null;
   /** What the tenant's own app management policy lets a secret live, seconds; null: nothing is set, or not read. */
   readonly tenantLifetimeSecondsMax: number | null;
 }
+
+/** A change that the directory's own log tells of. */
+export interface StandingChange extends Pick<AuditChange, "act" | "at"> {
+  readonly credential: string;
+  readonly because: AuditReason;
+}
+
+/** Done in our name: of these it is said wherever they are, also where the inventory lists nothing. */
+const inOurName: ReadonlySet<AuditReason> = new Set([
+  "own-application-without-intent",
+  "marker-without-intent",
+  "marker-elsewhere",
+  "marker-by-another",
+]);
 
 /** What holds for one object. */
 export interface FleetTerms {
@@ -78,7 +96,7 @@ export function fleetFindings(object: FleetObject, terms: FleetTerms, now: numbe
         ...object.credentials.flatMap((credential) => ofCredential(object, credential, terms, now)),
         ...ofObject(object, terms, now),
       ];
-  return found.toSorted((a, b) => urgency(a.code) - urgency(b.code));
+  return [...found, ...ofChanges(object.changes, terms)].toSorted((a, b) => urgency(a.code) - urgency(b.code));
 }
 
 const urgency = (code: FleetCode) => fleetCodesByUrgency.indexOf(code);
@@ -143,6 +161,22 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
   if (terms.row === null && credentials.some((one) => isLive(one, now)))
     say("unmanaged", "not in the inventory", "listed, or without credentials");
   return said;
+}
+
+/**
+ * One for each credential, of its newest change. Where the inventory lists nothing no run does anything, so that every change
+ * there is somebody else's: only what was done in our name is said of those.
+ */
+function ofChanges(changes: readonly StandingChange[], { row }: Pick<FleetTerms, "row">): FleetFinding[] {
+  const newest = new Map(
+    changes.filter(({ because }) => row !== null || inOurName.has(because)).map((one) => [one.credential, one]),
+  );
+  return [...newest.values()].map(({ credential, act, at, because }) => ({
+    code: "changed-out-of-band",
+    credential,
+    observed: `${act} ${iso(at)}: ${auditReasons[because]}`,
+    required: "done by a run, or explained",
+  }));
 }
 
 /** How long without a whole listing is too long, seconds: a day, and time for the listing itself. */

@@ -106,6 +106,7 @@ function codesOf(input: SurveyInput, object: ScannedObject, owners: ObjectOwners
       gone: false,
       credentials,
       owners: object.kind === "application" ? (owners?.owners ?? null) : null,
+      changes: [],
       tenantLifetimeSecondsMax: null,
     },
     {

@@ -36,6 +36,8 @@ export function createAuditPoll(options: {
   readonly audits: readonly AuditLog[];
   readonly rules: AuditRules;
   readonly rows: () => readonly InventoryRow[];
+  /** Says of these objects what there is to say of them now. */
+  readonly judge: (tenant: string, objects: readonly string[]) => Promise<unknown>;
   readonly liveness: Liveness;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }): { start(): Promise<void>; stop(): Promise<void> } {
@@ -161,6 +163,7 @@ export function createAuditPoll(options: {
         const one = changes.find(({ change }) => keyOf(change) === key);
         if (one !== undefined) verdicts[one.verdict] += 1;
       }
+      await sayOf(tenant, changes);
       link = page.next;
       if (link === null) return counted;
     }
@@ -179,7 +182,15 @@ export function createAuditPoll(options: {
   async function judgeAgain(audit: AuditLog): Promise<void> {
     const rows = await store.auditUnknown(audit.tenant, clock.now() - rejudgeMs, rejudgedMax);
     const told = (await judged(audit, rows.map(changeOf))).filter(({ verdict }) => verdict !== "unknown");
-    if (told.length > 0) await store.auditRejudge(audit.tenant, told, clock.now());
+    if (told.length === 0) return;
+    await store.auditRejudge(audit.tenant, told, clock.now());
+    await sayOf(audit.tenant, told);
+  }
+
+  /** A change that no run had done is a finding at once; a look that is lost here is made up for by the next scan's. */
+  async function sayOf(tenant: string, changes: readonly JudgedChange[]): Promise<void> {
+    const about = changes.flatMap(({ verdict, change }) => (verdict === "out-of-band" ? [change.objectId] : []));
+    if (about.length > 0) await options.judge(tenant, [...new Set(about)]);
   }
 
   function failed(error: unknown): void {
@@ -242,7 +253,7 @@ function changeOf(row: AuditChangeRow): AuditChange {
   };
 }
 
-/** Whoever answers for the product hears of what no run has done. */
+/** The application's owners, security and whoever answers for the product hear of what no run has done. */
 function noticeOf(
   tenant: string,
   change: AuditChange,
@@ -260,6 +271,8 @@ function noticeOf(
     key: `audit:${tenant}:${keyOf(change)}`,
     payload: {
       application: row?.name ?? change.objectId,
+      tenant,
+      ...(row === undefined ? {} : { owners: row.owners, environment: row.environment }),
       sentence: `${change.kind} ${change.credential ?? ""} was ${what} it at ${new Date(change.at).toISOString()}: ${auditReasons[because]}`,
     },
   };

@@ -49,8 +49,10 @@ export const operatorKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "recipient.refused",
   "invariant.broken",
   "scan.late",
-  "audit.out-of-band",
 ]);
+
+/** What somebody did around us: for owners, security and operators, over some channel whatever their filters say. */
+export const aroundUs: NoticeKind = "audit.out-of-band";
 
 /** What was told, as far as it decides over a ticket. */
 interface Told {

@@ -3,7 +3,7 @@ import { unconfirmed } from "../execution/phases/second-person.ts";
 import type { NoticeRow, Route } from "../store/index.ts";
 import type { Channel } from "./channels/channel.ts";
 import { mayConfirm, missingApprovals, type RunContext } from "./facts.ts";
-import { breakGlassKinds, matchesKind, operatorKinds, troubleKinds, waitingKinds } from "./kinds.ts";
+import { aroundUs, breakGlassKinds, matchesKind, operatorKinds, troubleKinds, waitingKinds } from "./kinds.ts";
 
 /** A channel as routing sees it; what is left out takes everything. */
 export interface Taker {
@@ -82,8 +82,12 @@ function ownersIn(owners: unknown): readonly string[] {
   return Array.isArray(owners) ? owners.filter((one) => typeof one === "string") : [];
 }
 
-/** What is about the channels goes over those that are for everything; where there is none, over every other one. */
+/**
+ * What is about the channels goes over those that are for everything; where there is none, over every other one. What was done
+ * around us goes where its application's notices go; where every filter leaves it out, over all.
+ */
 function forOperators(notice: NoticeRow, candidates: readonly Taker[], all: readonly Taker[]): readonly Taker[] {
+  if (notice.kind === aroundUs) return candidates.length > 0 ? candidates : all;
   if (!operatorKinds.has(notice.kind) || notice.payload.only !== undefined) return candidates;
   const general = candidates.filter((taker) => !taker.owners && !taker.environments && !taker.tenants);
   if (general.length > 0) return general;
@@ -123,6 +127,8 @@ export function audienceOf(
       return unique(undecided);
     case "approval.escalated":
       return unique([...(escalateTo === null ? [] : peopleOf(escalateTo)), ...undecided]);
+    case aroundUs:
+      return unique([...aboutOf(notice, context).owners, ...peopleOf("security"), ...peopleOf("platform")]);
     default:
       return operatorKinds.has(notice.kind)
         ? unique(peopleOf("platform"))

@@ -89,6 +89,7 @@ function neverSeen(objectId: string, row: InventoryRow | undefined): FleetRow {
     name: row?.name ?? "",
     gone: true,
     owners: null,
+    changes: [],
     tenantLifetimeSecondsMax: null,
     credentials: [],
   };

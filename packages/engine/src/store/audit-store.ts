@@ -1,5 +1,5 @@
-import type { AuditChange, AuditFacts, AuditJudgement } from "@countersign/core";
-import { auditReasons, auditVerdicts } from "@countersign/core";
+import type { AuditChange, AuditFacts, AuditJudgement, AuditVerdict } from "@countersign/core";
+import { auditReasonCodes, auditVerdicts } from "@countersign/core";
 import type { EntryData } from "@countersign/evidence";
 import { z } from "zod";
 import { entryText } from "./run-store.ts";
@@ -26,13 +26,47 @@ export const AuditChangeRow = row({
   actor: z.string().nullable(),
   marker: z.object({ run: z.string(), attempt: z.int(), nonce: z.string() }).nullable(),
   verdict: z.enum(auditVerdicts),
-  because: z.enum(Object.keys(auditReasons) as [keyof typeof auditReasons, ...(keyof typeof auditReasons)[]]),
+  because: z.enum(auditReasonCodes),
   runId: z.string().nullable(),
   step: z.string().nullable(),
   direction: directions.nullable(),
   attempt: z.int().nullable(),
+  explainedBy: z.string().nullable(),
+  explainedAt: time.nullable(),
+  /** Digest of what was said. */
+  explanation: z.string().nullable(),
 });
 export type AuditChangeRow = z.output<typeof AuditChangeRow>;
+
+/** A change in the list of all, with what the directory calls the object; null: no scan has seen it. */
+const ListedChangeRow = z.intersection(AuditChangeRow, row({ name: z.string().nullable(), stands: z.boolean() }));
+export type ListedChangeRow = z.output<typeof ListedChangeRow>;
+
+/** What of the changes to list. */
+export interface ChangeFilter {
+  readonly tenant?: string | undefined;
+  readonly verdict?: AuditVerdict | undefined;
+  /** Its application, by object id. */
+  readonly objectId?: string | undefined;
+  /** A whole id: of an object, a credential, or of who did it. */
+  readonly id?: string | undefined;
+  /** Those that happened then or later. */
+  readonly since?: number | undefined;
+  /** Those that stand: done by no run, explained by nobody, and perhaps still there. */
+  readonly standing?: boolean | undefined;
+}
+
+/** The place of a change in the list. */
+export type ChangePlace = Pick<AuditChangeRow, "at" | "tenant" | "entry" | "credential" | "act">;
+
+const ChangeCount = row({
+  tenant: z.string(),
+  verdict: z.enum(auditVerdicts),
+  standing: z.boolean(),
+  count: z.coerce.number().int(),
+});
+/** How many changes of each kind fit what is filtered by besides these words. */
+export type ChangeCount = z.output<typeof ChangeCount>;
 
 const Attempt = z.object({
   run: z.string(),
@@ -78,7 +112,7 @@ export interface JudgedChange extends AuditJudgement {
     readonly kind: string;
     readonly channel: string;
     readonly key: string;
-    readonly payload: Readonly<Record<string, string>>;
+    readonly payload: Readonly<Record<string, string | readonly string[]>>;
   } | null;
 }
 
@@ -172,6 +206,52 @@ export function auditStore(sql: Sql) {
         [tenant, readSince, limit],
       ),
 
+    /** A page of the changes, the newest first. */
+    changeList(
+      filter: ChangeFilter,
+      page: { readonly after?: ChangePlace; readonly limit: number },
+    ): Promise<ListedChangeRow[]> {
+      const { where, values } = conditions(filter, "all");
+      if (page.after !== undefined) {
+        const { at, tenant, entry, credential, act } = page.after;
+        const places = [at, tenant, entry, credential, act].map((value) => `$${values.push(value)}`);
+        where.push(`(a.at, a.tenant, a.entry, a.credential, a.act) < (${places.join(", ")})`);
+      }
+      values.push(page.limit);
+      return sql.rows(
+        ListedChangeRow,
+        `select a.*, d.name, cs.audit_stands(a) as stands
+         from cs.audit_change a left join cs.directory_object d on d.tenant = a.tenant and d.object_id = a.object_id
+         where ${where.join(" and ")}
+         order by a.at desc, a.tenant desc, a.entry desc, a.credential desc, a.act desc limit $${values.length}`,
+        values,
+      );
+    },
+
+    /** How many there are by every word that can be chosen. */
+    changeCounts(filter: ChangeFilter): Promise<ChangeCount[]> {
+      const { where, values } = conditions(filter, "search");
+      return sql.rows(
+        ChangeCount,
+        `select tenant, verdict, cs.audit_stands(a) as standing, count(*) as count
+         from cs.audit_change a where ${where.join(" and ")} group by 1, 2, 3`,
+        values,
+      );
+    },
+
+    /** One change; null: none of this name was read. */
+    change: (of: Omit<ChangePlace, "at">): Promise<AuditChangeRow | null> =>
+      sql.first(
+        AuditChangeRow,
+        "select * from cs.audit_change where (tenant, entry, credential, act) = ($1, $2, $3, $4)",
+        [of.tenant, of.entry, of.credential, of.act],
+      ),
+
+    /** A person says what a change was that no run had done. Errors: NOT_FOUND, STATE_CONFLICT (explained before, or a run's). */
+    changeExplain: (
+      of: Omit<ChangePlace, "at"> & { readonly person: string; readonly reason: Uint8Array; readonly at: number },
+    ): Promise<void> => sql.call(nothing, "cs.audit_explain", { ...of }),
+
     /** Changes of a period, oldest first; `tenant` null: of all. */
     auditChanges: (period: {
       readonly tenant: string | null;
@@ -195,4 +275,25 @@ export function auditStore(sql: Sql) {
     /** How the log of each tenant answers. */
     auditSources: (): Promise<AuditSource[]> => sql.rows(Source, "select * from cs.audit_source order by tenant"),
   };
+}
+
+/** `search`: only what narrows the counts too. */
+function conditions(filter: ChangeFilter, which: "all" | "search") {
+  const values: unknown[] = [];
+  const where = ["true"];
+  const add = (value: unknown, condition: (place: string) => string) => {
+    if (value === undefined) return;
+    values.push(value);
+    where.push(condition(`$${values.length}`));
+  };
+  add(filter.objectId, (p) => `a.object_id = ${p}`);
+  add(filter.id, (p) => `(a.object_id = ${p} or a.credential = lower(${p}) or a.actor = ${p})`);
+  add(filter.since, (p) => `a.at >= ${p}`);
+  if (which === "search") return { where, values };
+  add(filter.tenant, (p) => `a.tenant = ${p}`);
+  add(filter.verdict, (p) => `a.verdict = ${p}`);
+  if (filter.standing === true)
+    where.push("a.verdict = 'out-of-band' and a.explained_at is null and cs.audit_stands(a)");
+  if (filter.standing === false) where.push("not cs.audit_stands(a)");
+  return { where, values };
 }

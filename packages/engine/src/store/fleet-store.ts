@@ -1,4 +1,10 @@
-import { type FleetCode, fleetCodesByUrgency, type LifetimePolicy, type ObjectOwners } from "@countersign/core";
+import {
+  auditReasonCodes,
+  type FleetCode,
+  fleetCodesByUrgency,
+  type LifetimePolicy,
+  type ObjectOwners,
+} from "@countersign/core";
 import { z } from "zod";
 import { credentialStates } from "./rows.ts";
 import { nothing, row, type Sql } from "./sql.ts";
@@ -23,6 +29,14 @@ const FleetRow = row({
       startsAt: z.int().nullable(),
       expiresAt: z.int().nullable(),
       use: z.object({ readAt: z.int(), lastUsedAt: z.int().nullable() }).nullable(),
+    }),
+  ),
+  changes: z.array(
+    z.object({
+      credential: z.string(),
+      act: z.enum(["added", "removed", "unreadable"]),
+      at: z.int(),
+      because: z.enum(auditReasonCodes),
     }),
   ),
 });
@@ -118,7 +132,11 @@ const objects = `
         'expiresAt', c.expires_at, 'use', case when r.read_at is not null and r.available
           then jsonb_build_object('readAt', r.read_at, 'lastUsedAt', u.last_used_at) end) order by c.id)
       from cs.credential c left join cs.credential_use u on u.tenant = c.tenant and u.id = c.id
-      where c.tenant = d.tenant and c.object_id = d.object_id and c.gone_at is null and c.kind <> 'role'), '[]') as credentials
+      where c.tenant = d.tenant and c.object_id = d.object_id and c.gone_at is null and c.kind <> 'role'), '[]') as credentials,
+    coalesce((select jsonb_agg(jsonb_build_object('credential', a.credential, 'act', a.act, 'at', a.at, 'because', a.because)
+        order by a.at, a.entry)
+      from cs.audit_change a where a.tenant = d.tenant and a.object_id = d.object_id and a.verdict = 'out-of-band'
+        and a.explained_at is null and cs.audit_stands(a)), '[]') as changes
   from cs.directory_object d
     left join cs.object_owners o on o.tenant = d.tenant and o.object_id = d.object_id
     left join cs.detail_reading r on r.tenant = d.tenant and r.part = 'uses'`;

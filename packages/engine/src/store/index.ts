@@ -1,4 +1,13 @@
-export type { AuditChangeRow, AuditOpened, AuditSource, JudgedChange } from "./audit-store.ts";
+export type {
+  AuditChangeRow,
+  AuditOpened,
+  AuditSource,
+  ChangeCount,
+  ChangeFilter,
+  ChangePlace,
+  JudgedChange,
+  ListedChangeRow,
+} from "./audit-store.ts";
 export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
 export type {
   DetailRow,

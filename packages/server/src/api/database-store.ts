@@ -31,6 +31,13 @@ const text = z
   .max(500)
   .refine((value) => !value.includes("\u0000"));
 const Place = z.object({ expiresAt: z.int().nullable(), tenant: text, objectId: text, id: text });
+const ChangeAt = z.object({
+  at: z.int().min(0),
+  tenant: text,
+  entry: text,
+  credential: text,
+  act: z.enum(["added", "removed", "unreadable"]),
+});
 const FindingPlace = z.object({ rank: z.int().min(0).max(1_000), folded: text, id: z.int().min(0) });
 
 /** A cursor comes back from outside: whatever is no place of ours is refused. */
@@ -175,6 +182,19 @@ export function databaseStore(
         counts,
       };
     },
+    async auditChanges({ filter, after, limit }) {
+      const place = after === null ? {} : { after: placeOf(ChangeAt, after) };
+      const [found, counts] = await Promise.all([
+        store.changeList(filter, { limit: limit + 1, ...place }),
+        store.changeCounts(filter),
+      ]);
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      const next = found.length > limit && last !== undefined ? JSON.stringify(ChangeAt.parse(last)) : null;
+      return { items, next, counts };
+    },
+    auditChange: (of) => store.change(of),
+    explainChange: ({ reason, ...of }) => store.changeExplain({ ...of, reason: reason.bytes }),
     lateScans: async () =>
       (await store.fleetFindingCounts({})).flatMap(({ code, tenant }) => (code === "scan-late" ? [tenant] : [])),
     async freeze() {

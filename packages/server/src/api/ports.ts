@@ -15,7 +15,17 @@ import type {
   Status,
 } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
-import type { FleetCount, FleetFilter, LedgerCount, LedgerFilter } from "@countersign/engine";
+import type {
+  AuditChangeRow,
+  ChangeCount,
+  ChangeFilter,
+  ChangePlace,
+  FleetCount,
+  FleetFilter,
+  LedgerCount,
+  LedgerFilter,
+  ListedChangeRow,
+} from "@countersign/engine";
 
 /** A run as its row has it. */
 export interface RunRecord {
@@ -218,6 +228,22 @@ export interface ApiStore {
     readonly next: string | null;
     readonly counts: readonly FleetCount[];
   }>;
+  /** A page of the changes of credentials that directories log, and counts by every word that can be filtered by. */
+  auditChanges(query: {
+    readonly filter: ChangeFilter;
+    /** Where an earlier page ended; INPUT_INVALID if it is no such place. */
+    readonly after: string | null;
+    readonly limit: number;
+  }): Promise<{
+    readonly items: readonly ListedChangeRow[];
+    readonly next: string | null;
+    readonly counts: readonly ChangeCount[];
+  }>;
+  auditChange(of: Omit<ChangePlace, "at">): Promise<AuditChangeRow | null>;
+  /** A person says what a change was that no run had done. Errors: NOT_FOUND, STATE_CONFLICT. */
+  explainChange(
+    of: Omit<ChangePlace, "at"> & { readonly person: string; readonly reason: NewAttachment; readonly at: number },
+  ): Promise<void>;
   /** Tenants that have not been listed as a whole for too long. */
   lateScans(): Promise<readonly string[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;

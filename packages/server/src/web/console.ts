@@ -13,6 +13,7 @@ const pages = [
   "/runs",
   "/runs/*",
   "/findings",
+  "/changes",
   "/outside",
   "/log",
 ] as const;

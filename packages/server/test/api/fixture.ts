@@ -145,8 +145,46 @@ function sayOf(store: MemoryStore): void {
   }
 }
 
+/** What a directory's own log tells: of every verdict, of listed applications and of others. */
+function tellOf(store: MemoryStore): void {
+  const verdicts = ["ours", "break-glass", "out-of-band", "unknown"] as const;
+  const because = ["made-by-attempt", "removed-by-attempt", "by-person", "change-unreadable"] as const;
+  for (let index = 0; index < 120; index += 1) {
+    const at = index % verdicts.length;
+    const isOurs = at < 2;
+    store.changes.push({
+      tenant: "contoso",
+      entry: `Directory_${index}`,
+      credential: at === 3 ? "" : `5c7a9f10-${index}`,
+      act: at === 3 ? "unreadable" : at === 1 ? "removed" : "added",
+      at: now - index * 3_600_000,
+      readAt: now - index * 3_600_000 + 600_000,
+      objectId: index < 8 ? entraRow("billing-api", 1).objectId : `0b1e-${index}`,
+      holder: "application",
+      kind: at === 3 ? "other" : "client-secret",
+      activity: "update application - certificates and secrets management",
+      correlation: null,
+      actorKind: isOurs ? "application" : "person",
+      actor: isOurs ? "0a0a0a0a-0000-4000-8000-000000000001" : "b0b0b0b0-0000-4000-8000-000000000001",
+      marker: null,
+      verdict: verdicts[at] ?? "unknown",
+      because: because[at] ?? "change-unreadable",
+      runId: isOurs ? runId("7") : null,
+      step: isOurs ? "create" : null,
+      direction: isOurs ? "do" : null,
+      attempt: isOurs ? 1 : null,
+      explainedBy: null,
+      explainedAt: null,
+      explanation: null,
+      name: index % 3 === 0 ? null : `日本 sync ${index}`,
+      stands: at === 2,
+    });
+  }
+}
+
 function seed(store: MemoryStore): void {
   sayOf(store);
+  tellOf(store);
   store.append(now - 40 * day, "log.genesis", {});
   store.append(now - 3_600_000, "scan.completed", {});
   for (const [index, name] of ["billing-api", "payroll-sync", "reporting", "crm-bridge"].entries()) {

@@ -7,7 +7,7 @@ import {
   type Reach,
 } from "@countersign/contract";
 import { CountersignError, canMove, type FleetCode, type RunState } from "@countersign/core";
-import type { Expiry } from "@countersign/engine";
+import type { Expiry, ListedChangeRow } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
 import type { ApiStore, NewAttachment, RunRecord, StoredApproval, StoredEntry } from "../../src/api/index.ts";
 import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
@@ -34,6 +34,7 @@ export class MemoryStore implements ApiStore {
   readonly given = new Map<string, StoredApproval[]>();
   readonly credentials: Credential[] = [];
   readonly said: ListedFinding[] = [];
+  readonly changes: ListedChangeRow[] = [];
   readonly uses = new Map<string, StoredUse>();
   frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
@@ -184,6 +185,43 @@ export class MemoryStore implements ApiStore {
       next: start + limit < fitting.length ? String(start + limit) : null,
       counts: words.map(({ word }) => ({ ...word, count: 1 })),
     };
+  }
+  async auditChanges({ filter, after, limit }: Parameters<ApiStore["auditChanges"]>[0]) {
+    const found = this.changes
+      .filter(({ objectId, credential, actor, at }) => {
+        const isOf = filter.objectId === undefined || filter.objectId === objectId;
+        const has = filter.id === undefined || [objectId, credential, actor].includes(filter.id);
+        return isOf && has && at >= (filter.since ?? 0);
+      })
+      .toSorted((a, b) => b.at - a.at);
+    const fitting = found.filter(
+      ({ tenant, verdict, stands }) =>
+        (filter.tenant === undefined || filter.tenant === tenant) &&
+        (filter.verdict === undefined || filter.verdict === verdict) &&
+        (filter.standing === undefined || filter.standing === stands),
+    );
+    const start = after === null ? 0 : Number(after);
+    return {
+      items: fitting.slice(start, start + limit),
+      next: start + limit < fitting.length ? String(start + limit) : null,
+      counts: found.map(({ tenant, verdict, stands }) => ({ tenant, verdict, standing: stands, count: 1 })),
+    };
+  }
+  async auditChange(of: Parameters<ApiStore["auditChange"]>[0]) {
+    return (
+      this.changes.find((one) => one.entry === of.entry && one.credential === of.credential && one.act === of.act) ??
+      null
+    );
+  }
+  async explainChange(of: Parameters<ApiStore["explainChange"]>[0]) {
+    const change = await this.auditChange(of);
+    const place = this.changes.findIndex((one) => one === change);
+    if (change === null) throw new CountersignError("NOT_FOUND", "expected a change");
+    if (change.explainedAt !== null) throw new CountersignError("STATE_CONFLICT", "expected a change that waits");
+    this.keep([of.reason]);
+    const said = { explainedBy: of.person, explainedAt: of.at, explanation: of.reason.digest, stands: false };
+    this.changes[place] = { ...this.changes[place]!, ...said };
+    this.append(of.at, "audit.explained", {});
   }
   async lateScans() {
     return this.said.flatMap(({ code, tenant }) => (code === "scan-late" && tenant !== null ? [tenant] : []));
@@ -391,6 +429,7 @@ export class MemoryStore implements ApiStore {
           this.frozen,
           this.asks.length,
           this.attachments.size,
+          this.changes,
         ]),
       ),
     );

@@ -2,6 +2,7 @@ import type { Handlers } from "../handler.ts";
 import * as actions from "./actions.ts";
 import * as applications from "./applications.ts";
 import * as breakGlass from "./break-glass.ts";
+import * as changes from "./changes.ts";
 import * as close from "./close.ts";
 import * as credentials from "./credentials.ts";
 import * as decisions from "./decisions.ts";
@@ -30,6 +31,8 @@ export const handlers: Handlers = {
   listCredentials: credentials.listCredentials,
   getExpiryWeeks: credentials.getExpiryWeeks,
   listFindings: findings.listFindings,
+  listChanges: changes.listChanges,
+  explainChange: changes.explainChange,
   requestRun: runs.requestRun,
   listRuns: runs.listRuns,
   getRun: runs.getRun,

@@ -1,0 +1,139 @@
+import type { AuditChange } from "@countersign/contract";
+import { CountersignError } from "@countersign/core";
+import { csvLine, plain, printJson, say, table } from "../output.ts";
+import { sessionOf } from "../session.ts";
+
+export interface ChangesOptions {
+  readonly url: string;
+  readonly login?: string;
+  readonly application?: string;
+  readonly tenant?: string;
+  readonly verdict?: string;
+  readonly since?: string;
+  readonly standing?: boolean;
+  readonly json?: boolean;
+  readonly csv?: boolean;
+}
+
+const pageSize = 200;
+/** Rows that a person is shown; `--csv` and `--json` have all. */
+const shownMax = 50;
+/** More than this is no answer but a fault of the server. */
+const pagesMax = 100_000;
+
+const columns = [
+  "at",
+  "tenant",
+  "application",
+  "name",
+  "objectId",
+  "kind",
+  "credential",
+  "act",
+  "verdict",
+  "because",
+  "actorKind",
+  "actor",
+  "run",
+  "step",
+  "standing",
+  "explained",
+  "entry",
+  "readAt",
+] as const satisfies readonly (keyof AuditChange)[];
+
+const verdicts = ["ours", "break-glass", "out-of-band", "unknown"] as const;
+
+/** Prints the changes of credentials that the directories' own audit logs tell of, with whose doing each was. */
+export async function runChanges(options: ChangesOptions): Promise<void> {
+  const { client } = await sessionOf(options);
+  const { application, tenant, standing } = options;
+  const verdict = verdicts.find((one) => one === options.verdict);
+  if (options.verdict !== undefined && verdict === undefined)
+    throw new CountersignError("INPUT_INVALID", `expected one of ${verdicts.join(", ")}, got ${options.verdict}`);
+  const since = options.since === undefined ? undefined : timeOf(options.since);
+  const ask = (cursor: string | null) =>
+    client.listChanges({
+      query: {
+        limit: pageSize,
+        ...(application === undefined ? {} : { application }),
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(verdict === undefined ? {} : { verdict }),
+        ...(since === undefined ? {} : { since }),
+        ...(standing === true ? { standing: "true" as const } : {}),
+        ...(cursor === null ? {} : { cursor }),
+      },
+    });
+  let page = await ask(null);
+  if (options.json !== true && options.csv !== true) {
+    for (const { value, count } of page.facets.verdict ?? []) say(`${String(count).padStart(8)}  ${value}`);
+    const rows = page.items.slice(0, shownMax).map((change) => cells(change).map(plain));
+    if (rows.length > 0) say(table(["at", "whose doing", "of", "what", "credential", "explained"], rows));
+    if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);
+    return;
+  }
+  const items: AuditChange[] = [];
+  if (options.csv === true) process.stdout.write(csvLine(columns));
+  for (let pages = 1; ; pages += 1) {
+    if (options.csv === true)
+      for (const change of page.items) process.stdout.write(csvLine(columns.map((key) => text(change[key]))));
+    else items.push(...page.items);
+    if (page.nextCursor === null || pages >= pagesMax) break;
+    page = await ask(page.nextCursor);
+  }
+  if (options.json === true) printJson({ total: page.total, facets: page.facets, items });
+}
+
+/** Says what a change was that no run had done. A credential that changed more than once needs its act and entry. */
+export async function runExplain(
+  credential: string,
+  options: Pick<ChangesOptions, "url" | "login" | "json"> & {
+    readonly entry?: string;
+    readonly act?: string;
+    readonly reason: string;
+  },
+): Promise<void> {
+  const { client } = await sessionOf(options);
+  const { items } = await client.listChanges({ query: { q: credential, limit: pageSize } });
+  const open = items.filter(
+    (one) =>
+      one.credential === credential.toLowerCase() &&
+      one.explained === null &&
+      (one.verdict === "out-of-band" || one.verdict === "unknown") &&
+      (options.entry === undefined || one.entry === options.entry) &&
+      (options.act === undefined || one.act === options.act),
+  );
+  const [change] = open;
+  if (change === undefined || open.length > 1)
+    throw new CountersignError(
+      change === undefined ? "NOT_FOUND" : "INPUT_INVALID",
+      `expected one change of it that waits for an explanation, got ${open.length}${open.map(({ act, entry }) => `; --act ${act} --entry ${entry}`).join("")}`,
+    );
+  const { tenant, entry, act } = change;
+  const answer = await client.explainChange({
+    body: { tenant, entry, credential: change.credential, act, reason: options.reason },
+  });
+  if (options.json === true) printJson(answer);
+  else say(`${act} ${credential}: explained`);
+}
+
+/** A day, or an instant, as the API takes it. */
+function timeOf(text: string): string {
+  const at = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(at))
+    throw new CountersignError("INPUT_INVALID", `expected a day such as 2026-11-01 or a time, got ${text}`);
+  return new Date(at).toISOString();
+}
+
+const text = (value: unknown) => (value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
+
+function cells({ at, verdict, application, name, objectId, kind, act, credential, explained }: AuditChange): string[] {
+  return [
+    at,
+    verdict,
+    application ?? name ?? objectId,
+    `${kind} ${act}`,
+    credential ?? "",
+    explained === null ? "" : explained.at.slice(0, 10),
+  ];
+}
