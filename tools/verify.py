@@ -499,6 +499,10 @@ ENTRIES = {
     "breakglass.reviewed": ("L", keys({**word, "of": run_id, "result": one_of("accepted", "objected")})),
     "close.asked": ("R", keys({**word, "remainsDigest": digest})),
     "close.confirmed": ("R", keys({**word, "remainsDigest": digest})),
+    "log.restored": ("L", keys({
+        "held": count, "person": person_id, "reasonDigest": digest, "reportDigest": digest, "seen": checkpoint_ref,
+        "signed": checkpoint_ref, "unknown": count, "withdrawn": count,
+    })),
     "freeze.set": ("L", freeze_word),
     "freeze.lifted": ("L", freeze_word),
     "attachment.erased": ("L", keys({"attachment": digest, "by": actor, "reasonDigest": or_null(digest)})),

@@ -173,6 +173,18 @@ export const ENTRY_DATA = {
   // A held run is closed as it stands: asked by one person, confirmed by a second one of security.
   "close.asked": object({ ...signedWord, remainsDigest: digest }),
   "close.confirmed": object({ ...signedWord, remainsDigest: digest }),
+  // An older backup was restored. `seen`: how far the host had seen the log before; `signed`: the last checkpoint that the
+  // restored database holds; `unknown`: our credentials outside that stand in no journal line.
+  "log.restored": object({
+    held: count,
+    person: personId,
+    reasonDigest: digest,
+    reportDigest: digest,
+    seen: checkpoint,
+    signed: checkpoint,
+    unknown: count,
+    withdrawn: count,
+  }),
   "freeze.set": object({ person: personId, scope: query }),
   "freeze.lifted": object({ person: personId, scope: query }),
   "attachment.erased": object({ attachment: digest, by: actorId, reasonDigest: nullable(digest) }),
@@ -209,6 +221,7 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "gate.checked": "run",
   "sweep.intent": "log",
   "sweep.outcome": "log",
+  "log.restored": "log",
   "notice.sent": "either",
   "breakglass.granted": "run",
   "breakglass.confirmed": "run",

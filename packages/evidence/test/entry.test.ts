@@ -28,6 +28,16 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
   },
   "policy.activated": { policyDigest: D, previous: null },
   "inventory.accepted": { inventoryDigest: D },
+  "log.restored": {
+    held: 1,
+    person: P,
+    reasonDigest: D,
+    reportDigest: D,
+    seen: { origin: "o/1", root: ROOT, size: 9 },
+    signed: { origin: "o/1", root: ROOT, size: 7 },
+    unknown: 1,
+    withdrawn: 0,
+  },
   "service.started": { build: "b1", role: "api", separation: "roles", worker: "w1" },
   "service.stopped": { role: "all", worker: "w1" },
   "scan.completed": {

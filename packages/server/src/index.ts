@@ -14,6 +14,11 @@ export {
   readPolicy,
 } from "./installation/load.ts";
 export { createLog, type Log } from "./installation/log.ts";
+export {
+  judgeRestored,
+  type RestoredAccepted,
+  type RestoredReport,
+} from "./installation/restored.ts";
 export { type Role, roles } from "./installation/roles.ts";
 export { readSecret } from "./installation/secrets.ts";
 export { loadKey, readTrust, stateFiles } from "./installation/state.ts";

@@ -21,6 +21,7 @@ import {
 } from "@countersign/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { exit, printJson, say } from "../output.ts";
+import { type AfterRestoreOptions, afterRestore } from "./after-restore.ts";
 
 interface Common {
   readonly config: string;
@@ -52,9 +53,13 @@ export function addInstallation(program: Command): void {
     .option("--invariants", "also judge open and recent runs by every invariant (docs/operating/invariants.md)")
     .option("--since-days <days>", "with --invariants: how far back runs count as recent", daysOf, 7)
     .option("--no-outside", "with --invariants: read the database only, and nothing of the tenant")
+    .option("--after-restore", "instead: what an older backup lacks (docs/operating/backup-and-restore.md)")
+    .option("--accept <digest>", "with --after-restore: the digest of what was read; lets work go on")
+    .option("--person <id>", "with --accept: who decides, as the trust file names them")
+    .option("--reason <text>", "with --accept: why; it goes into the evidence")
     .option("--json", "print one JSON object")
-    .action(async (options: DoctorOptions) => {
-      process.exitCode = await doctor(options);
+    .action(async (options: DoctorOptions & AfterRestoreOptions) => {
+      process.exitCode = await (options.afterRestore === true ? afterRestore(options) : doctor(options));
     });
 
   program

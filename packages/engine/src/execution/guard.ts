@@ -42,6 +42,11 @@ export interface Guard {
    * stalled may have published a value of its own late: outside systems do not know our fence.
    */
   recordHeld(work: RunWork, versions: readonly string[]): Promise<Because | null>;
+  /**
+   * Whether entries of the log were lost after this run began, by the restore of an older backup. What its journal does not
+   * know was perhaps done: it neither goes on nor back by itself.
+   */
+  restored(run: string): Promise<boolean>;
   /** Whether effects are stopped by the kill switch now. Roll back is always allowed. */
   frozen(tenant: string): Promise<boolean>;
 }

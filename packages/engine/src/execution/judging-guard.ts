@@ -163,6 +163,7 @@ export function createGuard(options: {
   }
 
   async function underWay(work: RunWork): Promise<Because | null> {
+    if (await store.restoredSince(work.id)) return { code: "log-restored" };
     try {
       const { entries } = await prove(work, ground.trust(), requiredBy(work.plan));
       const consumed = entries.some(
@@ -231,6 +232,7 @@ export function createGuard(options: {
   }
 
   async function beforeRetirement(work: RunWork): Promise<Because | null> {
+    if (await store.restoredSince(work.id)) return { code: "log-restored" };
     try {
       await assertClock();
       if (await frozen(work.plan.tenant.name)) return { code: "frozen" };
@@ -296,6 +298,7 @@ export function createGuard(options: {
     takesOver,
     unconfirmed,
     leftAsItIs,
+    restored: (run) => store.restoredSince(run),
     frozen,
   };
 }

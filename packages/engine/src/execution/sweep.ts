@@ -42,6 +42,8 @@ export function createSweep(options: {
     const run = await store.run(row.runId);
     const bytes = run?.planDigest === null || run === null ? null : await store.plan(run.planDigest);
     if (run?.planDigest === null || run === null || bytes === null) return;
+    // After the restore of an older backup the journal may not know that what it looks for was found and published.
+    if (await store.restoredSince(row.runId)) return store.stepResolve({ run: row.runId, ...row }, clock.now());
     const { plan } = thawPlan(bytes, run.planDigest);
     const open = await store.steps(row.runId);
     if (plan.target.kind === "entra-application") await removeTwins(plan, row, open, run.state);

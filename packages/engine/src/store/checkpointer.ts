@@ -1,17 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CountersignError, isCode } from "@countersign/core";
-import {
-  type Checkpoint,
-  type CheckpointRef,
-  checkCanonical,
-  checkpointRef,
-  Frontier,
-  leafHash,
-  noteKey,
-  type Signer,
-  signCheckpoint,
-  verifyCheckpoint,
-} from "@countersign/evidence";
+import { type CheckpointRef, checkpointRef, Frontier, type Signer, signCheckpoint } from "@countersign/evidence";
+import { type Hashed, hashOn, invalid, nothingHashed, readSigned, same } from "./hashed-log.ts";
 import { type HighWaterMark, readHighWaterMark, writeHighWaterMark } from "./high-water-mark.ts";
 import type { Store } from "./store.ts";
 import { together } from "./together.ts";
@@ -31,7 +21,6 @@ export interface Checkpointer {
 }
 
 const everyMs = 1_000;
-const pageRows = 1_000;
 const triesMax = 10;
 
 /** Opens the checkpointer of the executor. The log's origin is the signer's name. Nothing is believed that is not hashed here. */
@@ -44,18 +33,17 @@ export function openCheckpointer(options: {
 }): Checkpointer {
   const { store, signer, stateFolder } = options;
   const origin = signer.name;
-  const keys = [noteKey(origin, signer.publicKey)];
   const stopped = new AbortController();
-  let seen: { frontier: Frontier; leaf: Uint8Array } | null = null;
+  let seen: Hashed | null = null;
   let queue: Promise<unknown> = Promise.resolve();
   /** Asked for and not begun. */
   let next: Promise<CheckpointRef> | null = null;
   let loop: Promise<void> = Promise.resolve();
 
   /** Where to read on from: what this host has hashed before, if the database still has exactly that. */
-  async function resume(): Promise<{ frontier: Frontier; leaf: Uint8Array }> {
+  async function resume(): Promise<Hashed> {
     const mark = await readHighWaterMark(stateFolder);
-    if (mark === null) return { frontier: new Frontier(), leaf: new Uint8Array() };
+    if (mark === null) return nothingHashed();
     await assertHolds(mark);
     const frontier = new Frontier(mark.size, mark.frontier);
     if (!same(frontier.root(), mark.root))
@@ -77,10 +65,7 @@ export function openCheckpointer(options: {
     }
   }
 
-  async function readOn(from: {
-    frontier: Frontier;
-    leaf: Uint8Array;
-  }): Promise<{ frontier: Frontier; leaf: Uint8Array }> {
+  async function readOn(from: Hashed): Promise<Hashed> {
     const state = await store.logState();
     if (state.size < from.frontier.size) {
       throw new CountersignError("LOG_BEHIND", `expected at least ${from.frontier.size} entries, got ${state.size}`, {
@@ -88,33 +73,9 @@ export function openCheckpointer(options: {
         size: state.size,
       });
     }
-    const frontier = new Frontier(from.frontier.size, from.frontier.toBytes());
-    let { leaf } = from;
-    while (frontier.size < state.size) {
-      const page = await store.entries(frontier.size, Math.min(pageRows, state.size - frontier.size));
-      if (page.length === 0) throw invalid(`expected entry ${frontier.size}, got none`);
-      for (const row of page) {
-        if (row.idx !== frontier.size) throw invalid(`expected entry ${frontier.size}, got ${row.idx}`);
-        try {
-          checkCanonical(row.entry);
-        } catch {
-          throw invalid(`expected entry ${row.idx} in canonical form`);
-        }
-        leaf = leafHash(row.entry);
-        if (!same(leaf, row.leafHash)) throw invalid(`expected entry ${row.idx} to have its leaf hash`);
-        frontier.append(leaf);
-      }
-    }
-    if (!same(frontier.toBytes(), state.frontier)) throw invalid(`expected the frontier of ${state.size} entries`);
-    return { frontier, leaf };
-  }
-
-  function readStored(note: string): Checkpoint {
-    try {
-      return verifyCheckpoint(Buffer.from(note), origin, keys);
-    } catch {
-      throw invalid("expected the stored checkpoint to be signed by this log's key");
-    }
+    const read = await hashOn(store, from, state.size);
+    if (!same(read.frontier.toBytes(), state.frontier)) throw invalid(`expected the frontier of ${state.size} entries`);
+    return read;
   }
 
   async function sign(): Promise<CheckpointRef> {
@@ -126,7 +87,7 @@ export function openCheckpointer(options: {
       const last = await store.checkpoint();
       if (last !== null && last.size >= checkpoint.size) {
         // Ours from before, or of another executor with the same key: it must say the same.
-        const stored = readStored(last.note);
+        const stored = readSigned(last.note, signer);
         if (stored.size === checkpoint.size && same(stored.root, checkpoint.root)) return checkpointRef(stored);
         if (stored.size === checkpoint.size || tries === triesMax)
           throw invalid(`expected one root at size ${stored.size}`);
@@ -151,9 +112,15 @@ export function openCheckpointer(options: {
    */
   function checkpointNow(): Promise<CheckpointRef> {
     if (next !== null) return next;
-    const turn = queue.then(() => {
+    const turn = queue.then(async () => {
       next = null;
-      return sign();
+      try {
+        return await sign();
+      } catch (error) {
+        // The database may be another one by now, and the mark too: both are read again.
+        seen = null;
+        throw error;
+      }
     });
     next = turn;
     queue = turn.catch(() => undefined);
@@ -191,12 +158,4 @@ export function openCheckpointer(options: {
       await queue;
     },
   };
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}
-
-function invalid(message: string): CountersignError {
-  return new CountersignError("LOG_INVALID", message);
 }

@@ -47,10 +47,17 @@ export async function readHighWaterMark(stateFolder: string): Promise<HighWaterM
   }
 }
 
-/** Replaces the mark as one step; on disk before it returns. Never lowers it. */
+/** Replaces the mark; never lowers it. */
 export async function writeHighWaterMark(stateFolder: string, mark: HighWaterMark): Promise<void> {
   const before = await readHighWaterMark(stateFolder);
-  if (before !== null && before.size >= mark.size) return;
+  if (before === null || before.size < mark.size) await put(stateFolder, mark);
+}
+
+/** Replaces the mark whatever it was: only for a restored log, once a person has accepted what it lacks. */
+export const lowerHighWaterMark = put;
+
+/** Replaces the mark as one step; on disk before it returns. */
+async function put(stateFolder: string, mark: HighWaterMark): Promise<void> {
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const fresh = `${fileOf(stateFolder)}.${randomBytes(4).toString("hex")}`;
   const text = JSON.stringify({

@@ -18,7 +18,8 @@ export type {
   FleetRow,
   Pass,
 } from "./fleet-store.ts";
-export { type HighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
+export { type HashedLog, hashLog } from "./hashed-log.ts";
+export { type HighWaterMark, lowerHighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";
 export { type Heeds, heedsNothing, type Intent, type Outcome, type Stopped } from "./journal-store.ts";

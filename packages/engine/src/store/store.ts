@@ -12,6 +12,7 @@ import { noticeStore } from "./notice-store.ts";
 import { ownerNoticeStore } from "./owner-notice-store.ts";
 import { reachStore } from "./reach-store.ts";
 import { recordStore } from "./record-store.ts";
+import { restoreStore } from "./restore-store.ts";
 import { runRecordStore } from "./run-record-store.ts";
 import { runStore } from "./run-store.ts";
 import { scanStore } from "./scan-store.ts";
@@ -50,6 +51,7 @@ export function openStore(options: {
     ...noticeStore(sql),
     ...ownerNoticeStore(sql),
     ...recordStore(sql),
+    ...restoreStore(sql),
     ...ledgerStore(sql),
     ...scanStore(sql),
     ...fleetStore(sql),

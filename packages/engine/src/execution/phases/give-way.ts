@@ -37,7 +37,10 @@ export async function giveWay(work: RunWork, guard: Guard): Promise<Next | null>
   if (work.plan.emergency !== undefined) return null;
   const { emergency } = work;
   const { held } = work.data;
-  if (emergency === null) return work.state === "held" && held?.code === emergencyFirst ? goOn(work, held.from) : null;
+  if (emergency === null) {
+    const waited = work.state === "held" && held?.code === emergencyFirst && !(await guard.restored(work.id));
+    return waited ? goOn(work, held.from) : null;
+  }
   // What was begun to be removed has one outcome; the emergency waits for it.
   if (stops.has(work.state)) return work.cutBegun ? null : hold(work, { code: emergencyFirst, run: emergency.id });
   if (!settled.has(work.state)) return null;

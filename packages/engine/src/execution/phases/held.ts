@@ -16,6 +16,8 @@ export async function held(work: RunWork, guard: Guard): Promise<Next> {
   const confirmed = work.data.held?.code === unconfirmed && work.confirmUntil === null;
   const asked = work.asked === null && confirmed ? "look-again" : work.asked;
   if (asked === null || asked === "hold") return releaseUntil(work, null);
+  // What it did after the backup is not in its journal: two people close it as it stands, and a new run sees the world.
+  if (await guard.restored(work.id)) return releaseUntil(work, null);
   // After the cut of an emergency there is nothing to go back to: it stays held until it is told to go on.
   if (asked === "roll-back" && work.plan.emergency !== undefined && work.cutBegun) return releaseUntil(work, null);
   if (asked === "roll-back") return rollBackBecause(work, { code: "asked-for" });
