@@ -446,7 +446,7 @@ ENTRIES = {
     })),
     "audit.explained": ("L", keys({
         "act": one_of("added", "removed", "unreadable"), "credential": or_null(an_id), "entry": an_id, "objectId": an_id,
-        "person": person, "reasonDigest": digest, "tenant": an_id, "verdict": one_of("out-of-band", "unknown"),
+        "person": person_id, "reasonDigest": digest, "tenant": an_id, "verdict": one_of("out-of-band", "unknown"),
     })),
     "run.requested": ("R", keys({
         "procedure": procedure, "reasonDigest": or_null(digest), "replaces": or_null(run_id), "requester": actor,
