@@ -1,3 +1,4 @@
+export { auditEvents } from "./audit/events.ts";
 export { createAuditPoll } from "./audit/poll.ts";
 export type { EngineClock } from "./clock/clock.ts";
 export { systemClock } from "./clock/system.ts";
@@ -35,7 +36,8 @@ export { createNotifier, type Notifier, type NotifierOptions } from "./notify/no
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
 export type { Watched } from "./notify/watched.ts";
 export { judgeFleet, type TermsOf } from "./scan/findings.ts";
-export { requestRun, runRequest } from "./scan/request.ts";
+export { requestRun } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
 export { createScanWatch } from "./scan/watch.ts";
 export * from "./store/index.ts";
+export { reasonBytes, takeEvent } from "./triggers/take.ts";

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type BuiltConnectors, openMailer, openOutside, reachOf } from "@countersign/connectors";
 import { CountersignError, type ResolvedPolicy, resolvePolicy } from "@countersign/core";
 import {
+  auditEvents,
   bundleOf,
   createAuditPoll,
   createExecutor,
@@ -250,7 +251,9 @@ async function startScanner(parts: Parts): Promise<void> {
   });
   const judge = (tenant: string, objects: readonly string[]) =>
     judgeFleet(store, tenant, { rows: rows(), termsOf: terms }, clock.now(), objects);
-  const audit = createAuditPoll({ store, clock, audits, rules: installation.config.audit, rows, judge, liveness, log });
+  const { rules: auditRules, ...pace } = installation.config.audit;
+  const propose = auditEvents(store, auditRules, rows);
+  const audit = createAuditPoll({ store, clock, audits, rules: pace, rows, propose, judge, liveness, log });
   await scanner.start();
   await audit.start();
   stops.push(async () => {

@@ -24,12 +24,18 @@ export function query<N extends RouteName>(name: N, call: Call<N>) {
 export const useStatus = () => useQuery({ ...query("getStatus", {}), refetchInterval: 30_000 });
 export const useSession = () => useQuery({ ...query("getSession", {}), staleTime: 60_000 });
 
+/** What parts of the product that ask by themselves are called. */
+const services: Readonly<Record<string, string>> = {
+  "system:scanner": "the scheduled scan",
+  "system:audit": "the directory’s log",
+};
+
 /** Names for opaque person ids; an id stays an id when nobody knows it. */
 export function useNames(): (id: string | null) => string {
   const people = useQuery({ ...query("listPeople", {}), staleTime: 300_000 }).data?.items ?? [];
   return (id) => {
     if (id === null) return "nobody";
-    if (id.startsWith("system:")) return id === "system:scanner" ? "the scheduled scan" : id.slice("system:".length);
+    if (id.startsWith("system:")) return services[id] ?? id.slice("system:".length);
     return people.find((person) => person.person === id)?.name ?? id;
   };
 }

@@ -4,7 +4,7 @@ import { isZone } from "../time/instant.ts";
 import { guidField, nameField, personField, roleField, secretField, urlField } from "./fields.ts";
 import { InventoryConfigForm } from "./inventory.ts";
 import { NoticesForm, NotifyForm, TicketsForm } from "./notify.ts";
-import { WebhookForm } from "./webhooks.ts";
+import { AuditRulesForm, WebhookForm } from "./webhooks.ts";
 
 export { guidField, nameField, personField, roleField };
 
@@ -102,6 +102,8 @@ export const ConfigForm = z.strictObject({
       everySeconds: z.int().min(0).max(86_400).default(900),
       lateSeconds: z.int().min(60).max(86_400).default(7_200),
       retentionDays: z.int().min(1).max(90).default(7),
+      /** What to do about a credential that was added out of band. */
+      rules: AuditRulesForm,
     })
     .prefault({}),
   webhooks: z.array(WebhookForm).max(50).default([]),

@@ -12,6 +12,11 @@ const expression = (type: "bool" | "string") =>
       if (problem !== null) context.addIssue({ code: "custom", message: problem });
     });
 
+/** What to do about an event: the first rule that holds decides. */
+const ruleForm = z.strictObject({ when: expression("bool"), application: expression("string").optional() });
+/** The rules over what the directory's own log tells of: which change it is, is known there. */
+export const AuditRulesForm = z.array(ruleForm).max(50).default([]);
+
 /** A way in for events from outside: `POST /hooks/<name>`. It can only propose. */
 export const WebhookForm = z.strictObject({
   name: nameField,
@@ -21,7 +26,7 @@ export const WebhookForm = z.strictObject({
   keys: z.array(secretField).min(1).max(2),
   perMinuteMax: z.int().min(1).max(60_000).default(120),
   rules: z
-    .array(z.strictObject({ when: expression("bool"), application: expression("string").optional() }))
+    .array(ruleForm.extend({ change: expression("string").optional() }))
     .min(1)
     .max(50),
 });

@@ -7,7 +7,7 @@ import { eachRun, told } from "./reading.ts";
 const rules: ReadonlySet<string> = new Set(checks.map(({ code }) => code));
 const released = procedures.map((procedure) => ({ ...procedure, digest: procedureDigest(procedure) }));
 /** Parts of the product that may ask by themselves. */
-const askers: ReadonlySet<string> = new Set(["system:scanner", "system:webhook"]);
+const askers: ReadonlySet<string> = new Set(["system:scanner", "system:webhook", "system:audit"]);
 
 /** I10: what a model says decides nothing. */
 export const noAdvice: Invariant = {
@@ -20,7 +20,7 @@ export const noAdvice: Invariant = {
   ],
   checked: [
     "structure: the lint rule about imports, with a planted breach (`npm run check`)",
-    "log: every request comes from a person, the scanner or a routed webhook, every finding from a rule of the closed list",
+    "log: every request comes from a person, the scanner, a routed webhook or a routed change of the directory's log, every finding from a rule of the closed list",
     "plan: its procedure is a released one by digest, its steps are of that procedure's lines, its rules and risks are findings of the validation that preceded it, under the same policy and inventory",
     "log: every approval is of a person whom the plan names",
   ],

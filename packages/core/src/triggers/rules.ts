@@ -8,11 +8,22 @@ export interface HookRule {
   readonly when: string;
   /** Of type string: name, appId or objectId of an application of the inventory, or the entry of its record. Left out: do nothing. */
   readonly application?: string | undefined;
+  /**
+   * Of type string: the directory's entry of the change that the event tells of. The same change is told of by several ways in, and
+   * proposes once.
+   */
+  readonly change?: string | undefined;
 }
 
 /** What the rules make of one event. */
 export type Routed =
-  | { readonly kind: "propose"; readonly rule: number; readonly row: InventoryRow }
+  | {
+      readonly kind: "propose";
+      readonly rule: number;
+      readonly row: InventoryRow;
+      /** Null: the rule does not say of which change. */
+      readonly change: string | null;
+    }
   /** A rule says so, or none holds. */
   | { readonly kind: "ignore"; readonly rule: number | null }
   /** No row, or more than one. */
@@ -53,12 +64,13 @@ function firstLine(text: string | undefined): string {
 /** Compiles rules that {@link expressionProblem} found nothing wrong with. */
 export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows: readonly InventoryRow[]) => Routed {
   const env = environment();
-  const compiled = rules.map(({ when, application }) => ({
+  const compiled = rules.map(({ when, application, change }) => ({
     when: env.parse(when),
     application: application === undefined ? null : env.parse(application),
+    change: change === undefined ? null : env.parse(change),
   }));
   return (event, rows) => {
-    for (const [rule, { when, application }] of compiled.entries()) {
+    for (const [rule, { when, application, change }] of compiled.entries()) {
       const holds = evaluated(when, event);
       if (holds === failed) return { kind: "rule-failed", rule };
       if (holds !== true) continue;
@@ -69,12 +81,17 @@ export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows:
       const [row] = found;
       if (row === undefined) return { kind: "unlisted", rule, application: name.slice(0, 200) };
       if (found.length > 1) return { kind: "ambiguous", rule, application: name.slice(0, 200) };
-      return { kind: "propose", rule, row };
+      const told = change === null ? null : evaluated(change, event);
+      if (told !== null && (typeof told !== "string" || !changePattern.test(told)))
+        return { kind: "rule-failed", rule };
+      return { kind: "propose", rule, row, change: told };
     }
     return { kind: "ignore", rule: null };
   };
 }
 
+/** What an id of the directory's entry looks like. */
+const changePattern = /^[\x21-\x7e]{1,200}$/;
 const failed = Symbol("failed");
 
 function evaluated(expression: (context: { readonly event: HookEvent }) => unknown, event: HookEvent): unknown {

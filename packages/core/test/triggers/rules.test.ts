@@ -35,6 +35,15 @@ describe("routing rules", () => {
     { when: `event.type.startsWith("Microsoft.KeyVault.Secret")`, application: "event.data.ObjectName" },
   ]);
 
+  it("say of which change an event tells, and propose nothing where that is no id", () => {
+    const told = hookRouter([{ when: "true", application: "event.data.app", change: "event.data.entry" }]);
+    const of = (entry: unknown) => told(event({ data: { app: "billing", entry } }), rows);
+    expect(of("Directory_1")).toMatchObject({ kind: "propose", change: "Directory_1" });
+    for (const entry of ["", "two words", "x".repeat(201), 7n, undefined])
+      expect(of(entry)).toEqual({ kind: "rule-failed", rule: 0 });
+    expect(route(event(), rows)).toMatchObject({ kind: "propose", change: null });
+  });
+
   it("propose the application that an event is about, by name, ids or the entry of its record", () => {
     expect(route(event(), rows)).toMatchObject({ kind: "propose", rule: 1, row: { name: "billing" } });
     for (const app of ["aaaaaaaa-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000001", "billing-entry"])

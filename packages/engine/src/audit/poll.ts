@@ -36,6 +36,8 @@ export function createAuditPoll(options: {
   readonly audits: readonly AuditLog[];
   readonly rules: AuditRules;
   readonly rows: () => readonly InventoryRow[];
+  /** Makes events of what was added out of band, for the rules to route. Returns how many requests came of it. */
+  readonly propose: (tenant: string, now: number) => Promise<number>;
   /** Says of these objects what there is to say of them now. */
   readonly judge: (tenant: string, objects: readonly string[]) => Promise<unknown>;
   readonly liveness: Liveness;
@@ -108,6 +110,8 @@ export function createAuditPoll(options: {
       const said = deep || fresh > 0 || counted.unreadable > 0;
       await store.auditEnd({ tenant, worker, read: true, deep, lateMs, entry: said ? entry : null, at: clock.now() });
       await judgeAgain(audit);
+      const proposed = await options.propose(tenant, clock.now());
+      if (proposed > 0) options.log("audit.proposed", { tenant, requests: proposed });
       if (said) options.log("audit.read", entry);
       progress.set(tenant, await progressOf(tenant));
       return true;

@@ -38,6 +38,20 @@ export const AuditChangeRow = row({
 });
 export type AuditChangeRow = z.output<typeof AuditChangeRow>;
 
+const Added = row({
+  entry: z.string(),
+  at: time,
+  objectId: z.string(),
+  holder: z.string(),
+  kinds: z.array(z.string()),
+  credentials: z.array(z.string()),
+  because: z.string(),
+  actorKind: z.string(),
+  actor: z.string().nullable(),
+});
+/** What one entry of the directory says was added out of band to one application. */
+export type AddedOutOfBand = z.output<typeof Added>;
+
 /** A change in the list of all, with what the directory calls the object; null: no scan has seen it. */
 const ListedChangeRow = z.intersection(AuditChangeRow, row({ name: z.string().nullable(), stands: z.boolean() }));
 export type ListedChangeRow = z.output<typeof ListedChangeRow>;
@@ -204,6 +218,18 @@ export function auditStore(sql: Sql) {
         AuditChangeRow,
         "select * from cs.audit_change where tenant = $1 and verdict = 'unknown' and read_at >= $2 order by read_at limit $3",
         [tenant, readSince, limit],
+      ),
+
+    /** What was added out of band, read since then, explained by nobody, and taken as an event by nobody; the oldest first. */
+    auditAdded: (tenant: string, hook: string, since: number, limit: number): Promise<AddedOutOfBand[]> =>
+      sql.rows(
+        Added,
+        `select entry, min(at) as at, object_id, min(holder) as holder, jsonb_agg(distinct kind) as kinds,
+           jsonb_agg(distinct credential) as credentials, min(because) as because, min(actor_kind) as actor_kind, min(actor) as actor
+         from cs.audit_change a where tenant = $1 and verdict = 'out-of-band' and act = 'added' and explained_at is null
+           and read_at >= $3 and not exists (select from cs.hook_event h where h.hook = $2 and h.id = a.entry || ' ' || a.object_id)
+         group by entry, object_id order by min(read_at), entry, object_id limit $4`,
+        [tenant, hook, since, limit],
       ),
 
     /** A page of the changes, the newest first. */

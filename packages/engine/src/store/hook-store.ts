@@ -2,9 +2,9 @@ import { z } from "zod";
 import { canonicalText, type RunRequest } from "./run-store.ts";
 import { row, type Sql } from "./sql.ts";
 
-const outcomes = ["proposed", "open", "ignored", "unlisted", "ambiguous", "rule-failed"] as const;
+const outcomes = ["proposed", "open", "known", "ignored", "unlisted", "ambiguous", "rule-failed"] as const;
 
-/** What became of an event. `open`: a run of the application was under way already. */
+/** What became of an event. `open`: a run of the application was under way already; `known`: another event had told of it. */
 export type HookOutcome = (typeof outcomes)[number];
 
 export const HookEventRow = row({
@@ -33,8 +33,10 @@ export function hookStore(sql: Sql) {
       readonly id: string;
       readonly type: string;
       readonly key: number;
-      readonly outcome: Exclude<HookOutcome, "open">;
+      readonly outcome: Exclude<HookOutcome, "open" | "known">;
       readonly rule: number | null;
+      /** Tenant, application and the directory's entry of what it tells of; null: not known. */
+      readonly change: string | null;
       readonly request: RunRequest | null;
       readonly at: number;
       /** How long an event is remembered. */

@@ -1,4 +1,5 @@
 export type {
+  AddedOutOfBand,
   AuditChangeRow,
   AuditOpened,
   AuditSource,

@@ -133,7 +133,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.weekly_tell(0, 'p', null, 0)", but("cs_notifier")],
   ["insert into cs.weekly_told values (0, 'p')", running],
   ["delete from cs.expiry_told", running],
-  ["select cs.hook_take('h', 'i', 't', 0, 'ignored', null, null, null, 0, 0)", but("cs_api")],
+  ["select cs.hook_take('h', 'i', 't', 0, 'ignored', null, null, null, null, 0, 0)", but("cs_api", "cs_scanner")],
   ["select cs.audit_explain('t', 'e', 'c', 'added', 'p', '', 0)", but("cs_api")],
   ["select cs.stands_out_of_band('t', 'o', 'c')", running],
   ["update cs.audit_change set explained_by = 'p'", running],

@@ -1,7 +1,6 @@
 import { CountersignError, type InventoryRow } from "@countersign/core";
-import { type HookOutcome, runRequest, type Store } from "@countersign/engine";
+import { type Store, takeEvent } from "@countersign/engine";
 import type { FastifyInstance, FastifyReply } from "fastify";
-import { newReason } from "../api/views/reason.ts";
 import { deliveryBytesMax, type Hook, type Received } from "./receive.ts";
 
 /** What the ways in need from the rest. */
@@ -16,8 +15,6 @@ export interface HooksDependencies {
   readonly realNow: () => number;
 }
 
-/** An event is remembered so long: far longer than anybody sends it again. */
-const keepMs = 30 * 86_400_000;
 /** The only origin that may ask by CloudEvents' handshake (Azure docs, CloudEvents schema). */
 const gridOrigin = "eventgrid.azure.net";
 
@@ -76,30 +73,10 @@ async function answer(hook: Hook, parts: HooksDependencies, received: Received, 
     case "events": {
       if (await parts.isReadOnly())
         throw new CountersignError("READ_ONLY", "expected an installation that is ready, it is read-only");
-      const outcomes: HookOutcome[] = [];
-      for (const one of received.events) outcomes.push(await take(hook, parts, received.key, one));
+      const from = { name: hook.config.name, key: received.key, requester: "system:webhook" } as const;
+      for (const { event, routed } of received.events) await takeEvent(parts.store, from, event, routed, parts.now());
       // The sender learns that it came in, and nothing about what is here.
-      return reply.code(202).send({ received: outcomes.length });
+      return reply.code(202).send({ received: received.events.length });
     }
   }
-}
-
-async function take(
-  hook: Hook,
-  parts: HooksDependencies,
-  key: number,
-  { event, routed }: Extract<Received, { kind: "events" }>["events"][number],
-): Promise<HookOutcome> {
-  const { name } = hook.config;
-  const at = parts.now();
-  const because = `${name}: ${event.type.slice(0, 200)}, event ${event.id}, rule ${(routed.rule ?? 0) + 1}`;
-  const request =
-    routed.kind === "propose"
-      ? runRequest(routed.row, { trigger: "event", requester: "system:webhook", reason: newReason(because).bytes, at })
-      : null;
-  const outcome = routed.kind === "propose" ? "proposed" : routed.kind === "ignore" ? "ignored" : routed.kind;
-  const { rule } = routed;
-  return (
-    await parts.store.hookTake({ hook: name, id: event.id, type: event.type, key, outcome, rule, request, at, keepMs })
-  ).outcome;
 }

@@ -1,15 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { Reason } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
-import { canonicalBytes, digestOf, parseCanonical } from "@countersign/evidence";
+import { reasonBytes } from "@countersign/engine";
+import { digestOf, parseCanonical } from "@countersign/evidence";
 import type { ApiStore, NewAttachment } from "../ports.ts";
 
-/**
- * A reason as an attachment: personal data stays out of the log, which holds only this digest. The salt keeps a short
- * text from being guessed from its digest after the attachment has been erased.
- */
+/** A reason as an attachment: personal data stays out of the log, which holds only this digest. */
 export function newReason(text: string): NewAttachment {
-  const bytes = canonicalBytes({ salt: randomBytes(16).toString("base64url"), text });
+  const bytes = reasonBytes(text);
   return { digest: digestOf(bytes), kind: "reason", bytes };
 }
 
