@@ -69,7 +69,7 @@ export interface LaneResult {
 }
 
 /** Rows of each procedure and course for trials that are made again. */
-const spareRows = 8;
+const spareRows = 24;
 /** A recovery is looked at for so many calls and announcements. */
 const recoveryCallsMax = 12;
 const recoveryAnnouncedMax = 16;

@@ -138,6 +138,9 @@ export interface Ended {
   readonly driven: Driven;
 }
 
+/** So many bundles are asked for at the same time. */
+const bundlesMax = 10;
+
 /** Reads everything about these rows' runs; `after` is where the effect log stood before they began. */
 export async function observe(lane: Lane, ended: readonly Ended[], after: number): Promise<Observation[]> {
   const { server, simulator } = lane;
@@ -145,8 +148,12 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
   const figures = await simulator.figures();
   const { applications } = await simulator.directory();
   const seen: Observation[] = [];
+  const bundles: string[] = [];
+  const bundleOf = async ({ driven: { run } }: Ended) => (run === null ? "none" : provenBundle(lane, run));
+  for (let at = 0; at < ended.length; at += bundlesMax)
+    bundles.push(...(await Promise.all(ended.slice(at, at + bundlesMax).map(bundleOf))));
   // One connection to the database, one transaction at a time.
-  for (const { point, row, driven } of ended) {
+  for (const [index, { point, row, driven }] of ended.entries()) {
     const { run, announced: _, ...struck } = driven;
     const isEntra = row.procedure === "entra-client-secret";
     const keys = applications.find(({ name }) => name === row.name)?.credentials ?? [];
@@ -165,7 +172,7 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
       inRecord: await inRecord(lane, row),
       orphans: orphans.length,
       overlapSeconds: plan?.timing.overlapSeconds ?? 0,
-      bundle: run === null ? "none" : await provenBundle(lane, run),
+      bundle: bundles[index] ?? "none",
     });
   }
   return seen;

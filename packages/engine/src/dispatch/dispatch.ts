@@ -4,8 +4,8 @@
  * `not_before` offers again what was lost.
  */
 export interface Dispatch {
-  /** Offers a run to whoever has room. Offering one that already waits does nothing. */
-  offer(run: string): Promise<void>;
+  /** Offers runs, together, to whoever has room. Offering one that already waits does nothing. */
+  offer(runs: readonly string[]): Promise<void>;
   /** Calls `handler` with offered runs, at most `inFlightMax` at a time in this process. What it throws goes to `onError`. */
   work(handler: (run: string) => Promise<void>, options: { readonly inFlightMax: number }): Promise<void>;
   /** Takes no further jobs and waits for the handlers that run. */

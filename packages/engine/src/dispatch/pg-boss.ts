@@ -55,8 +55,13 @@ export async function openDispatch(options: {
 
   const running = new Set<Promise<void>>();
   return {
-    async offer(run) {
-      await boss.send(queue, { run }, { singletonKey: run });
+    async offer(runs) {
+      if (runs.length === 0) return;
+      // In one statement, whatever their number.
+      await boss.insert(
+        queue,
+        runs.map((run) => ({ data: { run }, singletonKey: run })),
+      );
     },
 
     async work(handler, { inFlightMax }) {

@@ -127,8 +127,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       throw error;
     });
     behind = false;
-    for (const run of await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }))
-      await dispatch.offer(run);
+    await dispatch.offer(await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }));
     await clock.work(() => twins.look());
     if (unreviewed) await clock.work(() => reviews.look());
   }

@@ -56,11 +56,11 @@ describe("dispatch", () => {
     const dispatch = await open();
     const heard: string[] = [];
     await dispatch.work(async (run) => void heard.push(run), { inFlightMax: 4 });
-    await dispatch.offer(newRunId());
+    await dispatch.offer([newRunId()]);
     await expect.poll(() => heard.length).toBe(1);
     const run = newRunId();
     const begun = performance.now();
-    await dispatch.offer(run);
+    await dispatch.offer([run]);
     await expect.poll(() => heard, { interval: 5 }).toContain(run);
     expect(performance.now() - begun).toBeLessThan(500);
   });
@@ -68,11 +68,11 @@ describe("dispatch", () => {
   it("keeps one waiting job per run, however often it is offered", async () => {
     const dispatch = await open();
     const run = newRunId();
-    for (let i = 0; i < 10; i++) await dispatch.offer(run);
+    for (let i = 0; i < 10; i++) await dispatch.offer([run]);
     const heard: string[] = [];
     await dispatch.work(async (id) => void heard.push(id), { inFlightMax: 4 });
     await expect.poll(() => heard).toContain(run);
-    await dispatch.offer(newRunId());
+    await dispatch.offer([newRunId()]);
     await expect.poll(() => heard.length).toBe(2);
   });
 
@@ -91,7 +91,7 @@ describe("dispatch", () => {
       { inFlightMax: 8 },
     );
     const runs = Array.from({ length: 200 }, newRunId);
-    await Promise.all(runs.map((run) => dispatch.offer(run)));
+    await dispatch.offer(runs);
     await expect.poll(() => heard.size, { timeout: 15_000 }).toBe(200);
     expect(most).toBeLessThanOrEqual(8);
   });
@@ -106,9 +106,9 @@ describe("dispatch", () => {
       },
       { inFlightMax: 2 },
     );
-    await dispatch.offer(newRunId());
+    await dispatch.offer([newRunId()]);
     await expect.poll(() => errors.length).toBe(1);
-    await dispatch.offer(newRunId());
+    await dispatch.offer([newRunId()]);
     await expect.poll(() => heard.length).toBe(2);
   });
 
@@ -124,7 +124,7 @@ describe("dispatch", () => {
       },
       { inFlightMax: 1 },
     );
-    await dispatch.offer(newRunId());
+    await dispatch.offer([newRunId()]);
     await expect.poll(() => begun).toBe(true);
     await dispatch.stop();
     expect(done).toBe(true);
