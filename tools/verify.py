@@ -312,6 +312,16 @@ def keys(forms, optional=(), exact=True):
     return check
 
 
+def different(form, one, other):
+    """An object in which two keys must not hold the same."""
+
+    def check(value):
+        fault = form(value)
+        return fault if fault is not None else (f".{other}" if value[one] == value[other] else None)
+
+    return check
+
+
 def fit(form, value, what):
     fault = form(value)
     need(fault is None, f"expected {what}{fault} in the form of the document")
@@ -505,6 +515,13 @@ ENTRIES = {
     })),
     "freeze.set": ("L", freeze_word),
     "freeze.lifted": ("L", freeze_word),
+    "acceptance.asked": ("L", keys({
+        "acceptance": count, "code": code, "credential": or_null(an_id), "object": or_null(an_id), "observed": query,
+        "person": person_id, "reasonDigest": digest, "tenant": an_id, "until": time,
+    })),
+    "acceptance.confirmed": ("L", different(keys({"acceptance": count, "askedBy": person_id, "person": person_id}), "askedBy", "person")),
+    "acceptance.expired": ("L", keys({"acceptance": count})),
+    "acceptance.withdrawn": ("L", keys({"acceptance": count, "person": person_id})),
     "attachment.erased": ("L", keys({"attachment": digest, "by": actor, "reasonDigest": or_null(digest)})),
     "run.closed": ("R", keys({"entries": whole, "state": state})),
 }

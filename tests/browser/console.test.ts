@@ -263,12 +263,12 @@ describe("the console as a whole", () => {
     await page.getByLabel("Inventory").selectOption("true");
     await page.getByText("6 of 6 that fit").waitFor();
     await page.getByRole("link", { name: "service-018" }).waitFor();
-    await page.getByLabel("Since").selectOption("cleared");
+    await page.getByLabel("State").selectOption("cleared");
     await page.getByText("No finding fits").waitFor();
     await page.getByLabel("Inventory").selectOption("");
     await page.getByLabel("Finding", { exact: true }).selectOption("");
     await page.getByText("1 of 1 that fit").waitFor();
-    await page.getByLabel("Since").selectOption("");
+    await page.getByLabel("State").selectOption("");
     await page.getByRole("link", { name: "5c7a9f10-0", exact: true }).click();
     await page.getByRole("heading", { name: "Credentials" }).waitFor();
     expect(page.url()).toContain("q=5c7a9f10-0");
@@ -305,6 +305,34 @@ describe("the console as a whole", () => {
       .or(page.getByText(/of \d+ that fit/))
       .waitFor();
     expect(page.url()).toContain("since=2026-11-22T00");
+  }, 60_000);
+
+  it("accepts a finding until a date: one person asks, a second one of security confirms, and it counts no more", async () => {
+    const ada = (await open()).page;
+    await signIn(ada, "ada", "/findings?code=ownerless&listed=true");
+    await ada.getByText("6 of 6 that fit").waitFor();
+    await ada.getByRole("button", { name: "Accept until…" }).first().click();
+    await ada.getByLabel("Accepted until").fill("2026-12-24");
+    await ada.getByLabel(/^Reason/).fill("The team is formed in December.");
+    expect(await accessibilityProblems(ada), "dialog").toEqual([]);
+    await ada.getByRole("button", { name: "Ask for it" }).click();
+    await ada.getByText("The team is formed in December.").waitFor();
+    expect(await ada.getByRole("button", { name: "Confirm" }).isDisabled()).toBe(true);
+    expect(await accessibilityProblems(ada), "asked").toEqual([]);
+
+    const cleo = (await open()).page;
+    await signIn(cleo, "cleo", "/findings?state=asked");
+    await cleo.getByText("1 of 1 that fit").waitFor();
+    await cleo.getByRole("button", { name: "Confirm" }).click();
+    await cleo.getByRole("dialog").getByRole("button", { name: "Accept" }).click();
+    await cleo.getByText("No finding fits").waitFor();
+    await cleo.getByLabel("State").selectOption({ label: "Accepted until a date (1)" });
+    await cleo.getByText("confirmed by Cleo").waitFor();
+    await ada.getByText("5 of 5 that fit").waitFor();
+    await cleo.getByRole("button", { name: "Take back" }).click();
+    await cleo.getByRole("dialog").getByRole("button", { name: "Take back" }).click();
+    await cleo.getByText("No finding fits").waitFor();
+    await ada.getByText("6 of 6 that fit").waitFor();
   }, 60_000);
 
   it("says on every page what this installation is not", async () => {

@@ -33,7 +33,7 @@ const manage = async <T>(method: string, path: string, body?: unknown): Promise<
   return (await (await fetch(`${sim.urls.management}${path}`, init)).json()) as T;
 };
 const openFindings = async (code?: FleetCode) =>
-  ledger.reader.fleetFindings(code === undefined ? {} : { code }, { limit: 100_000 });
+  ledger.reader.fleetFindings(code === undefined ? {} : { code }, { limit: 100_000, now: sim.world.clock.nowMs });
 
 /** The last time that something was logged; waits for it. */
 async function logged(event: string, count = 1) {
@@ -120,10 +120,9 @@ describe("the fleet", () => {
     const said = await openFindings();
     expect(counted(said)).toEqual(expected());
     const sums = Object.fromEntries(
-      [...Map.groupBy(await ledger.reader.fleetFindingCounts({}), ({ code }) => code)].map(([code, of]) => [
-        code,
-        of.reduce((sum, { count }) => sum + count, 0),
-      ]),
+      [...Map.groupBy(await ledger.reader.fleetFindingCounts({}, sim.world.clock.nowMs), ({ code }) => code)].map(
+        ([code, of]) => [code, of.reduce((sum, { count }) => sum + count, 0)],
+      ),
     );
     expect(sums).toEqual(expected());
     for (const filter of [{}, { code: "unused" as const }]) {
@@ -131,6 +130,7 @@ describe("the fleet", () => {
       for (let after: Awaited<ReturnType<typeof openFindings>>[number] | undefined; ; ) {
         const page = await ledger.reader.fleetFindings(filter, {
           limit: 70,
+          now: sim.world.clock.nowMs,
           ...(after === undefined ? {} : { after }),
         });
         for (const { id } of page) ids.add(id);
@@ -173,9 +173,9 @@ describe("the fleet", () => {
     if (app === undefined) throw new Error("expected an application without owner");
     const [person] = sim.world.tenant.users;
     const of = async (cleared: boolean) =>
-      (await ledger.reader.fleetFindings({ objectId: app.id, cleared }, { limit: 10 })).filter(
-        ({ code }) => code === "ownerless" || code === "single-owner",
-      );
+      (
+        await ledger.reader.fleetFindings({ objectId: app.id, cleared }, { limit: 10, now: sim.world.clock.nowMs })
+      ).filter(({ code }) => code === "ownerless" || code === "single-owner");
     const [first] = await of(false);
     expect(first).toMatchObject({ code: "ownerless", clearedAt: null });
     app.owners.push({ kind: "user", id: person?.id ?? "" });
@@ -214,11 +214,13 @@ describe("the fleet", () => {
     };
     await again();
     const of = async (objectId: string) =>
-      (await ledger.reader.fleetFindings({ objectId }, { limit: 20 })).map(({ code }) => code);
+      (await ledger.reader.fleetFindings({ objectId }, { limit: 20, now: sim.world.clock.nowMs })).map(
+        ({ code }) => code,
+      );
     expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual(["listed-but-gone"]);
     expect(await of(known.id)).toContain("single-owner");
     expect(await of(known.id)).not.toContain("unmanaged");
-    const counts = await ledger.reader.fleetFindingCounts({});
+    const counts = await ledger.reader.fleetFindingCounts({}, sim.world.clock.nowMs);
     expect(counts.filter(({ environment, listed }) => environment === "prod" && listed).length).toBeGreaterThan(0);
     rows = [];
     await again();

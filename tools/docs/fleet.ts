@@ -26,5 +26,24 @@ Owners, policies and last use come from a second pass after each scan ([operatin
 give, is not known: nothing is said then, neither "no owner" nor "unused". Failing sign-ins are not judged: the report on last use holds successes only.
 
 In the console under Findings, over the API as \`GET /v1/findings\`, with \`countersign findings\`.
+
+## Accepted until a date
+What cannot be helped for a while is accepted, so that the rest is read. Somebody (app-owner, platform or security) asks for it, until a date and with a reason; **a
+second person, of security, confirms**. From then on it counts no more in lists and figures; it stands under "Accepted", with who, until when and why.
+
+- It is of the finding **as it was seen**: once something else is observed (\`730 days\` became \`3650 days\`, another sign-in), it counts again; back as it was, it is accepted.
+- On its date it ends by itself: the finding stands open again and can be found under "accepted until a date that has passed". Nothing is accepted for longer than
+  \`scan.acceptanceDaysMax\` (180 days, at most 366). What nobody confirmed by then was never accepted.
+- Whoever asked, and security, can take it back at any time; a new one is asked for anew.
+- It changes the list and **nothing else**: no rule, no validation and no rotation reads it.
+- Each word is an entry of the log (\`acceptance.asked\`, \`.confirmed\`, \`.expired\`, \`.withdrawn\`); the reason is an attachment, so that it can be erased.
+
+\`\`\`
+countersign findings                                   # the number of each
+countersign acceptances ask 17 18 --until 2027-03-01 --reason "Its vendor replaces it in spring; ticket 4711."
+countersign acceptances                                # what waits for a second person, is accepted, or was
+countersign acceptances confirm 3 4                    # somebody else, of security
+countersign acceptances withdraw 3
+\`\`\`
 `;
 }

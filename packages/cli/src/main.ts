@@ -1,5 +1,6 @@
 import { CountersignError } from "@countersign/core";
 import { Command, CommanderError } from "commander";
+import { addAcceptances } from "./commands/acceptances.ts";
 import { addConformance } from "./commands/conformance.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addInstallation } from "./commands/installation.ts";
@@ -24,6 +25,7 @@ addServe(program);
 addInstallation(program);
 addInventory(program);
 addRuns(program);
+addAcceptances(program);
 addNotices(program);
 addOutside(program);
 addVerify(program);

@@ -11,6 +11,7 @@ export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
 export { type CsvDelimiter, csvText } from "./documents/csv.ts";
 export * from "./errors.ts";
+export * from "./fleet/acceptances.ts";
 export { type CompareInput, compareCodes, compareInventory, type InventoryFinding } from "./fleet/compare.ts";
 export { type Draft, type DraftInput, draftInventory, type EnvironmentRule } from "./fleet/draft.ts";
 export * from "./fleet/findings.ts";

@@ -35,6 +35,7 @@ export { readHistory } from "./history/read.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
 export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
 export type { Watched } from "./notify/watched.ts";
+export { createAcceptanceEnd } from "./scan/acceptances.ts";
 export { judgeFleet, type TermsOf } from "./scan/findings.ts";
 export { requestRun } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";

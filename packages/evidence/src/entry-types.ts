@@ -19,7 +19,19 @@ import {
   time,
   verb,
 } from "./fields.ts";
-import { boolean, distinct, either, integer, list, nothing, nullable, object, oneOf, type Shaped } from "./shape.ts";
+import {
+  boolean,
+  different,
+  distinct,
+  either,
+  integer,
+  list,
+  nothing,
+  nullable,
+  object,
+  oneOf,
+  type Shaped,
+} from "./shape.ts";
 import { RUN_STATES } from "./states.ts";
 
 const separation = oneOf("none", "roles");
@@ -187,6 +199,21 @@ export const ENTRY_DATA = {
   }),
   "freeze.set": object({ person: personId, scope: query }),
   "freeze.lifted": object({ person: personId, scope: query }),
+  // A finding of the fleet is accepted until a date: asked by one person, confirmed by a second one of security.
+  "acceptance.asked": object({
+    acceptance: count,
+    code,
+    credential: nullable(id),
+    object: nullable(id),
+    observed: query,
+    person: personId,
+    reasonDigest: digest,
+    tenant: id,
+    until: time,
+  }),
+  "acceptance.confirmed": different({ acceptance: count, askedBy: personId, person: personId }, "askedBy", "person"),
+  "acceptance.expired": object({ acceptance: count }),
+  "acceptance.withdrawn": object({ acceptance: count, person: personId }),
   "attachment.erased": object({ attachment: digest, by: actorId, reasonDigest: nullable(digest) }),
   "run.closed": object({ entries: integer(1), state }),
 } as const;
@@ -230,6 +257,10 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "close.confirmed": "run",
   "freeze.set": "log",
   "freeze.lifted": "log",
+  "acceptance.asked": "log",
+  "acceptance.confirmed": "log",
+  "acceptance.expired": "log",
+  "acceptance.withdrawn": "log",
   "attachment.erased": "log",
   "run.closed": "run",
 };

@@ -87,6 +87,20 @@ export function object<F extends Record<string, Shape<unknown>>>(
   };
 }
 
+/** An object with exactly these keys, of which two must not hold the same: two people, two places. */
+export function different<F extends Record<string, Shape<unknown>>>(
+  fields: F,
+  one: keyof F & string,
+  other: keyof F & string,
+): Shape<{ readonly [K in keyof F]: Shaped<F[K]> }> {
+  const shape = object(fields);
+  return (value, path) => {
+    const found = shape(value, path);
+    assertThat(found[one] !== found[other], "bad-shape", `expected ${path}.${other} to be another than ${path}.${one}`);
+    return found;
+  };
+}
+
 /** An object with at least these keys; other keys are left out of the result. For documents another part owns. */
 export function part<F extends Record<string, Shape<unknown>>>(
   fields: F,

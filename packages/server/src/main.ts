@@ -9,6 +9,7 @@ import { CountersignError, type ResolvedPolicy, resolvePolicy } from "@countersi
 import {
   auditEvents,
   bundleOf,
+  createAcceptanceEnd,
   createAuditPoll,
   createExecutor,
   createGuard,
@@ -218,7 +219,15 @@ async function startExecutor(parts: Parts): Promise<void> {
   invariants.start();
   const watch = createScanWatch({ store, clock, tenants: config.tenants.map(({ name }) => name), log });
   watch.start();
+  const acceptanceEnd = createAcceptanceEnd({
+    store,
+    clock,
+    assertNotBehind: () => checkpointer.assertNotBehind(),
+    log,
+  });
+  acceptanceEnd.start();
   stops.push(async () => {
+    await acceptanceEnd.stop();
     await watch.stop();
     await invariants.stop();
     await executor.stop();
@@ -350,6 +359,7 @@ async function startApi(parts: Parts): Promise<string> {
     bundle: (run) => bundleOf(store, run),
     log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
     signInsPerMinuteMax: 30,
+    acceptanceDaysMax: config.scan.acceptanceDaysMax,
     hooks: {
       hooks: config.webhooks.map((hook) => openHook(hook, (reference) => installation.secret(reference))),
       store,

@@ -20,6 +20,7 @@ const shownMax = 50;
 const pagesMax = 100_000;
 
 const columns = [
+  "id",
   "code",
   "tenant",
   "environment",
@@ -34,6 +35,9 @@ const columns = [
   "lastSeenAt",
   "clearedAt",
 ] as const satisfies readonly (keyof ListedFinding)[];
+/** What of an acceptance stands in a row of CSV. */
+const acceptedColumns = ["state", "until", "askedBy", "confirmedBy"] as const;
+const heads = [...columns, ...acceptedColumns.map((key) => `acceptance.${key}`)];
 
 /** Prints what the ledger shows that somebody should know of. */
 export async function runFindings(options: FindingsOptions): Promise<void> {
@@ -54,16 +58,18 @@ export async function runFindings(options: FindingsOptions): Promise<void> {
   let page = await ask(null);
   if (options.json !== true && options.csv !== true) {
     for (const { value, count } of page.facets.code ?? []) say(`${String(count).padStart(8)}  ${value}`);
+    for (const { value, count } of page.facets.state ?? [])
+      if (value === "accepted" && count > 0)
+        say(`${String(count).padStart(8)}  accepted until a date and not counted: countersign acceptances`);
     const rows = page.items.slice(0, shownMax).map((finding) => cells(finding).map(plain));
-    if (rows.length > 0) say(table(["finding", "of", "credential", "observed", "since"], rows));
+    if (rows.length > 0) say(table(["number", "finding", "of", "credential", "observed", "since"], rows));
     if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);
     return;
   }
   const items: ListedFinding[] = [];
-  if (options.csv === true) process.stdout.write(csvLine(columns));
+  if (options.csv === true) process.stdout.write(csvLine(heads));
   for (let pages = 1; ; pages += 1) {
-    if (options.csv === true)
-      for (const finding of page.items) process.stdout.write(csvLine(columns.map((key) => text(finding[key]))));
+    if (options.csv === true) for (const finding of page.items) process.stdout.write(csvLine(rowOf(finding)));
     else items.push(...page.items);
     if (page.nextCursor === null || pages >= pagesMax) break;
     page = await ask(page.nextCursor);
@@ -73,8 +79,17 @@ export async function runFindings(options: FindingsOptions): Promise<void> {
 
 const text = (value: unknown) => (value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
 
-function cells({ code, application, name, tenant, credential, observed, firstSeenAt }: ListedFinding): string[] {
+function rowOf(finding: ListedFinding): string[] {
+  const { acceptance } = finding;
   return [
+    ...columns.map((key) => text(finding[key])),
+    ...acceptedColumns.map((key) => text(acceptance === null ? null : acceptance[key])),
+  ];
+}
+
+function cells({ id, code, application, name, tenant, credential, observed, firstSeenAt }: ListedFinding): string[] {
+  return [
+    text(id),
     code,
     application ?? name ?? tenant ?? "",
     credential ?? "",

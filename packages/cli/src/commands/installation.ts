@@ -206,9 +206,7 @@ function invariantsSay({ runs, violations, lookedAt, unread }: InstallationCheck
 async function scansOf(installation: Installation, database: Database): Promise<string> {
   const store = openStore({ role: "cs_api", connection: database.connection("cs_api"), connectionsMax: 1 });
   try {
-    const late = (await store.fleetFindingCounts({})).flatMap(({ code, tenant }) =>
-      code === "scan-late" ? [tenant] : [],
-    );
+    const late = await store.lateTenants();
     const said: string[] = [];
     for (const { name } of installation.config.tenants) {
       const last = (await store.lastFullScan(name))?.finishedAt ?? null;

@@ -244,7 +244,18 @@ export const onDayOne: readonly Item[] = [
       scenario("survey", "every row comes as CSV, with nothing in it that a spreadsheet would run"),
     ],
   },
-  { id: "D4", what: "exceptions register", does: "A finding stays a finding.", missing: "No register.", tests: [] },
+  {
+    id: "D4",
+    what: "exceptions register",
+    does: "Two people accept a finding until a date, as it is seen; then it counts again by itself.",
+    missing: "Of findings of the fleet only, one by one: no rule accepts a kind of them.",
+    tests: [
+      scenario(
+        "acceptances",
+        "is asked for by its owner, confirmed by security and by nobody else, counts no more, and stands open again on its date",
+      ),
+    ],
+  },
   {
     id: "D5",
     what: "set and standing approvals",

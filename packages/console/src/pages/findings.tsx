@@ -11,6 +11,7 @@ import { filterReader, options, Pager } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time } from "../ui/time.tsx";
+import { Acceptance } from "./acceptance.tsx";
 
 const keys = [
   "of",
@@ -28,6 +29,13 @@ export const readFindingFilter = filterReader(keys);
 type FindingFilter = ReturnType<typeof readFindingFilter>;
 
 const listedWords: Readonly<Record<string, string>> = { true: "In the inventory", false: "Not in the inventory" };
+const stateWords: Readonly<Record<string, string>> = {
+  "": "Counts now",
+  accepted: "Accepted until a date",
+  asked: "Waits for a second person",
+  expired: "Accepted until a date that has passed",
+  cleared: "No more so",
+};
 const resultWords: Readonly<Record<string, string>> = { block: "Blocks", warn: "Warns" };
 /** What somebody should see to first. */
 const urgent: ReadonlySet<string> = new Set([
@@ -92,13 +100,10 @@ export function FindingsPage() {
             {choice("listed", "Inventory", (value) => listedWords[value] ?? value)}
             {choice("tenant", "Tenant", (value) => value)}
             <Choice
-              label="Since"
+              label="State"
               value={filter.state ?? ""}
               onChange={(event) => set({ state: event.target.value })}
-              options={[
-                ["", "So now"],
-                ["cleared", "No more so"],
-              ]}
+              options={stateOptions(list.data?.facets.state ?? [])}
             />
           </>
         )}
@@ -153,6 +158,14 @@ function Rows({
   );
 }
 
+/** Every state can be chosen; the list says how many there are of most. */
+function stateOptions(facet: readonly { readonly value: string; readonly count: number }[]) {
+  return Object.entries(stateWords).map(([value, word]): [string, string] => {
+    const counted = facet.find((one) => one.value === (value === "" ? "open" : value));
+    return [value, counted === undefined ? word : `${word} (${counted.count})`];
+  });
+}
+
 function toneOf({ result, code }: ListedFinding): Tone {
   return result === "block" || urgent.has(code) ? "bad" : "warn";
 }
@@ -166,6 +179,7 @@ const Row = memo(function Row({ finding }: { readonly finding: ListedFinding }) 
       <Cell>
         <Badge tone={toneOf(finding)}>{humanise(finding.code)}</Badge>
         <div className="text-xs text-fg2">{finding.sentence}</div>
+        {finding.id !== null && clearedAt === null && <Acceptance finding={finding} />}
       </Cell>
       <Cell>
         {application !== null ? (

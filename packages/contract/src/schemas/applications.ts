@@ -1,6 +1,19 @@
 import { z } from "zod";
 import { Lock } from "./break-glass.ts";
-import { Cursor, FacetCount, Facts, JsonValue, PersonId, Printable, RowName, RunId, RunState, Time } from "./common.ts";
+import {
+  Cursor,
+  FacetCount,
+  Facts,
+  JsonValue,
+  PersonId,
+  Printable,
+  Reason,
+  RowName,
+  RunId,
+  RunState,
+  Time,
+} from "./common.ts";
+import { Permission } from "./permission.ts";
 
 /** Who a credential belongs to, by evidence. */
 export const LedgerState = z.enum([
@@ -98,6 +111,24 @@ export const Finding = z
   .meta({ id: "Finding" });
 export type Finding = z.infer<typeof Finding>;
 
+/** Somebody asked that a finding be accepted until a date, or it is, or was. */
+export const Acceptance = z
+  .object({
+    id: z.int(),
+    /** `asked`: waits for a second person; `accepted`: quiet until then; `expired`, `changed`: it counts again. */
+    state: z.enum(["asked", "accepted", "expired", "changed"]),
+    until: Time,
+    askedBy: PersonId,
+    askedAt: Time,
+    /** Null: it was erased. */
+    reason: z.string().nullable(),
+    confirmedBy: PersonId.nullable(),
+    confirmedAt: Time.nullable(),
+    /** What the person who asks may do about it. */
+    you: z.object({ confirm: Permission, withdraw: Permission }),
+  })
+  .meta({ id: "Acceptance" });
+
 /** A finding in the list of all: of the fleet, by what the ledger shows, or of a run, by what validation found. */
 export const ListedFinding = Finding.extend({
   tenant: z.string().nullable(),
@@ -113,6 +144,9 @@ export const ListedFinding = Finding.extend({
   lastSeenAt: Time.nullable(),
   /** Null: it is so now. */
   clearedAt: Time.nullable(),
+  /** Names it in what is asked of the fleet's findings; null in what validation found. */
+  id: z.int().nullable(),
+  acceptance: Acceptance.nullable(),
 }).meta({ id: "ListedFinding" });
 export type ListedFinding = z.infer<typeof ListedFinding>;
 
@@ -184,10 +218,18 @@ export const FindingQuery = z.strictObject({
   /** Empty text: of what the inventory does not list. */
   environment: z.union([z.literal(""), Printable.max(100)]).optional(),
   listed: z.enum(["true", "false"]).optional(),
-  /** `cleared`: what was so once. */
-  state: z.enum(["open", "cleared"]).default("open"),
+  /**
+   * `open`: what counts. `accepted`: what people have accepted until a date. Of what counts: `asked` waits for a second
+   * person, `expired` was accepted until a date that has passed. `cleared`: what was so once.
+   */
+  state: z.enum(["open", "accepted", "asked", "expired", "cleared"]).default("open"),
   ...paging,
 });
+
+const manyIds = z.array(z.int().positive()).min(1).max(100);
+/** Findings of the fleet to accept until then, and why. */
+export const AcceptanceRequest = z.strictObject({ findings: manyIds, until: Time, reason: Reason });
+export const Acceptances = z.strictObject({ acceptances: manyIds });
 
 /** A page of a list; `nextCursor` null = the end. */
 export function page<T extends z.ZodType>(item: T) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { acceptanceDaysMax } from "../fleet/acceptances.ts";
 import { isCron } from "../time/cron.ts";
 import { isZone } from "../time/instant.ts";
 import { guidField, nameField, personField, roleField, secretField, urlField } from "./fields.ts";
@@ -86,6 +87,8 @@ export const ConfigForm = z.strictObject({
       lifetimeDaysMax: z.int().min(1).max(36_500).default(365),
       /** For all: without a sign-in for so long a credential is called unused. */
       quietDays: z.int().min(1).max(3_650).default(90),
+      /** A finding of the fleet is accepted for so long at most. */
+      acceptanceDaysMax: z.int().min(1).max(acceptanceDaysMax).default(180),
     })
     .default({
       cron: "0 6 * * *",
@@ -94,6 +97,7 @@ export const ConfigForm = z.strictObject({
       expiringDays: 30,
       lifetimeDaysMax: 365,
       quietDays: 90,
+      acceptanceDaysMax: 180,
     }),
   inventory: InventoryConfigForm.prefault({}),
   /** The directory's own audit log: how often it is read, how late entries may come, how long it keeps them. */

@@ -80,6 +80,7 @@ describe("the demo configuration", () => {
       expiringDays: 30,
       lifetimeDaysMax: 365,
       quietDays: 90,
+      acceptanceDaysMax: 180,
     });
     expect(config.budgets).toEqual({ effectsPerTenantMax: 8, runsInFlightMax: 64 });
     expect(config.connections[0]).toMatchObject({

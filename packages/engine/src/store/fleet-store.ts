@@ -1,4 +1,5 @@
 import {
+  acceptanceStates,
   auditReasonCodes,
   type FleetCode,
   fleetCodesByUrgency,
@@ -11,6 +12,7 @@ import { nothing, row, type Sql } from "./sql.ts";
 
 const code = z.enum(fleetCodesByUrgency as [FleetCode, ...FleetCode[]]);
 const kind = z.enum(["application", "service-principal"]);
+const acceptance = z.enum(acceptanceStates);
 
 /** A directory object with everything that is known of it. */
 const FleetRow = row({
@@ -64,6 +66,15 @@ const FleetFindingRow = row({
   firstSeen: z.int(),
   lastSeen: z.int(),
   clearedAt: z.int().nullable(),
+  /** What its newest acceptance means for it, and that acceptance; null: there never was one. */
+  acceptance,
+  acceptanceId: z.int().nullable(),
+  askedBy: z.string().nullable(),
+  askedAt: z.int().nullable(),
+  reasonDigest: z.string().nullable(),
+  untilAt: z.int().nullable(),
+  confirmedBy: z.string().nullable(),
+  confirmedAt: z.int().nullable(),
 });
 export type FleetFindingRow = z.output<typeof FleetFindingRow>;
 
@@ -93,6 +104,8 @@ export interface FleetFilter {
   readonly objectId?: string | undefined;
   /** What was said once and is not any more, instead of what is. */
   readonly cleared?: boolean | undefined;
+  /** Only what an acceptance quiets, or not; or what waits for a second person, or was accepted until a date that has passed. */
+  readonly acceptance?: "counting" | "accepted" | "asked" | "expired" | undefined;
 }
 
 const FleetCount = row({
@@ -100,6 +113,7 @@ const FleetCount = row({
   code,
   environment: z.string(),
   listed: z.boolean(),
+  acceptance,
   count: z.coerce.number().int(),
 });
 export type FleetCount = z.output<typeof FleetCount>;
@@ -140,6 +154,13 @@ const objects = `
   from cs.directory_object d
     left join cs.object_owners o on o.tenant = d.tenant and o.object_id = d.object_id
     left join cs.detail_reading r on r.tenant = d.tenant and r.part = 'uses'`;
+
+/** The newest acceptance of a finding `f`. */
+const accepted = `left join lateral (select a.* from cs.acceptance a
+    where (a.tenant, a.object_id, a.credential, a.code) = (f.tenant, f.object_id, f.credential, f.code)
+    order by a.id desc limit 1) a on true`;
+/** What it means for the finding at the time that stands at a place. */
+const acceptanceAt = (place: string) => `cs.acceptance_state(a.*, f.observed, ${place}::bigint)`;
 
 /** The fleet with its details, and what is said of it. */
 export function fleetStore(sql: Sql) {
@@ -205,9 +226,21 @@ export function fleetStore(sql: Sql) {
       page: {
         readonly after?: Pick<FleetFindingRow, "rank" | "folded" | "id">;
         readonly limit: number;
+        /** When acceptances are judged by. */
+        readonly now: number;
       },
     ): Promise<FleetFindingRow[]> {
       const { where, values } = conditions(filter, "all");
+      const acceptanceNow = acceptanceAt(`$${values.push(page.now)}`);
+      if (filter.acceptance !== undefined) {
+        where.push(
+          filter.acceptance === "counting"
+            ? `${acceptanceNow} <> 'accepted'`
+            : `${acceptanceNow} = $${values.push(filter.acceptance)}`,
+        );
+        // Those that were ever asked for are few among all.
+        if (filter.acceptance !== "counting") where.push("a.id is not null");
+      }
       // Findings of one code have one rank, which the database cannot know: said so, an index gives the order.
       const order = filter.code === undefined ? (["rank", "folded", "id"] as const) : (["folded", "id"] as const);
       const columns = order.map((column) => `f.${column}`).join(", ");
@@ -219,25 +252,47 @@ export function fleetStore(sql: Sql) {
       values.push(page.limit);
       return sql.rows(
         FleetFindingRow,
-        `select f.*, coalesce(f.last_seen, greatest(f.first_seen, l.at), f.first_seen) as last_seen
-         from cs.fleet_finding f left join cs.fleet_look l on l.tenant = f.tenant
+        `select f.*, coalesce(f.last_seen, greatest(f.first_seen, l.at), f.first_seen) as last_seen, ${acceptanceNow} as acceptance,
+           a.id as acceptance_id, a.asked_by, a.asked_at, a.reason_digest, a.until_at, a.confirmed_by, a.confirmed_at
+         from cs.fleet_finding f left join cs.fleet_look l on l.tenant = f.tenant ${accepted}
          where ${where.join(" and ")} order by ${columns} limit $${values.length}`,
         values,
       );
     },
 
-    /** How many are open by every word that can be chosen; with a search or of cleared ones they are counted anew. */
-    fleetFindingCounts(filter: FleetFilter): Promise<FleetCount[]> {
-      if (filter.search === undefined && filter.objectId === undefined && filter.cleared !== true)
-        return sql.rows(FleetCount, "select * from cs.finding_count where count > 0");
+    /**
+     * How many there are by every word that can be chosen and by what acceptances mean for them now; with a search or of
+     * cleared ones they are counted anew.
+     */
+    fleetFindingCounts(filter: FleetFilter, now: number): Promise<FleetCount[]> {
       const { where, values } = conditions(filter, "search");
+      const counted = (kept: string) => `select f.tenant, f.code, coalesce(f.environment, '') as environment,
+          f.row_name is not null as listed, ${acceptanceAt(`$${values.push(now)}`)} as acceptance, count(*)::bigint as count
+        from cs.fleet_finding f ${accepted} where ${where.join(" and ")} ${kept} group by 1, 2, 3, 4, 5`;
+      if (filter.search !== undefined || filter.objectId !== undefined || filter.cleared === true)
+        return sql.rows(FleetCount, counted(""), values);
+      // All are kept count of; only those of which an acceptance says something are looked at.
+      const touched = counted(`and exists (select from cs.acceptance e
+        where (e.tenant, e.object_id, e.credential, e.code) = (f.tenant, f.object_id, f.credential, f.code))`);
       return sql.rows(
         FleetCount,
-        `select tenant, code, coalesce(environment, '') as environment, row_name is not null as listed, count(*) as count
-         from cs.fleet_finding f where ${where.join(" and ")} group by 1, 2, 3, 4`,
+        `with touched as materialized (${touched}), said as (select * from touched where acceptance <> 'none')
+         select k.tenant, k.code, k.environment, k.listed, 'none' as acceptance, k.count - coalesce(sum(s.count), 0) as count
+           from cs.finding_count k left join said s using (tenant, code, environment, listed)
+           group by k.tenant, k.code, k.environment, k.listed, k.count having k.count > coalesce(sum(s.count), 0)
+         union all select tenant, code, environment, listed, acceptance, count from said`,
         values,
       );
     },
+
+    /** Tenants that have not been listed as a whole for too long. */
+    lateTenants: async (): Promise<string[]> =>
+      (
+        await sql.rows(
+          row({ tenant: z.string() }),
+          "select tenant from cs.fleet_finding where code = 'scan-late' and cleared_at is null order by tenant",
+        )
+      ).map(({ tenant }) => tenant),
 
     /** What was read of a tenant's details. */
     details: (tenant: string): Promise<DetailRow[]> =>

@@ -1,4 +1,5 @@
 import { type Connection, type DatabaseRole, openPool } from "../database/connect.ts";
+import { acceptanceStore } from "./acceptance-store.ts";
 import { auditStore } from "./audit-store.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
 import { closeStore } from "./close-store.ts";
@@ -55,6 +56,7 @@ export function openStore(options: {
     ...ledgerStore(sql),
     ...scanStore(sql),
     ...fleetStore(sql),
+    ...acceptanceStore(sql),
     ...hookStore(sql),
     ...auditStore(sql),
     ...reachStore(sql),

@@ -1,4 +1,4 @@
-import type { Credential, ListedFinding } from "@countersign/contract";
+import type { Credential } from "@countersign/contract";
 import {
   CountersignError,
   closedStates,
@@ -18,7 +18,7 @@ import {
 } from "@countersign/engine";
 import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } from "@countersign/evidence";
 import { z } from "zod";
-import type { ApiStore, RunFilter, RunRecord } from "./ports.ts";
+import type { ApiStore, RunFilter, RunRecord, StoredFinding } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
 import { hookEventView, reachViews, scanView } from "./views/outside.ts";
 
@@ -168,11 +168,11 @@ export function databaseStore(
         count,
       }));
     },
-    async fleetFindings({ filter, after, limit }) {
+    async fleetFindings({ filter, now, after, limit }) {
       const place = after === null ? {} : { after: placeOf(FindingPlace, after) };
       const [found, counts] = await Promise.all([
-        store.fleetFindings(filter, { limit: limit + 1, ...place }),
-        store.fleetFindingCounts(filter),
+        store.fleetFindings(filter, { limit: limit + 1, now, ...place }),
+        store.fleetFindingCounts(filter, now),
       ]);
       const shown = found.slice(0, limit);
       const last = shown.at(-1);
@@ -195,8 +195,7 @@ export function databaseStore(
     },
     auditChange: (of) => store.change(of),
     explainChange: ({ reason, ...of }) => store.changeExplain({ ...of, reason: reason.bytes }),
-    lateScans: async () =>
-      (await store.fleetFindingCounts({})).flatMap(({ code, tenant }) => (code === "scan-late" ? [tenant] : [])),
+    lateScans: () => store.lateTenants(),
     async freeze() {
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
       return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
@@ -327,6 +326,10 @@ export function databaseStore(
       const payload = { channel, only: channel, askedBy: person };
       await store.noticePut({ run: null, kind: "channel.test", channel: "operators", key, payload, notBefore: at, at });
     },
+    askAcceptances: store.acceptanceAsk,
+    confirmAcceptances: store.acceptanceConfirm,
+    withdrawAcceptances: store.acceptanceWithdraw,
+    acceptancesAskedBy: store.acceptancesAskedBy,
     setFreeze: ({ person, at }) => store.freeze("all", true, person, at),
     liftFreeze: ({ person, at }) => store.freeze("all", false, person, at),
   };
@@ -380,7 +383,7 @@ function targetsOf(rows: readonly InventoryRow[]): LedgerTarget[] {
   );
 }
 
-function findingOf(row: FleetFindingRow): ListedFinding {
+function findingOf(row: FleetFindingRow): StoredFinding {
   const time = (ms: number) => new Date(ms).toISOString();
   const orNull = (text: string) => (text === "" ? null : text);
   return {
@@ -401,7 +404,27 @@ function findingOf(row: FleetFindingRow): ListedFinding {
     firstSeenAt: time(row.firstSeen),
     lastSeenAt: time(row.lastSeen),
     clearedAt: row.clearedAt === null ? null : time(row.clearedAt),
+    id: row.id,
+    acceptance: acceptanceOf(row),
   };
+}
+
+function acceptanceOf(row: FleetFindingRow): StoredFinding["acceptance"] {
+  const {
+    acceptance: state,
+    acceptanceId: id,
+    askedBy,
+    askedAt,
+    reasonDigest,
+    untilAt,
+    confirmedBy,
+    confirmedAt,
+  } = row;
+  if (state === "none" || id === null || askedBy === null || askedAt === null) return null;
+  if (reasonDigest === null || untilAt === null) return null;
+  const time = (ms: number) => new Date(ms).toISOString();
+  const confirmed = { confirmedBy, confirmedAt: confirmedAt === null ? null : time(confirmedAt) };
+  return { id, state, until: time(untilAt), askedBy, askedAt: time(askedAt), reasonDigest, ...confirmed };
 }
 
 function credentialOf(row: CredentialRow, { objects, roles }: Naming): Credential {

@@ -41,6 +41,8 @@ export interface ApiDependencies {
   }) => void;
   /** Sign-ins one address may try per minute. */
   readonly signInsPerMinuteMax: number;
+  /** A finding of the fleet is accepted for so many days at most. */
+  readonly acceptanceDaysMax: number;
   /** Ways in for events from outside. */
   readonly hooks: HooksDependencies | null;
   /** The systems outside that the configuration names. */

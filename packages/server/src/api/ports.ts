@@ -25,6 +25,7 @@ import type {
   LedgerCount,
   LedgerFilter,
   ListedChangeRow,
+  Store,
 } from "@countersign/engine";
 
 /** A run as its row has it. */
@@ -220,11 +221,12 @@ export interface ApiStore {
   /** A page of what is said of the fleet, and counts by every word that can be filtered by. */
   fleetFindings(query: {
     readonly filter: FleetFilter;
+    readonly now: number;
     /** Where an earlier page ended; INPUT_INVALID if it is no such place. */
     readonly after: string | null;
     readonly limit: number;
   }): Promise<{
-    readonly items: readonly ListedFinding[];
+    readonly items: readonly StoredFinding[];
     readonly next: string | null;
     readonly counts: readonly FleetCount[];
   }>;
@@ -296,9 +298,22 @@ export interface ApiStore {
   confirm(confirmation: StepConfirmation): Promise<void>;
   /** Puts a test message for one channel into the outbox. */
   testChannel(input: { readonly channel: string; readonly person: string; readonly at: number }): Promise<void>;
+  /** See the store's. */
+  askAcceptances: Store["acceptanceAsk"];
+  confirmAcceptances: Store["acceptanceConfirm"];
+  withdrawAcceptances: Store["acceptanceWithdraw"];
+  /** Who asked for these, each once. */
+  acceptancesAskedBy: Store["acceptancesAskedBy"];
   setFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
   liftFreeze(input: { readonly person: string; readonly at: number }): Promise<void>;
 }
+
+/** A finding as it is kept: its acceptance without the words that depend on who asks. */
+export type StoredFinding = Omit<ListedFinding, "acceptance"> & {
+  readonly acceptance:
+    | (Omit<NonNullable<ListedFinding["acceptance"]>, "reason" | "you"> & { readonly reasonDigest: string })
+    | null;
+};
 
 /** A person of the installation as the API knows him. */
 export interface KnownPerson {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Answer } from "@countersign/contract";
 import { newRunId, openCheckpointer, type Store } from "@countersign/engine";
 import { signerFromSeed } from "@countersign/evidence";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -204,6 +205,78 @@ describe("over the database, as cs_api", () => {
     expect((await call("ada", "GET", "/v1/status")).json()).toMatchObject({ freeze: { by: people[1]!.person } });
     expect((await call("cleo", "DELETE", "/v1/freeze")).statusCode).toBe(204);
     expect((await call("ada", "GET", "/v1/status")).json()).toMatchObject({ freeze: null });
+  });
+
+  it("a finding is accepted by two people, the second of security, counted apart until its date, and taken back", async () => {
+    const said = {
+      objectId: "o",
+      credential: "k",
+      code: "long-lived",
+      kind: "application",
+      appId: "a",
+      row: null,
+    } as const;
+    const shown = { name: "Billing", environment: null, observed: "730 days", required: "at most 365 days" };
+    await stores.cs_scanner.findingsPut(tenant.name, ["o"], [{ ...said, ...shown }], now);
+    const listed = async (login: string, state: string) => {
+      const answer = await call(login, "GET", `/v1/findings?state=${state}`);
+      expect(answer.statusCode, answer.body).toBe(200);
+      const { items, total, facets } = answer.json<Answer<"listFindings">>();
+      return {
+        items,
+        total,
+        states: Object.fromEntries(facets.state?.map(({ value, count }) => [value, count]) ?? []),
+      };
+    };
+    const post = async (login: string, what: string, body: object) => {
+      const answer = await call(login, "POST", `/v1/acceptances${what}`, body);
+      return [answer.statusCode, answer.json<{ code?: string; acceptances?: number[] }>()] as const;
+    };
+    const day = 86_400_000;
+    const at = (days: number) => new Date(f.time.domain + days * day).toISOString();
+    const finding = (await listed("ada", "open")).items[0]?.id;
+    const reason = "The vendor replaces it in spring.";
+    for (const until of [at(0), at(-1), at(181), "2099-13-01T00:00:00.000Z"])
+      expect(await post("ada", "", { findings: [finding], until, reason })).toMatchObject([
+        400,
+        { code: "INPUT_INVALID" },
+      ]);
+    expect(await post("dag", "", { findings: [finding], until: at(30), reason })).toMatchObject([403, {}]);
+    const [made, { acceptances = [] }] = await post("ada", "", { findings: [finding, finding], until: at(30), reason });
+    expect([made, acceptances.length]).toEqual([201, 1]);
+
+    expect(await listed("ada", "open")).toMatchObject({ total: 1, states: { open: 1, accepted: 0, asked: 1 } });
+    const mayConfirm = async (login: string) =>
+      (await listed(login, "asked")).items[0]?.acceptance?.you.confirm.allowed;
+    expect([await mayConfirm("ada"), await mayConfirm("ben"), await mayConfirm("cleo")]).toEqual([false, false, true]);
+    for (const login of ["ada", "ben", "dag"])
+      expect(await post(login, "/confirmations", { acceptances })).toMatchObject([403, { code: "FORBIDDEN" }]);
+    expect(await post("ben", "/withdrawals", { acceptances })).toMatchObject([403, { code: "FORBIDDEN" }]);
+    expect(await post("cleo", "/confirmations", { acceptances })).toEqual([200, { acceptances }]);
+    expect(await post("cleo", "/confirmations", { acceptances })).toMatchObject([409, { code: "STATE_CONFLICT" }]);
+
+    expect(await listed("ada", "open")).toMatchObject({ total: 0, states: { open: 0, accepted: 1, asked: 0 } });
+    expect((await listed("dag", "accepted")).items).toMatchObject([
+      {
+        acceptance: {
+          state: "accepted",
+          reason,
+          until: at(30),
+          askedBy: people[0]!.person,
+          confirmedBy: people[2]!.person,
+        },
+      },
+    ]);
+    f.time.domain += 30 * day;
+    expect(await listed("ada", "open")).toMatchObject({ total: 1, states: { open: 1, accepted: 0, expired: 1 } });
+    f.time.domain -= 30 * day;
+
+    expect(await post("ada", "/withdrawals", { acceptances })).toEqual([200, { acceptances }]);
+    expect((await listed("ada", "open")).items).toMatchObject([{ id: finding, acceptance: null }]);
+    // Who is of security and asks needs somebody else of security.
+    const [, own] = await post("cleo", "", { findings: [finding], until: at(30), reason });
+    expect(await post("cleo", "/confirmations", own)).toMatchObject([403, { code: "FORBIDDEN" }]);
+    expect((await post("cleo", "/withdrawals", own))[0]).toBe(200);
   });
 
   it("sessions outlive the process and end by idleness", async () => {

@@ -74,6 +74,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     bundle: async () => new TextEncoder().encode("PK\u0005\u0006"),
     log: () => {},
     signInsPerMinuteMax: 10_000,
+    acceptanceDaysMax: 180,
     hooks: null,
     outside: {
       directories: [
@@ -141,6 +142,8 @@ function sayOf(store: MemoryStore): void {
       firstSeenAt: new Date(now - index * day).toISOString(),
       lastSeenAt: new Date(now).toISOString(),
       clearedAt: index === 129 ? new Date(now).toISOString() : null,
+      id: index + 1,
+      acceptance: null,
     });
   }
 }

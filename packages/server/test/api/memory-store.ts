@@ -1,15 +1,15 @@
-import {
-  type ChannelView,
-  type Credential,
-  closedStates,
-  type ListedFinding,
-  type Plan,
-  type Reach,
-} from "@countersign/contract";
-import { CountersignError, canMove, type FleetCode, type RunState } from "@countersign/core";
+import { type ChannelView, type Credential, closedStates, type Plan, type Reach } from "@countersign/contract";
+import { type AcceptanceState, CountersignError, canMove, type FleetCode, type RunState } from "@countersign/core";
 import type { Expiry, ListedChangeRow } from "@countersign/engine";
 import { canonicalize, digestOf, type Json } from "@countersign/evidence";
-import type { ApiStore, NewAttachment, RunRecord, StoredApproval, StoredEntry } from "../../src/api/index.ts";
+import type {
+  ApiStore,
+  NewAttachment,
+  RunRecord,
+  StoredApproval,
+  StoredEntry,
+  StoredFinding,
+} from "../../src/api/index.ts";
 import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
 
 const dayMs = 86_400_000;
@@ -33,7 +33,7 @@ export class MemoryStore implements ApiStore {
   readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
   readonly credentials: Credential[] = [];
-  readonly said: ListedFinding[] = [];
+  readonly said: StoredFinding[] = [];
   readonly changes: ListedChangeRow[] = [];
   readonly uses = new Map<string, StoredUse>();
   frozen: { since: number; by: string | null } | null = null;
@@ -155,8 +155,21 @@ export class MemoryStore implements ApiStore {
       return week >= 0 && week < weeks ? [{ week, row: application, count: 1 }] : [];
     });
   }
-  async fleetFindings({ filter, after, limit }: Parameters<ApiStore["fleetFindings"]>[0]) {
+  async fleetFindings({ filter, now, after, limit }: Parameters<ApiStore["fleetFindings"]>[0]) {
+    const stateOf = ({ acceptance }: StoredFinding): AcceptanceState =>
+      acceptance === null
+        ? "none"
+        : acceptance.confirmedAt === null
+          ? "asked"
+          : Date.parse(acceptance.until) <= now
+            ? "expired"
+            : "accepted";
     const words = this.said
+      .map((finding): StoredFinding => {
+        const state = stateOf(finding);
+        const { acceptance } = finding;
+        return { ...finding, acceptance: acceptance === null || state === "none" ? null : { ...acceptance, state } };
+      })
       .filter(
         ({ name, objectId, clearedAt }) =>
           (clearedAt !== null) === (filter.cleared === true) &&
@@ -170,9 +183,15 @@ export class MemoryStore implements ApiStore {
           tenant: finding.tenant ?? "",
           environment: finding.environment ?? "",
           listed: finding.application !== null,
+          acceptance: stateOf(finding),
         },
       }));
     const fitting = words
+      .filter(({ word: { acceptance: is } }) =>
+        filter.acceptance === "counting"
+          ? is !== "accepted"
+          : filter.acceptance === undefined || is === filter.acceptance,
+      )
       .filter(({ word }) =>
         (["code", "tenant", "environment", "listed"] as const).every(
           (key) => filter[key] === undefined || filter[key] === word[key],
@@ -407,6 +426,47 @@ export class MemoryStore implements ApiStore {
       { confirmation: given ? "given" : "withdrawn", direction, level: "session", person, step },
       run,
     );
+  }
+  /** Acceptances are numbered as the findings that they are of. */
+  async askAcceptances({ findings, until, person, reason, at }: Parameters<ApiStore["askAcceptances"]>[0]) {
+    const reasonDigest = digestOf(reason);
+    this.attachments.set(reasonDigest, reason);
+    for (const id of findings) {
+      const acceptance = {
+        id,
+        state: "asked" as const,
+        until: new Date(until).toISOString(),
+        askedBy: person,
+        askedAt: new Date(at).toISOString(),
+        reasonDigest,
+        confirmedBy: null,
+        confirmedAt: null,
+      };
+      this.#accept(id, () => acceptance);
+    }
+    this.append(at, "acceptance.asked", {});
+    return [...findings];
+  }
+  async confirmAcceptances({ acceptances, person, at }: Parameters<ApiStore["confirmAcceptances"]>[0]) {
+    const confirmedAt = new Date(at).toISOString();
+    for (const id of acceptances)
+      this.#accept(id, (was) => (was === null ? null : { ...was, confirmedBy: person, confirmedAt }));
+    this.append(at, "acceptance.confirmed", {});
+  }
+  async withdrawAcceptances({ acceptances, at }: Parameters<ApiStore["withdrawAcceptances"]>[0]) {
+    for (const id of acceptances) this.#accept(id, () => null);
+    this.append(at, "acceptance.withdrawn", {});
+  }
+  async acceptancesAskedBy(ids: readonly number[]) {
+    return this.said.flatMap(({ id, acceptance }) =>
+      acceptance !== null && ids.includes(id ?? -1) ? [acceptance.askedBy] : [],
+    );
+  }
+  #accept(id: number, change: (was: StoredFinding["acceptance"]) => StoredFinding["acceptance"]): void {
+    const index = this.said.findIndex((finding) => finding.id === id);
+    const finding = this.said[index];
+    if (finding === undefined) throw new CountersignError("NOT_FOUND", `expected a finding of the fleet, got ${id}`);
+    this.said[index] = { ...finding, acceptance: change(finding.acceptance) };
   }
   async setFreeze(input: Parameters<ApiStore["setFreeze"]>[0]) {
     this.frozen = { since: input.at, by: input.person };
