@@ -299,7 +299,7 @@ export const dangers: readonly Item[] = [
     does: "A high-water mark outside the database: behind it nothing begins and nothing is done.",
     missing: "There is no way out but the newer database: `doctor --after-restore` does not exist.",
     tests: [
-      "tests/scenarios/restored.test.ts > comes back from an older backup: what ran since is not done again, and nothing new begins",
+      "tests/scenarios/restored.test.ts > does nothing again until a person has read what it lacks, and then only what people approve anew",
     ],
   },
 ];

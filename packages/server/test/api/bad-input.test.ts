@@ -5,11 +5,13 @@ import { runId } from "./world.ts";
 
 let f: Fixture;
 let token: string;
-let platform: string;
+/** Who may call what not everybody may, by address. */
+const others = new Map<string, string>();
 beforeAll(async () => {
   f = await fixture();
   token = await f.token("ada");
-  platform = await f.token("ben");
+  others.set("/v1/freeze", await f.token("ben"));
+  others.set("/v1/acceptances/confirmations", await f.token("cleo"));
 });
 afterAll(() => f.app.close());
 
@@ -30,7 +32,7 @@ async function refused(options: {
     method: method as "POST",
     url,
     headers: {
-      authorization: `Bearer ${url === "/v1/freeze" ? platform : token}`,
+      authorization: `Bearer ${others.get(url) ?? token}`,
       "idempotency-key": crypto.randomUUID(),
       "content-type": "application/json",
       ...headers,
