@@ -826,7 +826,7 @@ PLAN = keys({
     "target": plan_target,
     "baseline": keys({"owners": list_of(person_id, 0, 1_000, itself)}, exact=False),
     "old": keys(
-        {"id": name, "expiresAt": or_null(time), "binding": one_of("ours", "hint", "unproven")}, exact=False
+        {"id": name, "expiresAt": or_null(time), "binding": one_of("ours", "hint", "unproven", "named")}, exact=False
     ),
     "steps": list_of(STEP, 1, 1_000, lambda step: step["id"]),
     "timing": keys({"notBefore": time, "overlapSeconds": count}, exact=False),
@@ -839,6 +839,9 @@ PLAN = keys({
     "emergency": EMERGENCY, "breakGlass": BREAK_GLASS,
 }, exact=False, optional=("emergency", "breakGlass"))
 EMERGENCIES = ("emergency-revoke",)
+NAMING = ("entra-replace-foreign",)
+# The step that shows that what lived on a named credential uses the new one.
+HOLDER = "switched"
 # What names the credential, and what names the place it is at, by kind of target.
 REMOVED_KEY = {ENTRA: "keyId", POSTGRES: "role"}
 PLACE_KEYS = {ENTRA: ("objectId", "appId"), POSTGRES: ("systemIdentifier",)}
@@ -857,6 +860,7 @@ def read_plan(data):
     others = {step["verb"] for step in plan["steps"] if step["phase"] != "retire"}
     need(not retire & others, "expected the verb of a retire step in no step of another phase")
     read_emergency(plan)
+    read_named(plan)
     return plan
 
 
@@ -877,6 +881,25 @@ def read_emergency(plan):
     removed = [s["params"][key] for s in plan["steps"] if s["phase"] == "retire" and key in s["params"]]
     whole_list = len(removed) == len(emergency["revoke"]) and all(one in removed for one in emergency["revoke"])
     need(whole_list, "expected one retire step for each credential that is revoked")
+
+
+def read_named(plan):
+    """A credential that the request names goes alone, with a yes of security, and an owner moves what lives on it."""
+    binding, steps = plan["old"]["binding"], plan["steps"]
+    if plan["procedure"]["name"] not in NAMING:
+        need(binding != "named", "expected a credential that is named in the plan of a procedure for that alone")
+        return
+    need(plan.get("breakGlass") is None, "expected no break-glass where a credential is named")
+    roles = [item["role"] for item in plan["approvals"]["require"]]
+    need("security" in roles, "expected security among the approvals where a credential is named")
+    need(plan["retire"]["minGrade"] != "none", "expected a grade where a credential is named")
+    removed = [s["params"].get(REMOVED_KEY[plan["target"]["kind"]]) for s in steps if s["phase"] == "retire"]
+    need(len(removed) == 1 and same(removed[0], plan["old"]["id"]), "expected one retire step, of the one that is named")
+    if binding != "named":
+        return
+    asks = any(s["id"] == "switch" and s["phase"] == "execute" and s["verb"].startswith("manual.ask@") for s in steps)
+    shows = any(s["id"] == HOLDER and s["phase"] == "overlap" and s["params"].get("update") == "switch" for s in steps)
+    need(asks and shows, "expected an owner to be asked for what lives on the named credential, and that to be shown")
 
 
 # ---- Reading a bundle (7)
@@ -1226,6 +1249,9 @@ class Verifier:
         need(named == frozen["procedure"] == request["procedure"], "expected plan, plan.frozen and request to name one procedure")
         compromise = plan.get("emergency") is None or request["trigger"] == "compromise"
         need(compromise, "expected an emergency to be asked for because of a compromise")
+        if plan["procedure"]["name"] in NAMING:
+            meant = same(request["target"].get("credential"), plan["old"]["id"]) and request["trigger"] != "compromise"
+            need(meant, "expected the plan to retire the credential that was asked for")
         need(plan["procedure"]["digest"] == frozen["procedureDigest"], "expected the plan's procedure digest in plan.frozen")
         target = plan["target"]
         for key in REQUESTED_KEYS[target["kind"]]:
@@ -1753,8 +1779,11 @@ class Verifier:
         need(self.plan["old"]["binding"] != "unproven", "expected the old credential shown to be the stored one")
         for step in overlap:
             level = standing.confirmed.get(step)
-            high = level is not None and VERIFIED.index(level) >= VERIFIED.index(retire["consumerLevel"])
-            need(high, f"expected step {step} verified as {retire['consumerLevel']} or higher before {entry.what}")
+            wanted = retire["consumerLevel"]
+            if self.plan["old"]["binding"] == "named" and step == HOLDER:
+                wanted = "accepted" if self.steps[step]["params"].get("callers") == [] else "used"
+            high = level is not None and VERIFIED.index(level) >= VERIFIED.index(wanted)
+            need(high, f"expected step {step} verified as {wanted} or higher before {entry.what}")
 
     def check_removed_credential(self):
         if self.plan is None:

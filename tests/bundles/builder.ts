@@ -182,6 +182,8 @@ export class Run {
   session: Signer;
   procedure = "entra-client-secret";
   trigger: EntryData<"run.requested">["trigger"] = "manual";
+  /** The credential that the request names; null: none. */
+  credential: string | null = null;
   #state: RunState = "requested";
   #fence = 0;
 
@@ -208,7 +210,7 @@ export class Run {
       reasonDigest: digestOf(REASON),
       replaces: null,
       requester: REQUESTER,
-      target: { tenant: TENANT, ...APP },
+      target: { tenant: TENANT, ...APP, ...(this.credential === null ? {} : { credential: this.credential }) },
       trigger: this.trigger,
     });
   }
@@ -411,6 +413,63 @@ export function inEmergency(plan: Record<string, Json>): void {
     { ...prove, id: "refused", verb: "entra.prove-refused@1", phase: "retire" },
     { ...confirm, phase: "restore" },
   ] as unknown as Json;
+}
+
+/** The plan that replaces what somebody has made by hand: an owner moves what lives on it, and it is seen on the new one. */
+export function byName(plan: Record<string, Json>): void {
+  const [create, prove, store, confirm, retire] = STEPS;
+  plan["procedure"] = { name: "entra-replace-foreign", major: 1, digest: PROCEDURE_DIGEST };
+  plan["trigger"] = "event";
+  plan["old"] = { id: NAMED_KEY, expiresAt: "2028-11-15T00:00:00.000Z", binding: "named" };
+  plan["stays"] = { id: OLD_KEY, expiresAt: "2026-11-15T00:00:00.000Z" };
+  plan["approvals"] = {
+    ...(plan["approvals"] as object),
+    require: [{ role: "app-owner", count: 1, people: [OWNER] }, { role: "security", count: 1, people: [PLATFORM] }],
+  };
+  plan["steps"] = [
+    create,
+    prove,
+    store,
+    { ...store, id: "switch", verb: "manual.ask@1" },
+    confirm,
+    { ...confirm, id: "switched", params: { update: "switch", callers: ["198.51.100.20"], level: "used" } },
+    { ...retire, params: { ...APP, keyId: NAMED_KEY } },
+  ] as unknown as Json;
+}
+
+/** What somebody has made in a portal. */
+export const NAMED_KEY = "77777777-aaaa-4bbb-8ccc-888888888888";
+
+/** A run that replaces it, authorised, and on to the overlap with the owner's word. */
+export async function replacing(run: Run, freeze: (plan: Record<string, Json>) => void = byName, says = true): Promise<void> {
+  run.procedure = "entra-replace-foreign";
+  run.trigger = "event";
+  run.credential ??= NAMED_KEY;
+  run.request();
+  run.validate("pass");
+  run.freeze(freeze);
+  const yes = [await run.decide(OWNER, "app-owner"), await run.decide(PLATFORM, "security")];
+  run.move("approved");
+  await run.authorise(yes);
+  run.move("executing");
+  run.step("create", { objectIds: { keyId: NEW_KEY } });
+  run.step("prove");
+  run.step("store", { objectIds: { version: "v2" } });
+  run.step("switch", { verb: "manual.ask@1" });
+  run.move("overlapping");
+  if (says) run.word("given", "do", OWNER, "switch");
+}
+
+/** From the overlap to the end; `holder`: how far what lived on it was seen on the new one. */
+export function replaced(run: Run, holder: StepOptions["verified"] = "used", keyId = NAMED_KEY): void {
+  run.step("confirm:batch", { verified: "used" });
+  run.step("switched", { verb: "consumer.confirm@1", ...(holder === undefined ? {} : { verified: holder }) });
+  run.log.pass(3600);
+  run.gate();
+  run.move("retiring");
+  run.step("retire", { target: { ...APP, keyId }, objectIds: { keyId } });
+  run.move("completed");
+  run.close();
 }
 
 /** A consumer that cannot be written before the cut. */
@@ -631,6 +690,12 @@ export const LIVES = {
     run.step("create", { attempt: 2, direction: "discard", objectIds: { keyId: NEW_KEY } });
     run.move("rolled_back");
     run.close();
+    return run;
+  },
+  async named(): Promise<Run> {
+    const run = begin();
+    await replacing(run);
+    replaced(run);
     return run;
   },
   async emergency(): Promise<Run> {

@@ -2,6 +2,7 @@ import { type CheckCode, digestOf } from "@countersign/evidence";
 import { BY_HAND, LIVES, NEW_KEY, OLD_KEY, OWNER, PLATFORM, REQUESTER, type Run, approved, begin, executed, key, planData, withHand } from "./builder.ts";
 import { CLOSE_FORGERIES } from "./close-forgeries.ts";
 import { EMERGENCY_FORGERIES } from "./emergency-forgeries.ts";
+import { NAMED_FORGERIES } from "./named-forgeries.ts";
 
 /*
  * Runs that broke a rule, in a log whose keys are right: what the log says is signed and proven, and still the claim does
@@ -70,6 +71,7 @@ const approvalsOf = (change: Record<string, unknown>) => (plan: Plan) => {
 export const FORGERIES: readonly [string, CheckCode, () => Promise<Run>][] = [
   ...EMERGENCY_FORGERIES,
   ...CLOSE_FORGERIES,
+  ...NAMED_FORGERIES,
   ["the requester approves", "quorum", () => authorisedBy([[OWNER, "app-owner"], [REQUESTER, "platform"]])],
   ["the requester approves where the plan forgot to forbid it", "quorum", () => authorisedBy([[OWNER, "app-owner"], [REQUESTER, "platform"]], approvalsOf({ separation: [] }))],
   ["one approval where two are asked", "quorum", () => authorisedBy([[OWNER, "app-owner"]])],

@@ -57,12 +57,14 @@ export {
   isEmergency,
   isKnown,
   type Known,
+  namedCredential,
   oldCredential,
   type Request,
   type Trigger,
   triggers,
   type ValidationInput,
 } from "./validation/input.ts";
+export { namedRisksOf } from "./validation/named-risks.ts";
 export { risksOf } from "./validation/risks.ts";
 export { lifetimeSeconds, overlapFloorSeconds, overlapSeconds, settingsOf } from "./validation/settings.ts";
 export { checks, isBlocked, rulesOf, validate } from "./validation/validate.ts";

@@ -64,7 +64,7 @@ const plan = part({
   approvals,
   baseline: part({ owners: distinct(list(personId, 0, 1_000)) }),
   inventoryDigest: digest,
-  old: part({ binding: oneOf("ours", "hint", "unproven"), expiresAt: nullable(time), id: name }),
+  old: part({ binding: oneOf("ours", "hint", "unproven", "named"), expiresAt: nullable(time), id: name }),
   policyDigest: digest,
   procedure,
   prod: boolean,
@@ -83,6 +83,9 @@ const plan = part({
 
 /** Procedures for a compromised credential: the only ones that retire without overlap and gate (I5). */
 export const EMERGENCY_PROCEDURES: readonly string[] = ["emergency-revoke"];
+
+/** Procedures that replace a credential which the request names: what lives on it may be known to nobody. */
+export const NAMING_PROCEDURES: readonly string[] = ["entra-replace-foreign"];
 
 /** What differs in an emergency: what is removed, who may be left behind, by when, and which run is taken over. */
 const emergency = object({
@@ -142,6 +145,7 @@ export function parsePlan(bytes: Uint8Array): PlanFacts {
   const roles = new Set(parsed.approvals.require.map((r) => r.role));
   assertThat(roles.size === parsed.approvals.require.length, "bad-shape", "expected every required role once");
   checkEmergency(parsed);
+  checkNamed(parsed);
   return parsed;
 }
 
@@ -171,3 +175,40 @@ function checkEmergency({ emergency: urgent, procedure: of, timing, steps, old, 
     "expected one retire step for each credential that is revoked",
   );
 }
+
+/**
+ * A credential that the request names goes alone, by a procedure that is there for it, with a yes of security and never
+ * without evidence of its last use. Where the record does not hold it, an owner moves whatever lives on it.
+ */
+function checkNamed(plan: PlanFacts): void {
+  const { procedure: of, old, steps, approvals: asked, breakGlass: glass, retire, target: at } = plan;
+  const is = NAMING_PROCEDURES.includes(of.name);
+  assertThat(
+    is || old.binding !== "named",
+    "bad-shape",
+    `expected a credential that is named in a plan of ${NAMING_PROCEDURES.join(" or ")} alone`,
+  );
+  if (!is) return;
+  assertThat(glass === null, "bad-shape", "expected nobody to start the replacement of a named credential alone");
+  const bySecurity = asked.require.some((one) => one.role === "security");
+  assertThat(bySecurity, "bad-shape", "expected security among those who approve of a named credential's replacement");
+  assertThat(retire.minGrade !== "none", "bad-shape", "expected evidence of the last use of a named credential");
+  const removals = steps.filter((s) => s.phase === "retire");
+  const key = REMOVED_ID_KEY[at.kind];
+  assertThat(
+    removals.length === 1 && removals[0]?.params[key] === old.id,
+    "bad-shape",
+    "expected one retire step, of the credential that is named",
+  );
+  if (old.binding !== "named") return;
+  const asks = steps.some((s) => s.id === "switch" && s.phase === "execute" && s.verb.startsWith("manual.ask@"));
+  const shows = steps.some((s) => s.id === HOLDER_STEP && s.phase === "overlap" && s.params["update"] === "switch");
+  assertThat(
+    asks && shows,
+    "bad-shape",
+    "expected an owner to be asked to move what lives on the named credential, and to have it shown",
+  );
+}
+
+/** The step that shows that what lived on a named credential uses the new one. */
+export const HOLDER_STEP = "switched";

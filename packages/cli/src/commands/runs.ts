@@ -115,9 +115,15 @@ export function addRuns(program: Command): void {
   command("request", "ask for the rotation of one application")
     .argument("<application>", "name in the inventory")
     .requiredOption("--reason <text>", "why now")
-    .action(async (row: string, options: Common & { reason: string }) => {
+    .option(
+      "--replace <credential>",
+      "a client secret that somebody made by hand, by its id: it is replaced and removed, and no other",
+    )
+    .action(async (row: string, options: Common & { reason: string; replace?: string }) => {
       const { client } = await sessionOf(options);
-      const filed = await client.requestRun({ body: { row, reason: options.reason } });
+      const { reason, replace } = options;
+      const named = replace === undefined ? {} : { replace: replace.toLowerCase() };
+      const filed = await client.requestRun({ body: { row, reason, ...named } });
       if (options.json === true) printJson(filed);
       else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
     });

@@ -40,12 +40,20 @@ export function addWebhooks(program: Command): void {
         outcome: routed.kind,
         rule: routed.rule === null ? null : routed.rule + 1,
         application: routed.kind === "propose" ? routed.row.name : "application" in routed ? routed.application : null,
+        credential: routed.kind === "propose" ? routed.credential : null,
       }));
       if (options.json === true) return printJson({ hook: hook.name, events: told });
       say(
         table(
-          ["event", "type", "outcome", "rule", "application"],
-          told.map((row) => [row.id, row.type, row.outcome, String(row.rule ?? "-"), row.application ?? "-"]),
+          ["event", "type", "outcome", "rule", "application", "credential"],
+          told.map(({ id, type, outcome, rule, application, credential }) => [
+            id,
+            type,
+            outcome,
+            String(rule ?? "-"),
+            application ?? "-",
+            credential ?? "-",
+          ]),
         ),
       );
     });

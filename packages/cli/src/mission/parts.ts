@@ -66,8 +66,11 @@ export const parts: readonly Item[] = [
     id: "M5",
     what: "ownership",
     does: "Owners decide and are told; nobody owning is a finding.",
-    missing: "No ticket is opened for an application without owner.",
-    tests: [scenario("drift", "the application has another owner"), firstLook],
+    tests: [
+      scenario("drift", "the application has another owner"),
+      scenario("portal", "of an application that nobody owns gets a ticket, and nothing is changed"),
+      firstLook,
+    ],
   },
   {
     id: "M6",
@@ -175,9 +178,17 @@ export const parts: readonly Item[] = [
   {
     id: "M18",
     what: "example 2: a long-lived secret",
-    does: "A scan sees what lives too long and keeps it as a finding; the audit log says whose doing each change was.",
-    missing: "No event leads to a compliant secret end to end, and no ticket is opened for an unknown owner.",
+    does: "An event about a secret that somebody made leads to a compliant one: security approves, an owner moves its holder, that keyId goes. No owner: a ticket, nothing is changed.",
     tests: [
+      scenario(
+        "portal",
+        "is replaced by a compliant one after security's yes, and goes alone once its holder was moved and seen",
+      ),
+      scenario("portal", "of an application that nobody owns gets a ticket, and nothing is changed"),
+      scenario(
+        "portal",
+        "stays while it is still used, whatever the owner said, and goes when its holder was moved indeed",
+      ),
       "packages/core/test/validation/validate.test.ts > a credential that lives too long is due at once",
       scenario("fleet", "keeps what was said: when it was first seen, last seen and cleared"),
     ],

@@ -40,6 +40,7 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
           </p>
         </div>
         <div className="flex items-center gap-3">
+          {row.openRun === null && <ReplaceDialog row={row.name} credentials={credentials} />}
           <ReportDialog row={row.name} credentials={credentials} />
           {row.openRun === null ? (
             <RequestDialog row={row.name} />
@@ -191,6 +192,40 @@ function ReportDialog({ row, credentials }: { readonly row: string; readonly cre
       confirm="Report"
       act={async (reason) => {
         const { run } = await api.requestRun({ body: { row, reason, trigger: "compromise", credential } });
+        await navigate({ to: "/runs/$id", params: { id: run } });
+      }}
+    />
+  );
+}
+
+/** Asks for the replacement of a secret that somebody else made: which one, and why. */
+function ReplaceDialog({ row, credentials }: { readonly row: string; readonly credentials: Detail["credentials"] }) {
+  const foreign = credentials.filter(({ kind, state }) => kind === "client-secret" && state === "foreign");
+  const [replace, setReplace] = useState(foreign[0]?.id ?? "");
+  const navigate = useNavigate();
+  if (foreign.length === 0) return null;
+  return (
+    <ReasonDialog
+      button="Replace a secret made by hand"
+      title={`Replace a secret of ${row} that was made by hand`}
+      text={
+        <div className="grid gap-3">
+          <p>
+            For a secret that no run has made and whose value may be in no store. A new one is made and stored, an owner
+            moves whatever lives on this one, and then it goes, and no other. Security is always asked.
+          </p>
+          <Choice
+            label="Which secret"
+            value={replace}
+            onChange={(event) => setReplace(event.target.value)}
+            options={foreign.map(({ id }) => [id, id] as const)}
+          />
+          <Command text={`npx countersign request ${row} --replace ${replace} --reason "why"`} />
+        </div>
+      }
+      confirm="Request"
+      act={async (reason) => {
+        const { run } = await api.requestRun({ body: { row, reason, replace } });
         await navigate({ to: "/runs/$id", params: { id: run } });
       }}
     />

@@ -107,6 +107,7 @@ export const procedureWords: Readonly<Record<string, string>> = {
   "entra-client-secret": "client secret",
   "postgres-role-password": "PostgreSQL login",
   "emergency-revoke": "compromised client secret",
+  "entra-replace-foreign": "client secret made by hand",
 };
 
 export const levelWords: Readonly<Record<string, string>> = {
@@ -135,6 +136,7 @@ export const bindingWords: Readonly<Record<string, { readonly text: string; read
   ours: { text: "proven by our own record", tone: "good" },
   hint: { text: "shown by its first characters", tone: "warn" },
   unproven: { text: "not shown: nothing is retired by itself", tone: "bad" },
+  named: { text: "in no store: an owner moves whoever uses it", tone: "warn" },
 };
 
 /** A code as words, for codes that have no sentence here. */

@@ -22,22 +22,30 @@ import { RoleName } from "./session.ts";
 /** Who asked: a person, or one of our own services (`system:scanner`). */
 export const Requester = z.string().regex(/^(p_[0-9a-f]{16}|system:[a-z-]{1,32})$/);
 
-/** A rotation now, or (`compromise`) that somebody else may hold one credential: then which one, and since when that is known. */
+const CredentialId = z.string().regex(/^[\x21-\x7e]{1,200}$/);
+
+/**
+ * A rotation now: of what the record holds, or (`replace`) of a credential that somebody else made. Or (`compromise`) that
+ * somebody else may hold one: then which one, and since when that is known.
+ */
 export const RunRequest = z
   .strictObject({
     row: RowName,
     reason: Reason,
     trigger: z.enum(["manual", "compromise"]).default("manual"),
     /** Id of the compromised credential. */
-    credential: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,200}$/)
-      .optional(),
+    credential: CredentialId.optional(),
+    /** Id of the credential that is to be replaced and removed, whatever the record holds. */
+    replace: CredentialId.optional(),
     reportedAt: Time.optional(),
   })
   .refine(({ trigger, credential }) => (trigger === "compromise") === (credential !== undefined), {
     message: "expected the compromised credential with trigger compromise and with no other",
     path: ["credential"],
+  })
+  .refine(({ trigger, replace }) => trigger === "manual" || replace === undefined, {
+    message: "expected a credential to be replaced with trigger manual and with no other",
+    path: ["replace"],
   });
 export const RunFiled = z.object({ run: RunId });
 

@@ -13,7 +13,11 @@ const expression = (type: "bool" | "string") =>
     });
 
 /** What to do about an event: the first rule that holds decides. */
-const ruleForm = z.strictObject({ when: expression("bool"), application: expression("string").optional() });
+const ruleForm = z.strictObject({
+  when: expression("bool"),
+  application: expression("string").optional(),
+  credential: expression("string").optional(),
+});
 /** The rules over what the directory's own log tells of: which change it is, is known there. */
 export const AuditRulesForm = z.array(ruleForm).max(50).default([]);
 

@@ -1,3 +1,4 @@
+import { goesBackTo } from "../plan/plan.ts";
 import type { History, Invariant, OutsideRecord, OutsideSignIn, RunHistory } from "./history.ts";
 import {
   attempts,
@@ -139,7 +140,11 @@ function removedWhileStored(history: History, findings: Findings): void {
       const id = made === undefined ? undefined : credentialIds(made)[0];
       if (id !== undefined) stored.set(target, id);
     }
-    if (step === storeStep && direction === "undo") stored.set(target, run.plan.old.id);
+    if (step === storeStep && direction === "undo") {
+      const back = goesBackTo(run.plan);
+      if (back === null) stored.delete(target);
+      else stored.set(target, back.id);
+    }
     const removes =
       direction === "discard" ||
       (direction === "do" && run.plan.steps.some(({ id, phase }) => id === step && phase === "retire"));

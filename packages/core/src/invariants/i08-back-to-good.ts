@@ -1,3 +1,4 @@
+import { goesBackTo } from "../plan/plan.ts";
 import type { History, Invariant, RunHistory } from "./history.ts";
 import {
   attempts,
@@ -89,10 +90,12 @@ function minimumLeft(
   must: (holds: boolean, sentence: () => string) => void,
 ): void {
   const { plan } = run;
-  if (first === undefined || plan === null || plan.old.expiresAt === null) return;
+  const back = plan === null ? null : goesBackTo(plan);
+  if (first === undefined || plan === null || back?.expiresAt === null) return;
   const move = told(run, "run.moved").findLast(({ index, data }) => index < first.index && data.to === "rolling_back");
   if (move === undefined || move.data.because?.code === "asked-for") return;
-  const leftSeconds = (Date.parse(plan.old.expiresAt) - first.at) / 1_000;
+  // Nobody goes by himself back to what is not known.
+  const leftSeconds = back === null ? 0 : (Date.parse(back.expiresAt) - first.at) / 1_000;
   must(
     leftSeconds >= plan.timing.rollbackMinRemainingSeconds,
     () =>

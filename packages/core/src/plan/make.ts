@@ -21,14 +21,24 @@ export interface PlanInput {
   readonly inventoryDigest: string;
   /** What an emergency is about; only with trigger `compromise`. */
   readonly urgent?: Urgent;
+  /** The credential that the request names; never in an emergency. */
+  readonly named?: string;
 }
 
 /** From inventory, world and policy to the frozen plan. Same input, same bytes. */
 export function makePlan(input: PlanInput): FrozenPlan {
-  const procedure = procedureNamed(procedureNameFor(input.row, input.trigger));
+  const procedure = procedureNamed(
+    procedureNameFor(input.row, { trigger: input.trigger, named: input.named !== undefined }),
+  );
   const { settings, row, world } = input;
-  const { urgent } = input;
-  const output = procedure.plan({ row, world, settings, ...(urgent === undefined ? {} : { urgent }) });
+  const { urgent, named } = input;
+  const output = procedure.plan({
+    row,
+    world,
+    settings,
+    ...(urgent === undefined ? {} : { urgent }),
+    ...(named === undefined ? {} : { named }),
+  });
   if ((output.emergency === undefined) !== (settings.emergency === undefined))
     throw new TypeError("expected settings of an emergency for an emergency procedure and for no other");
   return freezePlan({
@@ -42,6 +52,7 @@ export function makePlan(input: PlanInput): FrozenPlan {
     requester: input.requester,
     target: output.target,
     old: output.old,
+    ...(output.stays === undefined ? {} : { stays: output.stays }),
     baseline: {
       credentialIds: world.credentials.map((credential) => credential.id).sort(),
       owners: [...row.owners],

@@ -3,7 +3,15 @@
  * Everything the executor will do or compare stands here; nothing is computed again after planning.
  * Times are RFC 3339 UTC with milliseconds, durations are seconds.
  */
-import { canonicalBytes, digestOf, EvidenceError, type Json, LIMITS, parseCanonical } from "@countersign/evidence";
+import {
+  canonicalBytes,
+  digestOf,
+  EvidenceError,
+  type Json,
+  LIMITS,
+  parseCanonical,
+  parsePlan,
+} from "@countersign/evidence";
 import { z } from "zod";
 import { consumerKindNames } from "../consumer-kinds/index.ts";
 import { CountersignError } from "../errors.ts";
@@ -114,8 +122,11 @@ export const Plan = z
     old: z.strictObject({
       id: name,
       expiresAt: time.nullable(),
-      binding: z.enum(["ours", "hint", "unproven"]),
+      /** `named`: not what the record holds, but what the request names and the approvers have read. */
+      binding: z.enum(["ours", "hint", "unproven", "named"]),
     }),
+    /** What the record held, where the plan retires another one: it is left alone, and a roll back goes back to it. */
+    stays: z.strictObject({ id: name, expiresAt: time.nullable() }).optional(),
     baseline: z.strictObject({
       credentialIds: z.array(name).max(1_200),
       owners: z
@@ -195,10 +206,15 @@ export const Plan = z
       .optional(),
   })
   .refine((plan) => plan.emergency !== undefined || plan.timing.overlapSeconds > 0, {
-    // As the verifiers have it (I5): else something could be frozen that nobody can prove.
+    // As the verifiers have it (I5).
     error: "expected an overlap in a plan that is no emergency",
   });
 export type Plan = z.infer<typeof Plan>;
+
+/** The credential that is in use again after a roll back; null: nothing is known of what the record held. */
+export function goesBackTo({ old, stays }: Pick<Plan, "old" | "stays">): Pick<Plan["old"], "id" | "expiresAt"> | null {
+  return old.binding === "named" ? (stays ?? null) : old;
+}
 
 /** A plan frozen: the bytes people approve and their digest. */
 export interface FrozenPlan {
@@ -221,6 +237,8 @@ export function freezePlan(plan: Plan): FrozenPlan {
       "PLAN_BLOCKED",
       `expected a plan of at most ${LIMITS.planBytesMax} bytes, got ${bytes.length}`,
     );
+  // What a verifier would not read as a plan is none: else something could be approved that nobody can prove.
+  orRefuse("PLAN_BLOCKED", () => parsePlan(bytes));
   return { plan: checked.data, bytes, digest: digestOf(bytes) };
 }
 

@@ -30,6 +30,12 @@ environments:
       approvals: { expiresAfter: PT1H, require: [{ role: security, from: "role:security", count: 1 }] }
       containWithin: PT1H              # from the report until the old credential is dead
       restoreWithin: PT4H              # until every consumer was seen on the new one
+    remediation:                       # a secret that somebody made by hand, named in the request; security is always asked
+      approvals:
+        expiresAfter: PT24H
+        require:
+          - { role: app-owner, from: owner-of-app, count: 1 }
+          - { role: security, from: "role:security", count: 1 }
     breakGlass:                        # one person starts alone; another one confirms, and it is reviewed
       { roles: [security], confirm: [app-owner, platform, security], expiresAfter: PT15M, confirmWithin: PT4H, reviewWithin: P1D, unconfirmed: hold }
     retire: { minGrade: weak, consumerLevel: value-matched, quiet: P1D }
@@ -63,6 +69,12 @@ environments:
           - { role: security, from: "role:security", count: 1 }
       containWithin: PT1H
       restoreWithin: PT4H
+    remediation:
+      approvals:
+        expiresAfter: PT24H
+        require:
+          - { role: app-owner, from: owner-of-app, count: 1 }
+          - { role: security, from: "role:security", count: 1 }
     breakGlass:
       { roles: [security], confirm: [app-owner, platform], expiresAfter: PT15M, confirmWithin: PT2H, reviewWithin: P1D, unconfirmed: hold }
     retire: { minGrade: strong, consumerLevel: value-matched, quiet: P3D }

@@ -43,6 +43,8 @@ export interface ResolvedPolicy {
     readonly containWithinSeconds: number;
     readonly restoreWithinSeconds: number;
   };
+  /** What holds instead of `approvals` for a credential that a request names; security is always among them. */
+  readonly remediation: { readonly expiresAfterSeconds: number; readonly require: readonly ResolvedRequirement[] };
   /** Roles that may start alone, and what that asks for afterwards; null: nobody may. */
   readonly breakGlass: {
     readonly roles: readonly string[];
@@ -111,6 +113,15 @@ export function resolvePolicy(policy: Policy, row: Governed): ResolvedPolicy | n
       containWithinSeconds: smallest(({ emergency }) => emergency?.containWithin ?? containSecondsDefault),
       restoreWithinSeconds: smallest(({ emergency }) => emergency?.restoreWithin ?? restoreSecondsDefault),
     },
+    remediation: {
+      expiresAfterSeconds: smallest(
+        ({ remediation, approvals }) => remediation?.approvals.expiresAfter ?? approvals.expiresAfter,
+      ),
+      require: requirements([
+        ...all.map(({ remediation, approvals }) => remediation?.approvals.require ?? approvals.require),
+        [security],
+      ]),
+    },
     breakGlass: breakGlassOf(all),
     retire: {
       minGrade: highest(
@@ -140,9 +151,11 @@ function highest<T extends string>(scale: readonly T[], values: readonly T[]): T
 /** Where policy says nothing of it: 30, 7, 3 days and one day. */
 const tellBeforeExpirySecondsDefault = [30, 7, 3, 1].map((days) => days * 86_400);
 
+const security = { role: "security", from: "role:security", count: 1 } as const;
+
 /** Where policy says nothing of emergencies: what it asks for otherwise, and security at any rate. */
 function ordinary({ require }: PolicyEnvironment["approvals"]): PolicyEnvironment["approvals"]["require"] {
-  return [...require, { role: "security", from: "role:security", count: 1 }];
+  return [...require, security];
 }
 
 /** Where policy names no time: how soon a compromise is to be contained, and its consumers are to be well again. */

@@ -79,6 +79,12 @@ export function policyForm(durations: DurationOptions) {
         restoreWithin: duration(1),
       })
       .optional(),
+    /** For a credential that a request names, such as one that somebody made by hand; security is asked in any case. */
+    remediation: z
+      .strictObject({
+        approvals: z.strictObject({ expiresAfter: duration(1), require: z.array(RequirementField).min(1).max(10) }),
+      })
+      .optional(),
     /** One person may start alone; without it nobody may. */
     breakGlass: z
       .strictObject({

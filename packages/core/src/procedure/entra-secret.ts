@@ -12,7 +12,7 @@ import {
   targetLocks,
 } from "./procedure.ts";
 
-/** Kinds of consumers that both procedures over a client secret update and confirm. A new kind is a new major of both, and no silent change. */
+/** Kinds of consumers that the procedures over a client secret update and confirm. A new kind is a new major of each, and no silent change. */
 export const kinds = [
   "latest",
   "pinned",
@@ -111,7 +111,7 @@ export function targetOf(row: SecretRow): Plan["target"] {
 }
 
 /** The old secret as the plan names it. */
-export function oldOf({ id, expiresAt }: WorldCredential, binding: World["binding"]["by"]): Plan["old"] {
+export function oldOf({ id, expiresAt }: WorldCredential, binding: Plan["old"]["binding"]): Plan["old"] {
   return { id, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(), binding };
 }
 

@@ -31,6 +31,8 @@ export interface ProcedureInput {
   readonly settings: Settings;
   /** Only in an emergency. */
   readonly urgent?: Urgent;
+  /** The credential that is to go, by id; only where the request names one that the record need not hold. */
+  readonly named?: string;
 }
 
 /** What an emergency is about. */
@@ -45,6 +47,8 @@ export interface Urgent {
 export interface ProcedureOutput {
   readonly target: Plan["target"];
   readonly old: Plan["old"];
+  /** What the record held and this run leaves alone: a roll back goes back to it. Only where the named credential is another. */
+  readonly stays?: NonNullable<Plan["stays"]>;
   readonly steps: readonly PlanStep[];
   readonly lockKeys: Plan["lockKeys"];
   readonly irreversible: readonly string[];

@@ -8,6 +8,8 @@ export interface HookRule {
   readonly when: string;
   /** Of type string: name, appId or objectId of an application of the inventory, or the entry of its record. Left out: do nothing. */
   readonly application?: string | undefined;
+  /** Of type string: id of the credential that is to be replaced, whatever the record holds. Left out: what the record holds. */
+  readonly credential?: string | undefined;
   /**
    * Of type string: the directory's entry of the change that the event tells of. The same change is told of by several ways in, and
    * proposes once.
@@ -21,6 +23,8 @@ export type Routed =
       readonly kind: "propose";
       readonly rule: number;
       readonly row: InventoryRow;
+      /** By id; null: what the record holds is meant. */
+      readonly credential: string | null;
       /** Null: the rule does not say of which change. */
       readonly change: string | null;
     }
@@ -64,13 +68,15 @@ function firstLine(text: string | undefined): string {
 /** Compiles rules that {@link expressionProblem} found nothing wrong with. */
 export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows: readonly InventoryRow[]) => Routed {
   const env = environment();
-  const compiled = rules.map(({ when, application, change }) => ({
+  const parsed = (expression: string | undefined) => (expression === undefined ? null : env.parse(expression));
+  const compiled = rules.map(({ when, application, credential, change }) => ({
     when: env.parse(when),
-    application: application === undefined ? null : env.parse(application),
-    change: change === undefined ? null : env.parse(change),
+    application: parsed(application),
+    credential: parsed(credential),
+    change: parsed(change),
   }));
   return (event, rows) => {
-    for (const [rule, { when, application, change }] of compiled.entries()) {
+    for (const [rule, { when, application, credential, change }] of compiled.entries()) {
       const holds = evaluated(when, event);
       if (holds === failed) return { kind: "rule-failed", rule };
       if (holds !== true) continue;
@@ -84,7 +90,11 @@ export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows:
       const told = change === null ? null : evaluated(change, event);
       if (told !== null && (typeof told !== "string" || !changePattern.test(told)))
         return { kind: "rule-failed", rule };
-      return { kind: "propose", rule, row, change: told };
+      const named = credential === null ? null : evaluated(credential, event);
+      // Only a directory tells credentials apart by ids; what is none is asked of nobody.
+      if (named !== null && (typeof named !== "string" || !directoryId.test(named) || !isOfDirectory(row)))
+        return { kind: "rule-failed", rule };
+      return { kind: "propose", rule, row, credential: named?.toLowerCase() ?? null, change: told };
     }
     return { kind: "ignore", rule: null };
   };
@@ -92,6 +102,8 @@ export function hookRouter(rules: readonly HookRule[]): (event: HookEvent, rows:
 
 /** What an id of the directory's entry looks like. */
 const changePattern = /^[\x21-\x7e]{1,200}$/;
+const directoryId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const isOfDirectory = ({ procedure }: InventoryRow) => procedure === "entra-client-secret";
 const failed = Symbol("failed");
 
 function evaluated(expression: (context: { readonly event: HookEvent }) => unknown, event: HookEvent): unknown {

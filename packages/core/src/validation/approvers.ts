@@ -3,7 +3,7 @@ import type { Plan } from "../plan/plan.ts";
 import type { ResolvedRequirement } from "../policy/resolve.ts";
 import { approvalLevels } from "../policy/schema.ts";
 import { block, type Check, check, pass } from "./check.ts";
-import { isEmergency, type Known } from "./input.ts";
+import { isEmergency, type Known, namedCredential } from "./input.ts";
 import { risksOf } from "./risks.ts";
 
 type Facts = Pick<Known, "row" | "policy" | "people" | "request" | "lastPlan" | "config">;
@@ -12,6 +12,8 @@ type Facts = Pick<Known, "row" | "policy" | "people" | "request" | "lastPlan" | 
 export function neededRequirements(input: Facts): ResolvedRequirement[] {
   // What is known of an emergency is a risk by itself: all that policy asks of one is asked.
   if (isEmergency(input)) return [...input.policy.emergency.require];
+  // What lives on a named credential is known to nobody, which is a risk as well.
+  if (namedCredential(input) !== null) return [...input.policy.remediation.require];
   const risk = risksOf(input).length > 0;
   return input.policy.approvals.require.filter((requirement) => risk || !requirement.onlyAtRisk);
 }

@@ -17,7 +17,7 @@ export interface Request {
     readonly tenant?: string;
     readonly objectId?: string;
     readonly appId?: string;
-    /** The credential that somebody says is compromised. */
+    /** The credential that somebody says is compromised or, without that trigger, names as the one to be replaced. */
     readonly credential?: string;
   };
   /** A manual request may insist although nothing is due. */
@@ -79,8 +79,28 @@ export function isKnown(input: ValidationInput): input is Known {
   return input.row !== null && input.world !== null && input.policy !== null;
 }
 
-/** The credential to be replaced: the one the record holds; when that is not shown, the live one that expires first. */
-export function oldCredential({ world, now }: Known): WorldCredential | null {
+/** The credential that the request names as the one to be replaced, by id; null: what the record holds is meant. */
+export function namedCredential({ request }: Pick<ValidationInput, "request">): string | null {
+  return isEmergency({ request }) ? null : (request.target.credential ?? null);
+}
+
+/**
+ * The credential to be replaced: the one that the request names, else the one the record holds; when that is not shown, the
+ * live one that expires first.
+ */
+export function oldCredential(input: Known): WorldCredential | null {
+  const named = namedCredential(input);
+  return named === null ? storedCredential(input) : (input.world.credentials.find(({ id }) => id === named) ?? null);
+}
+
+/** The credential that a roll back goes back to; null: nothing is known of it. */
+export function goingBack(input: Known): WorldCredential | null {
+  const { binding, credentials } = input.world;
+  if (namedCredential(input) === null) return storedCredential(input);
+  return credentials.find(({ id }) => id === binding.id) ?? null;
+}
+
+function storedCredential({ world, now }: Known): WorldCredential | null {
   const bound = world.credentials.find((credential) => credential.id === world.binding.id);
   if (bound !== undefined) return bound;
   const end = (credential: WorldCredential) => credential.expiresAt ?? Number.POSITIVE_INFINITY;

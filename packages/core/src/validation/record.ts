@@ -1,13 +1,11 @@
 import { kindOf } from "../consumer-kinds/index.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
-import { type VerifyLevel, verifyLevels, type World } from "../ports.ts";
+import { type VerifyLevel, verifyLevels, type World, type WorldCredential } from "../ports.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
-import { isEmergency, type Known, oldCredential } from "./input.ts";
+import { goingBack, isEmergency, namedCredential, oldCredential } from "./input.ts";
 
-const expired = (input: Known) => {
-  const end = oldCredential(input)?.expiresAt ?? null;
-  return end !== null && end <= input.now;
-};
+const isOver = (credential: WorldCredential | null, now: number) =>
+  credential !== null && credential.expiresAt !== null && credential.expiresAt <= now;
 
 /**
  * Whether looking at the consumer's target, or at who signs in, can ever show the level. Sessions of a database name the
@@ -21,9 +19,12 @@ function canBeShown(consumer: Consumer, row: InventoryRow, world: World, wanted:
 
 /** Can the old value be put back, and does everybody hold it now? (I1, I8, M6) */
 export const recordChecks: readonly Check[] = [
-  startCheck("record-missing", "The system of record holds no value: there is nothing to go back to.", ({ world }) =>
-    world.record.version === null ? block("empty", "a current version") : pass("present", "a current version"),
-  ),
+  startCheck("record-missing", "The system of record holds no value: there is nothing to go back to.", (input) => {
+    const required = "a current version";
+    if (input.world.record.version !== null) return pass("present", required);
+    // Whoever uses the named one goes on using it, and nobody reads an empty record: a failed run holds with both valid.
+    return namedCredential(input) === null ? block("empty", required) : warn("empty", required);
+  }),
   startCheck(
     "record-unreadable",
     "The current value cannot be read back, so a rollback would be impossible.",
@@ -39,7 +40,7 @@ export const recordChecks: readonly Check[] = [
     if (input.world.recordSignsIn === null) return warn("not tried", "signs in");
     // An expired or known-dead value is the very reason to rotate; there is nothing that a rollback could save.
     const wanted =
-      expired(input) ||
+      isOver(goingBack(input), input.now) ||
       isEmergency(input) ||
       (input.request.trigger === "manual" && input.request.force && input.request.reasonGiven);
     return wanted ? warn("refused", "signs in") : block("refused", "signs in");
@@ -47,10 +48,12 @@ export const recordChecks: readonly Check[] = [
   check(
     "which-key-unproven",
     "We cannot show which credential the record holds: rotated yes, retired automatically never.",
-    ({ world }) =>
-      world.binding.by === "unproven" || world.binding.id === null
-        ? warn("unproven", "ours or hint")
-        : pass(world.binding.by, "ours or hint"),
+    (input) => {
+      // A named credential goes by its own name; `rollback-minimum` says what is not known of the way back.
+      if (namedCredential(input) !== null) return null;
+      const { by, id } = input.world.binding;
+      return by === "unproven" || id === null ? warn("unproven", "ours or hint") : pass(by, "ours or hint");
+    },
   ),
   check("consumer-missing", "Every declared consumer must exist before anything happens.", ({ row, world }) =>
     none(
@@ -113,21 +116,23 @@ export const recordChecks: readonly Check[] = [
           ? block("unknown", "one of the two roles")
           : pass(world.binding.id, "one of the two roles"),
   ),
-  startCheck("foreign-live-credentials", "Other live credentials are listed and not touched.", ({ world, now }) =>
-    none(
+  startCheck("foreign-live-credentials", "Other live credentials are listed and not touched.", (input) => {
+    const { world, now } = input;
+    return none(
       "warn",
       world.credentials
         .filter(
           (credential) =>
             credential.marker === null &&
             credential.id !== world.binding.id &&
+            credential.id !== namedCredential(input) &&
             credential.kind !== "role" &&
             (credential.expiresAt ?? Number.POSITIVE_INFINITY) > now,
         )
         .map((credential) => credential.id),
       "no other live credentials",
-    ),
-  ),
+    );
+  }),
   startCheck(
     "credential-slots",
     "The application has no room for one more credential, and nothing is removed to make room.",
@@ -143,6 +148,7 @@ export const recordChecks: readonly Check[] = [
   startCheck(
     "expired-already",
     "The credential has expired: consumers may be down, and there is nothing to go back to.",
-    (input) => (expired(input) ? warn("expired", "not expired") : pass("not expired", "not expired")),
+    (input) =>
+      isOver(oldCredential(input), input.now) ? warn("expired", "not expired") : pass("not expired", "not expired"),
   ),
 ];

@@ -2,7 +2,7 @@ import { isProdValue } from "../inventory/check.ts";
 import type { InventoryRow } from "../inventory/row.ts";
 import type { Settings } from "../procedure/procedure.ts";
 import { breakGlassOf, eligiblePeople, neededRequirements } from "./approvers.ts";
-import { isEmergency, type Known } from "./input.ts";
+import { isEmergency, type Known, namedCredential } from "./input.ts";
 
 /** Shortest overlap the consumers allow: the slowest pick-up and a tenth on top (caches and clocks are never exact). */
 export function overlapFloorSeconds(row: InventoryRow): number {
@@ -25,7 +25,12 @@ export function settingsOf(input: Known): Settings {
   const { row, policy, config } = input;
   const prod = isProdValue(row, config.connections, policy.prod);
   const urgent = isEmergency(input);
-  const breakGlass = breakGlassOf(input, prod);
+  const { approvals, emergency, remediation } = policy;
+  const isNamed = namedCredential(input) !== null;
+  const asked = urgent ? emergency : isNamed ? remediation : approvals;
+  const { minGrade, consumerLevel } = policy.retire;
+  // What a named credential is replaced for can wait for security: nobody starts that alone.
+  const breakGlass = isNamed ? null : breakGlassOf(input, prod);
   return {
     prod,
     overlapSeconds: urgent ? 0 : overlapSeconds(input),
@@ -36,9 +41,10 @@ export function settingsOf(input: Known): Settings {
     rollbackMinRemainingSeconds: policy.rollbackMinRemainingSeconds,
     // A consumer that signs in once a month is not gone because it was silent for a day.
     quietSeconds: Math.max(policy.retire.quietSeconds, ...row.consumers.map((consumer) => consumer.cadenceSeconds)),
-    retire: { minGrade: policy.retire.minGrade, consumerLevel: policy.retire.consumerLevel },
+    // Nobody knows what lives on a named credential: without any evidence of its last use it never goes.
+    retire: { minGrade: isNamed && minGrade === "none" ? "weak" : minGrade, consumerLevel },
     approvals: {
-      expiresAfterSeconds: (urgent ? policy.emergency : policy.approvals).expiresAfterSeconds,
+      expiresAfterSeconds: asked.expiresAfterSeconds,
       minLevel: policy.approvals.minLevel,
       require: neededRequirements(input).map((requirement) => ({
         role: requirement.role,

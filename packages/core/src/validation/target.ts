@@ -1,6 +1,10 @@
 import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
+import { holderAddresses } from "../procedure/entra-replace-foreign.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
-import { isEmergency, type Known, oldCredential } from "./input.ts";
+import { isEmergency, type Known, namedCredential, oldCredential } from "./input.ts";
+
+/** Addresses that a finding has room for. */
+const addressesShown = 5;
 
 const rowProblems = (input: Known, code: RowProblem["code"]) =>
   checkRow(input.row, input.config, input.policy.prod)
@@ -131,10 +135,10 @@ export const targetChecks: readonly Check[] = [
     "The credential that is said to be compromised must be one of this application's.",
     (input) => {
       const { request, world } = input;
+      if (!isEmergency(input)) return null;
       const named = request.target.credential;
       // Without a name it would have to be guessed which one is to die.
-      if (named === undefined)
-        return isEmergency(input) ? block("none named", "a live credential of the application") : null;
+      if (named === undefined) return block("none named", "a live credential of the application");
       return world.credentials.some((credential) => credential.id === named)
         ? pass(named, "a live credential of the application")
         : block(named, "a live credential of the application");
@@ -153,6 +157,38 @@ export const targetChecks: readonly Check[] = [
     none("block", pendingRuns, "no other run on these targets"),
   ),
   startCheck("credential-missing", "There is no credential that could be replaced.", (input) =>
-    oldCredential(input) === null ? block("none", "a credential") : pass("present", "a credential"),
+    // Of one that is named `not-due` says that it is gone.
+    namedCredential(input) !== null
+      ? null
+      : oldCredential(input) === null
+        ? block("none", "a credential")
+        : pass("present", "a credential"),
+  ),
+  startCheck(
+    "named-is-ours",
+    "Only a credential that somebody else made is replaced by name: our own is what the record holds, or ends by itself.",
+    (input) => {
+      const old = namedCredential(input) === null ? null : oldCredential(input);
+      if (old === null) return null;
+      return old.marker === null
+        ? pass("made by somebody else", "made by somebody else")
+        : block("made by a run of ours", "made by somebody else");
+    },
+  ),
+  startCheck(
+    "holder-unlisted",
+    "What lives on the named credential stands in no inventory: an owner moves it by hand, and only its last use shows that nobody needs the old one.",
+    (input) => {
+      const named = namedCredential(input);
+      if (named === null || oldCredential(input) === null) return null;
+      if (input.world.binding.id === named) return pass("what the record holds", "a holder that is known");
+      const addresses = holderAddresses(input.world, named);
+      if (addresses === null) return warn("no log of sign-ins", "a holder that is known");
+      const more = addresses.length > addressesShown ? ` and ${addresses.length - addressesShown} more` : "";
+      return warn(
+        addresses.length === 0 ? "no use seen" : `used from ${addresses.slice(0, addressesShown).join(", ")}${more}`,
+        "a holder that is known",
+      );
+    },
   ),
 ];

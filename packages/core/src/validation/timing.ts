@@ -1,17 +1,18 @@
+import type { WorldCredential } from "../ports.ts";
 import { formatDuration } from "../time/duration.ts";
 import { formatInstant } from "../time/instant.ts";
 import { freezeAt, nextOpening } from "../time/windows.ts";
 import { block, type Check, check, pass, startCheck, warn } from "./check.ts";
-import { isEmergency, type Known, oldCredential } from "./input.ts";
+import { goingBack, isEmergency, type Known, namedCredential, oldCredential } from "./input.ts";
 import { lifetimeSeconds, overlapFloorSeconds, overlapSeconds } from "./settings.ts";
 
 /** How far ahead a window is looked for when nothing expires. */
 const horizonMs = 400 * 86_400_000;
 
-const remainingSeconds = (input: Known) => {
-  const end = oldCredential(input)?.expiresAt ?? null;
-  return end === null ? null : Math.floor((end - input.now) / 1_000);
-};
+const secondsLeft = (credential: WorldCredential | null, now: number) =>
+  credential === null || credential.expiresAt === null ? null : Math.floor((credential.expiresAt - now) / 1_000);
+
+const remainingSeconds = (input: Known) => secondsLeft(oldCredential(input), input.now);
 
 function oldLifetimeSeconds(input: Known): number | null {
   const old = oldCredential(input);
@@ -34,6 +35,8 @@ function untilDue(input: Known): number | null {
 export const timingChecks: readonly Check[] = [
   startCheck("not-due", "Rotating needlessly breaks things: nothing is done before it is due.", (input) => {
     const { trigger, force, reasonGiven } = input.request;
+    if (namedCredential(input) !== null && oldCredential(input) === null)
+      return block("the named credential is gone", "a named credential that is there");
     const left = untilDue(input);
     const required = `at most ${formatDuration(input.policy.rotateWhenExpiresInSeconds)} left`;
     const observed =
@@ -112,7 +115,10 @@ export const timingChecks: readonly Check[] = [
     "With so little left of the old credential a failed run holds instead of going back by itself.",
     (input) => {
       const least = input.policy.rollbackMinRemainingSeconds;
-      const left = remainingSeconds(input);
+      const back = goingBack(input);
+      const left = secondsLeft(back, input.now);
+      if (back === null && namedCredential(input) !== null)
+        return warn("what the record holds is not known", `at least ${formatDuration(least)}`);
       if (left === null) return null;
       const required = `at least ${formatDuration(least)}`;
       return left >= least ? pass(formatDuration(left), required) : warn(formatDuration(Math.max(0, left)), required);

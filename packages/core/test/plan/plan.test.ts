@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ErrorCode, type FrozenPlan, freezePlan, isCode, makePlan, type Plan, thawPlan } from "../../src/index.ts";
 import { mutantsOf, reversed } from "./mutants.ts";
-import { frozenOf, inputOf, samples } from "./samples.ts";
+import { entraRow, frozenOf, inputOf, samples, settings, withSecurity, worldOf } from "./samples.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const asJson = (plan: Plan) => plan as unknown as Json;
@@ -78,6 +78,36 @@ describe.each(samples)("a plan for $procedure", (row) => {
       if (nth++ % 5 !== 0 || digestOfMutant(value) === null) continue;
       expect(() => parsePlan(canonicalBytes(value))).not.toThrow();
     }
+  });
+});
+
+describe("a plan for a secret that the request names", () => {
+  const { uses: _none, ...world } = worldOf(entraRow);
+  const named = { ...inputOf(entraRow, world), settings: withSecurity, trigger: "event", named: "22222222-foreign" };
+  const frozen = makePlan(named);
+  const { plan } = frozen;
+  const without = (id: string) => ({ ...plan, steps: plan.steps.filter((step) => step.id !== id) });
+
+  it("agrees with the offline verifier: what can be frozen, the verifier reads", () => {
+    let nth = 0;
+    for (const { value } of mutantsOf(asJson(plan))) {
+      if (nth++ % 11 !== 0 || digestOfMutant(value) === null) continue;
+      expect(() => parsePlan(canonicalBytes(value))).not.toThrow();
+    }
+    expect(parsePlan(frozen.bytes).old).toMatchObject({ id: "22222222-foreign", binding: "named" });
+  });
+
+  const wrong: [string, unknown][] = [
+    ["without a yes of security", { ...plan, approvals: settings.approvals }],
+    ["that goes whatever the gate says of its use", { ...plan, retire: { ...plan.retire, minGrade: "none" } }],
+    ["that nobody is asked to move", without("switch")],
+    ["that nobody sees moved", without("switched")],
+    ["by a procedure for another kind", { ...plan, procedure: { ...plan.procedure, name: "entra-client-secret" } }],
+    ["beside a second one", { ...plan, steps: [...plan.steps, { ...plan.steps.at(-1), id: "retire:2" }] }],
+    ["while another one is removed", { ...plan, old: { ...plan.old, id: "11111111-old" } }],
+  ];
+  it.each(wrong)("%s is refused", (_, value) => {
+    expect(() => freezePlan(asPlan(value))).toThrow(expect.objectContaining({ code: "PLAN_BLOCKED" }));
   });
 });
 

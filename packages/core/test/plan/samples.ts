@@ -37,6 +37,15 @@ export const settings: Settings = {
   },
 };
 
+/** The same with a yes of security, as it is asked for a credential that is named. */
+export const withSecurity: Settings = {
+  ...settings,
+  approvals: {
+    ...settings.approvals,
+    require: [...settings.approvals.require, { role: "security", count: 1, people: [people.cyd] }],
+  },
+};
+
 const common = { environment: "dev", pickupSeconds: 60, cadenceSeconds: 3_600, callers: ["192.0.2.7"] };
 export const consumersByKind: { readonly [K in Consumer["kind"]]: Extract<Consumer, { kind: K }> } = {
   latest: { ...common, name: "Billing API", kind: "latest" },

@@ -1,11 +1,11 @@
 import { type Consumer, type InventoryRow, procedureNamed } from "../../src/index.ts";
-import { consumersByKind, samples, settings, withDigest, worldOf } from "../plan/samples.ts";
+import { consumersByKind, samples, settings, withDigest, withSecurity, worldOf } from "../plan/samples.ts";
 import type { Case } from "./prove.ts";
 
 /** Rows of a procedure that differ in what could break an order: none, one, all, many and confusable consumers. */
 export function casesOf(procedure: string): readonly Case[] {
-  const urgent = procedure === "emergency-revoke";
-  const row = samples.find((sample) => sample.procedure === (urgent ? "entra-client-secret" : procedure));
+  const asked = asks[procedure];
+  const row = samples.find((sample) => sample.procedure === (asked === undefined ? procedure : "entra-client-secret"));
   if (row === undefined) throw new Error(`expected a sample row for ${procedure} in plan/samples.ts, got none`);
   const kinds = procedureNamed(procedure).shape.flatMap((line) => (line.id === "confirm" ? (line.each ?? []) : []));
   const confusable = kinds.flatMap((kind) =>
@@ -24,7 +24,7 @@ export function casesOf(procedure: string): readonly Case[] {
   ];
   return lists.map(([name, consumers]) => {
     const made = caseOf(name, { ...row, consumers });
-    return urgent ? { name, input: inEmergency(made.input) } : made;
+    return asked === undefined ? made : { name, input: asked(made.input) };
   });
 }
 
@@ -64,6 +64,26 @@ export function inEmergency(input: Case["input"]): Case["input"] {
     urgent: { compromised: null, supersedes },
   };
 }
+
+/** The same for a secret that somebody else made, which was used from two addresses beside the record's. */
+function withNamed(input: Case["input"]): Case["input"] {
+  const named = "22222222-foreign";
+  const use = (credential: string, address: string | null, at: number) => ({ credential, address, at });
+  const uses = [
+    use("11111111-old", "192.0.2.7", 9_000),
+    use(named, "198.51.100.20", 1_000),
+    use(named, "198.51.100.9", 2_000),
+    use(named, "198.51.100.20", 500),
+    use(named, null, 3_000),
+  ];
+  return { ...input, named, settings: withSecurity, world: { ...input.world, uses } };
+}
+
+/** Procedures over the rows of another one, and how they are asked for. */
+const asks: Readonly<Record<string, (input: Case["input"]) => Case["input"]>> = {
+  "emergency-revoke": inEmergency,
+  "entra-replace-foreign": withNamed,
+};
 
 function caseOf(name: string, row: InventoryRow): Case {
   const { rowDigest: _old, ...rest } = row;

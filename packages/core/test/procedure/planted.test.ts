@@ -73,6 +73,7 @@ const breaches: [string, string, Procedure][] = [
   ],
   ["updates every consumer", "another order than the inventory's", swapping("update:batch", "update:reports")],
   ["updates every consumer", "an update of another place", params("update:batch", { path: "elsewhere" })],
+  ["has an owner move", "an owner asked about nobody", changing("update:batch", { id: "switch" })],
   [
     "confirms every consumer",
     "a consumer never confirmed",

@@ -1,6 +1,14 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { freezePlan, type InventoryRow, makePlan, procedureNamed, procedures, type World } from "../../src/index.ts";
+import {
+  freezePlan,
+  goesBackTo,
+  type InventoryRow,
+  makePlan,
+  procedureNamed,
+  procedures,
+  type World,
+} from "../../src/index.ts";
 import {
   consumersByKind,
   entraRow,
@@ -9,6 +17,7 @@ import {
   postgresRow,
   startMs,
   withDigest,
+  withSecurity,
   worldOf,
 } from "../plan/samples.ts";
 import { casesOf } from "./cases.ts";
@@ -22,9 +31,10 @@ describe.each(procedures.map((procedure) => [`${procedure.name}@${procedure.majo
 
     it("makes plans that can be frozen", () => {
       for (const { input } of casesOf(procedure.name)) {
-        const { settings, urgent } = input;
+        const { settings, urgent, named } = input;
         const asked = urgent === undefined ? {} : { urgent, trigger: "compromise" };
-        const frozen = makePlan({ ...inputOf(input.row, input.world), settings, ...asked });
+        const by = named === undefined ? {} : { named, trigger: "event" };
+        const frozen = makePlan({ ...inputOf(input.row, input.world), settings, ...asked, ...by });
         expect(freezePlan(frozen.plan).digest).toBe(frozen.digest);
       }
     });
@@ -98,6 +108,62 @@ describe("what no plan may be made of", () => {
     const { settings } = inputOf(entraRow);
     expect(() => entra.plan({ row: postgresRow, world: worldOf(postgresRow), settings })).toThrow(TypeError);
     expect(() => postgres.plan({ row: entraRow, world: worldOf(entraRow), settings })).toThrow(TypeError);
+  });
+});
+
+describe("a secret that a request names", () => {
+  const world = worldOf(entraRow);
+  const foreign = "22222222-foreign";
+  const asked = { ...inputOf(entraRow, world), settings: withSecurity, trigger: "event", named: foreign };
+
+  it("goes, and what the record held stays: a roll back goes back to that one", () => {
+    const { plan } = makePlan(asked);
+    expect(plan.procedure.name).toBe("entra-replace-foreign");
+    expect(plan.old).toMatchObject({ id: foreign, binding: "named" });
+    expect(plan.stays?.id).toBe("11111111-old");
+    expect(goesBackTo(plan)?.id).toBe("11111111-old");
+    const removed = plan.steps.filter(({ phase }) => phase === "retire").map(({ params }) => params.keyId);
+    expect(removed).toEqual([foreign]);
+  });
+
+  it("has nothing to go back to where nobody knows what the record held", () => {
+    const unproven = { id: null, by: "unproven" } as const;
+    const { plan } = makePlan({ ...asked, world: { ...world, binding: unproven } });
+    expect(plan.stays).toBeUndefined();
+    expect(goesBackTo(plan)).toBeNull();
+  });
+
+  it("and that the record holds has no holder to look for", () => {
+    const { plan } = makePlan({ ...asked, named: "11111111-old" });
+    expect(plan.old.binding).toBe("hint");
+    expect(plan.steps.map(({ id }) => id)).not.toContain("switch");
+  });
+
+  it("waits for an owner although it was never seen in use, and then for his word alone", () => {
+    for (const uses of [null, []]) {
+      const { steps } = makePlan({ ...asked, world: { ...world, uses } }).plan;
+      expect(steps.find(({ id }) => id === "switched")?.params).toMatchObject({ callers: [], level: "accepted" });
+    }
+  });
+
+  it("is named only where there is a procedure for it, and where it is there", () => {
+    const refused = (reason: RegExp) =>
+      expect.objectContaining({ code: "PLAN_BLOCKED", message: expect.stringMatching(reason) });
+    expect(() => makePlan({ ...asked, named: "elsewhere" })).toThrow(refused(/the named secret among those/));
+    expect(() => makePlan({ ...inputOf(postgresRow), trigger: "event", named: "orders_a" })).toThrow(
+      refused(/a procedure for a named credential/),
+    );
+  });
+
+  it("shows three of many addresses in the checklist, and waits for each; what is none is left out", () => {
+    const uses = Array.from({ length: 30 }, (_, n) => ({ credential: foreign, address: `2001:db8::${n}`, at: n }));
+    const odd = { credential: foreign, address: "\u202eevil", at: 99 };
+    const { steps } = makePlan({ ...asked, world: { ...world, uses: [...uses, odd] } }).plan;
+    const find = (id: string) => steps.find((step) => step.id === id)?.params;
+    expect(find("switch")?.checklist).toContain(
+      "It was used from 2001:db8::29, 2001:db8::28, 2001:db8::27 and 17 more",
+    );
+    expect(find("switched")?.callers).toHaveLength(20);
   });
 });
 

@@ -78,7 +78,7 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
     const { consumers } = input.row;
     // In an emergency nobody is waited for before the cut.
     const after = input.urgent === undefined ? "overlap" : "restore";
-    const confirms = steps.filter((step) => step.phase === after);
+    const confirms = steps.filter((step) => step.phase === after && step.id !== "switched");
     assert.deepEqual(
       confirms.map((step) => step.params["consumer"]),
       consumers.map((consumer) => consumer.name),
@@ -94,6 +94,21 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
     }
   },
 
+  "has an owner move whoever lives on a credential that is named, and sees them on the new one": ({ input, steps }) => {
+    const asked = steps.find((step) => step.id === "switch");
+    const shown = steps.find((step) => step.id === "switched");
+    if (input.named === undefined || input.named === input.world.binding.id)
+      return assert.deepEqual([asked, shown], [undefined, undefined]);
+    const seen = (input.world.uses ?? []).filter(({ credential }) => credential === input.named);
+    assert.ok(asked?.phase === "execute" && shown?.phase === "overlap");
+    assert.equal(shown.params["update"], asked.id);
+    assert.deepEqual(shown.params["callers"], [
+      ...new Set(seen.toSorted((a, b) => b.at - a.at).flatMap(({ address }) => address ?? [])),
+    ]);
+    assert.equal(shown.params["level"], seen.length === 0 ? "accepted" : "used");
+    assert.ok(String(asked.params["checklist"]).includes(input.named));
+  },
+
   "retires last, alone in its phase, exactly the old credential, and says what cannot be undone": (made) => {
     const { steps, old, input, irreversible } = made;
     const retire = steps.filter((step) => step.phase === "retire");
@@ -105,7 +120,7 @@ export const promises: { readonly [promise: string]: (made: Made) => void } = {
     const [last] = removes;
     assert.equal(last?.undoable, false);
     assert.deepEqual(last.identity, input.world.target);
-    assert.equal(old.id, input.world.binding.id);
+    assert.equal(old.id, input.named ?? input.world.binding.id);
     assert.ok(Object.values(last.params).includes(old.id));
     assert.ok(irreversible.some((sentence) => sentence.includes(old.id)));
   },

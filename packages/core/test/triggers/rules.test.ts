@@ -44,6 +44,18 @@ describe("routing rules", () => {
     expect(route(event(), rows)).toMatchObject({ kind: "propose", change: null });
   });
 
+  it("name the credential that is to be replaced, and propose nothing where that is no id or nothing has ids", () => {
+    const naming = hookRouter([{ when: "true", application: "event.data.app", credential: "event.data.keyId" }]);
+    const of = (keyId: unknown, among = rows) => naming(event({ data: { app: "billing", keyId } }), among);
+    const id = "CCCCCCCC-0000-4000-8000-000000000001";
+    expect(of(id)).toMatchObject({ kind: "propose", credential: id.toLowerCase() });
+    for (const keyId of ["", "current", `${id} `, `${id}${id}`, 7n, undefined])
+      expect(of(keyId)).toEqual({ kind: "rule-failed", rule: 0 });
+    const roles = [{ ...row("billing", 1), procedure: "postgres-role-password" } as unknown as InventoryRow];
+    expect(of(id, roles)).toEqual({ kind: "rule-failed", rule: 0 });
+    expect(route(event(), rows)).toMatchObject({ kind: "propose", credential: null });
+  });
+
   it("propose the application that an event is about, by name, ids or the entry of its record", () => {
     expect(route(event(), rows)).toMatchObject({ kind: "propose", rule: 1, row: { name: "billing" } });
     for (const app of ["aaaaaaaa-0000-4000-8000-000000000001", "BBBBBBBB-0000-4000-8000-000000000001", "billing-entry"])

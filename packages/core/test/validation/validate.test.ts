@@ -63,10 +63,12 @@ describe("when everything is in order", () => {
     const unmentioned = checks
       .map((rule) => rule.code)
       .filter((code) => !findings.some((finding) => finding.code === code));
-    // The sample is an Entra application without limits: rules about roles and limits have nothing to say.
+    // The sample is an Entra application without limits: rules about roles, limits and named secrets have nothing to say.
     expect(unmentioned).toEqual([
       "supersedes",
       "credential-unknown",
+      "named-is-ours",
+      "holder-unlisted",
       "role-in-use-unknown",
       "credential-slots",
       "lifetime-over-tenant-policy",

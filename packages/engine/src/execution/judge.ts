@@ -130,11 +130,12 @@ export function createJudge(options: {
       const { policy, digest: policyDigest, bytes: policyBytes } = ground.policy();
       const people: readonly EnrolledPerson[] = ground.trust().people;
       const isUrgent = run.trigger === "compromise";
+      const { objectId, appId, credential } = run.target;
       const listed = inventory.rows.find((candidate) => candidate.name === run.targetKey) ?? null;
       // The cut waits for no consumer, so none is looked at before it: each was, or is, when it is written.
       const row = listed !== null && isUrgent && at === "retire" ? { ...listed, consumers: [] } : listed;
       const [world, lastPlan, open, unreviewed] = await Promise.all([
-        row === null ? null : readWorld(row, signal, isUrgent && at === "start"),
+        row === null ? null : readWorld(row, signal, credential !== undefined && at === "start"),
         lastPlanOf(run.targetKey),
         store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax }),
         store.unreviewed(run.targetKey),
@@ -147,7 +148,6 @@ export function createJudge(options: {
         taken === undefined
           ? await inherited(run, world)
           : { run: taken.id, state: taken.state as RunState, made: await madeBy(taken.id, world) };
-      const { objectId, appId, credential } = run.target;
       const input: ValidationInput = {
         at,
         request: {

@@ -7,6 +7,7 @@ import {
   type Drift,
   driftOf,
   type ErrorCode,
+  goesBackTo,
   isOpen,
   nextOpening,
   noOwnEffects,
@@ -266,8 +267,11 @@ export function createGuard(options: {
   }
 
   async function beforeRollBack(work: RunWork): Promise<Because | null> {
-    const { old, timing, baseline } = work.plan;
-    const remainingMs = old.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(old.expiresAt) - clock.now();
+    const { timing, baseline } = work.plan;
+    const back = goesBackTo(work.plan);
+    // Of what is not known it cannot be said how long it lasts.
+    const until = back === null ? 0 : back.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(back.expiresAt);
+    const remainingMs = until - clock.now();
     // The minimum keeps a roll back from happening by itself; a person who asks for one has read how long the old lasts.
     const asked = work.data.rollback?.code === "asked-for";
     if (!asked && remainingMs < timing.rollbackMinRemainingSeconds * 1_000) return { code: "rollback-minimum" };

@@ -8,6 +8,8 @@ export interface Why {
   readonly trigger: "due" | "manual" | "compromise" | "event";
   /** With trigger `compromise`: which credential, and since when that is known (RFC 3339). */
   readonly compromised?: { readonly credential: string; readonly reportedAt: string };
+  /** Without that trigger: the credential that is to be replaced, whatever the record holds; by id. */
+  readonly named?: string;
   readonly requester: string;
   readonly reason: Uint8Array | null;
   readonly at: number;
@@ -19,13 +21,13 @@ export function runRequest(row: InventoryRow, why: Why): RunRequest {
     row.procedure === "entra-client-secret"
       ? { appId: row.appId, objectId: row.objectId, row: row.name }
       : { connection: row.connection, row: row.name };
-  const procedure = procedureNamed(procedureNameFor(row, why.trigger));
+  const procedure = procedureNamed(procedureNameFor(row, { trigger: why.trigger, named: why.named !== undefined }));
   return {
     id: why.id ?? newRunId(why.at),
     tenant: row.tenant,
     environment: row.environment,
     targetKey: row.name,
-    target: { ...target, ...why.compromised },
+    target: { ...target, ...(why.named === undefined ? {} : { credential: why.named }), ...why.compromised },
     procedure: `${procedure.name}@${procedure.major}`,
     trigger: why.trigger,
     requester: why.requester,

@@ -29,6 +29,7 @@ export async function takeEvent(
   const proposes = routed.kind === "propose";
   const { requester } = from;
   const reason = reasonBytes(because);
+  const named = proposes && routed.credential !== null ? { named: routed.credential } : {};
   const taken = await store.hookTake({
     hook: from.name,
     id: event.id,
@@ -38,7 +39,7 @@ export async function takeEvent(
     rule,
     // The same of another application is another change: one entry may be about several.
     change: proposes && routed.change !== null ? `${routed.row.tenant} ${routed.row.name} ${routed.change}` : null,
-    request: proposes ? runRequest(routed.row, { trigger: "event", requester, reason, at }) : null,
+    request: proposes ? runRequest(routed.row, { trigger: "event", requester, reason, at, ...named }) : null,
     at,
     keepMs: eventKeepMs,
   });

@@ -19,7 +19,7 @@ import { type Checkpoint, type CheckpointRef, verifyCheckpoint } from "../checkp
 import { digestHex, digestOf } from "../digest.ts";
 import { show } from "../errors.ts";
 import { verifyConsistency } from "../merkle.ts";
-import { type PlanFacts, parsePlan } from "../plan.ts";
+import { NAMING_PROCEDURES, type PlanFacts, parsePlan } from "../plan.ts";
 import { firstOf, governingValidation, ofType, policyDigestOf, type RunView, requestOf } from "../run-view.ts";
 import { type VerifiedApproval } from "../statement.ts";
 import type { Trust } from "../trust.ts";
@@ -82,6 +82,13 @@ export function checkPlan(files: BundleFiles, run: RunView): PlanFacts | undefin
     plan.emergency === null || compromise,
     `expected an emergency to be asked for because of a compromise, got ${request.trigger}`,
   );
+  if (NAMING_PROCEDURES.includes(plan.procedure.name)) {
+    const { credential } = request.target;
+    prove(
+      credential === plan.old.id && !compromise,
+      `expected the plan to retire the credential that was asked for, got ${show(plan.old.id)}`,
+    );
+  }
   prove(frozen.procedureDigest === plan.procedure.digest, "expected the plan's procedure digest to be the one frozen");
   for (const [key, value] of Object.entries(targetIds(plan))) {
     const asked = request.target[key];

@@ -1,5 +1,5 @@
 import { show } from "../errors.ts";
-import { type PlanFacts, REMOVED_ID_KEY } from "../plan.ts";
+import { HOLDER_STEP, type PlanFacts, type PlanStepFacts, REMOVED_ID_KEY } from "../plan.ts";
 import { ofType, type PlacedEntry, type RunView } from "../run-view.ts";
 import type { RunState } from "../states.ts";
 import { prove } from "./report.ts";
@@ -66,13 +66,23 @@ export function checkGate(
         .flatMap((c) => c.outcomes)
         .filter((o) => o.index < intent.index && o.entry.data.outcome === "done")
         .at(-1)?.entry.data.verified;
-      const shown =
-        level !== undefined && level !== null && VERIFIED_RANK[level] >= VERIFIED_RANK[plan.retire.consumerLevel];
-      prove(shown, `expected ${step.id} at level ${plan.retire.consumerLevel} or above, got ${level ?? "none"}`);
+      const wanted = wantedLevel(plan, step);
+      const shown = level !== undefined && level !== null && VERIFIED_RANK[level] >= VERIFIED_RANK[wanted];
+      prove(shown, `expected ${step.id} at level ${wanted} or above, got ${level ?? "none"}`);
     }
     last = gate;
   }
   return last;
+}
+
+/**
+ * How far a consumer must have been seen on the new credential. Of what lives on a named one nothing is known but from where
+ * it was used: from there it must be used again; where it was never seen in use, the owner's word has to do.
+ */
+function wantedLevel(plan: PlanFacts, step: PlanStepFacts): keyof typeof VERIFIED_RANK {
+  if (plan.old.binding !== "named" || step.id !== HOLDER_STEP) return plan.retire.consumerLevel;
+  const { callers } = step.params;
+  return Array.isArray(callers) && callers.length === 0 ? "accepted" : "used";
 }
 
 /** What was retired is the one credential the plan names, and nothing discarded was that one. */

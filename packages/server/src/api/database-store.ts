@@ -216,12 +216,14 @@ export function databaseStore(
           null,
         ),
 
-    async request({ id, row, person, reason, at, compromised }) {
+    async request({ id, row, person, reason, at, compromised, named }) {
       const shared = { id, requester: person, reason: reason.bytes, at };
       const filed = await requestRun(
         store,
         row,
-        compromised === null ? { ...shared, trigger: "manual" } : { ...shared, trigger: "compromise", compromised },
+        compromised === null
+          ? { ...shared, trigger: "manual", ...(named === null ? {} : { named }) }
+          : { ...shared, trigger: "compromise", compromised },
       );
       // Two people, or one who clicks twice: the database takes one of the requests.
       if (filed !== id)

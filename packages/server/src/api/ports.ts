@@ -280,6 +280,8 @@ export interface ApiStore {
     readonly at: number;
     /** Which credential somebody else may hold, and since when that is known; null: an ordinary rotation. */
     readonly compromised: { readonly credential: string; readonly reportedAt: string } | null;
+    /** Which credential is to be replaced, whatever the record holds; null: what the record holds. */
+    readonly named: string | null;
   }): Promise<void>;
   decide(decision: Decision): Promise<void>;
   /** The use with which a run began; null: nobody broke the glass. */

@@ -359,7 +359,7 @@ export class MemoryStore implements ApiStore {
   }
 
   async request(input: Parameters<ApiStore["request"]>[0]) {
-    const { compromised } = input;
+    const { compromised, named } = input;
     const trigger = compromised === null ? "manual" : "compromise";
     const isInTheWay = (run: RunRecord) =>
       run.row === input.row.name &&
@@ -382,7 +382,7 @@ export class MemoryStore implements ApiStore {
         reasonDigest: input.reason.digest,
         replaces: null,
         requester: input.person,
-        target: { ...compromised },
+        target: { ...compromised, ...(named === null ? {} : { credential: named }) },
         trigger,
       },
       input.id,

@@ -89,10 +89,11 @@ function Risks({ plan, detail }: { readonly plan: Plan; readonly detail: RunDeta
 const mono = (text: string) => <code className="font-mono text-xs break-all">{text}</code>;
 
 function What({ detail, plan }: { readonly detail: RunDetail; readonly plan: Plan }) {
-  const { target, old, timing, baseline } = plan;
+  const { target, old, stays, timing, baseline } = plan;
+  const isNamed = old.binding === "named";
   const binding = bindingWords[old.binding];
   const others = baseline.credentialIds.filter(
-    (id) => id !== old.id && !(target.kind === "postgres-database" && target.roles.includes(id)),
+    (id) => id !== old.id && id !== stays?.id && !(target.kind === "postgres-database" && target.roles.includes(id)),
   );
   return (
     <Card
@@ -143,11 +144,16 @@ function What({ detail, plan }: { readonly detail: RunDetail; readonly plan: Pla
           ],
           ["New lifetime", duration(timing.lifetimeSeconds)],
           [
-            "Vault holds",
+            isNamed ? "To be removed" : "Vault holds",
             <span key="old">
               {mono(old.id)} {binding !== undefined && <Badge tone={binding.tone}>{binding.text}</Badge>}
             </span>,
           ],
+          ...(isNamed
+            ? ([
+                ["Vault holds", stays === undefined ? "not known" : <span key="stays">{mono(stays.id)} stays</span>],
+              ] as const)
+            : []),
           ["Other keys", others.length === 0 ? "no other live ones" : `${others.length} foreign, not touched`],
         ]}
       />

@@ -1,6 +1,18 @@
 import { type FindingResult, resolvePolicy, type ValidationInput } from "../../../src/index.ts";
 import { environmentWith, policyOf } from "../../policy/samples.ts";
-import { credential, day, eve, good, inWorld, now, request, row, underPolicy, withConnection } from "../samples.ts";
+import {
+  credential,
+  day,
+  eve,
+  good,
+  inWorld,
+  now,
+  request,
+  row,
+  underPolicy,
+  withConnection,
+  worldOf,
+} from "../samples.ts";
 
 /** One reason not to rotate: what it is, an input in which it stands in the way and nothing else does, the rule that must say so, and how. */
 export type Case = readonly [what: string, input: ValidationInput, code: string, result: FindingResult];
@@ -59,6 +71,20 @@ export const urgent = (change: Partial<ValidationInput> = {}): ValidationInput =
   request: compromised,
   ...change,
 });
+/** Somebody named a secret that another one made, and that the record does not hold. */
+export const naming = (
+  credentialNamed: string,
+  change: Partial<ValidationInput> = {},
+  trigger: "event" | "manual" = "event",
+): ValidationInput => ({
+  ...good,
+  world: worldOf(row, { credentials: [credential("old"), theirs()] }),
+  request: { ...request, trigger, requester: eve, target: { name: "billing-api", credential: credentialNamed } },
+  ...change,
+});
+/** Made by hand, for two years. */
+export const theirs = (): ReturnType<typeof credential> =>
+  credential("theirs", { marker: null, startsAt: now - day, expiresAt: now + 700 * day });
 export const securityAlone =
   "emergency: { approvals: { expiresAfter: PT1H, require: [{ role: security, from: role:security, count: 1 }] }, containWithin: PT1H, restoreWithin: PT4H }";
 export const urgentInProd = (): ValidationInput => ({

@@ -7,11 +7,12 @@ import {
   policy,
   postgres,
   request,
+  row,
   seenConsumers,
   underPolicy,
   worldOf,
 } from "../samples.ts";
-import type { Case } from "./inputs.ts";
+import { type Case, naming, theirs } from "./inputs.ts";
 
 /** What stands in the record and who reads it: the rules of validation/record.ts. */
 export const recordCases: readonly Case[] = [
@@ -20,6 +21,18 @@ export const recordCases: readonly Case[] = [
     inWorld({ record: { identity: {}, version: null, readable: false } }),
     "record-missing",
     "block",
+  ],
+  [
+    "the record is empty, and a secret that somebody made is named",
+    naming("theirs", {
+      world: worldOf(row, {
+        credentials: [credential("old"), theirs()],
+        binding: { id: null, by: "unproven" },
+        record: { identity: {}, version: null, readable: false },
+      }),
+    }),
+    "record-missing",
+    "warn",
   ],
   [
     "the record cannot be read back",

@@ -12,7 +12,7 @@ import {
   withConnection,
   worldOf,
 } from "../samples.ts";
-import { type Case, compromised, ownedBy, prodPolicy, urgent } from "./inputs.ts";
+import { type Case, compromised, naming, ownedBy, prodPolicy, urgent } from "./inputs.ts";
 
 /** Is it the right thing, may it be touched, and who answers for it: the rules of validation/target.ts. */
 export const targetCases: readonly Case[] = [
@@ -149,5 +149,7 @@ export const targetCases: readonly Case[] = [
     "warn",
   ],
   ["another run holds a target", { ...good, pendingRuns: ["run_2"] }, "another-change-pending", "block"],
+  ["somebody names a secret that a run of ours has made", naming("old"), "named-is-ours", "block"],
+  ["nobody knows what lives on the named secret", naming("theirs"), "holder-unlisted", "warn"],
   ["no credential at all", inWorld({ credentials: [] }), "credential-missing", "block"],
 ];

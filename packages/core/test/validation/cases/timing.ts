@@ -1,10 +1,27 @@
-import { credential, day, inWorld, now, underPolicy } from "../samples.ts";
-import { type Case, contradiction, early, manual } from "./inputs.ts";
+import { credential, day, inWorld, now, row, underPolicy, worldOf } from "../samples.ts";
+import { type Case, contradiction, early, manual, naming, theirs } from "./inputs.ts";
 
 /** When it may be done: the rules of validation/timing.ts. */
 export const timingCases: readonly Case[] = [
   ["policy environments that contradict each other", contradiction(), "overlap-over-max", "block"],
   ["not due", inWorld({ credentials: [early] }), "not-due", "block"],
+  ["the named secret is gone", naming("gone"), "not-due", "block"],
+  [
+    "a named secret that lives as policy wants",
+    naming("theirs", {
+      world: worldOf(row, { credentials: [credential("old"), { ...early, id: "theirs", marker: null }] }),
+    }),
+    "not-due",
+    "block",
+  ],
+  [
+    "what the record holds is not known, and another one is named",
+    naming("theirs", {
+      world: worldOf(row, { credentials: [credential("old"), theirs()], binding: { id: null, by: "unproven" } }),
+    }),
+    "rollback-minimum",
+    "warn",
+  ],
   ["not due, asked for by hand", manual(false, true), "not-due", "block"],
   ["not due, insisted on without a reason", manual(true, false), "not-due", "block"],
   ["not due, insisted on with a reason", manual(true, true), "not-due", "warn"],

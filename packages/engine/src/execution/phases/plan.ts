@@ -4,6 +4,8 @@ import {
   type Finding,
   type FrozenPlan,
   makePlan,
+  namedCredential,
+  namedRisksOf,
   nextOpening,
   risksOf,
   rulesOf,
@@ -113,6 +115,7 @@ export function createPlanner(options: {
     if (tenant === undefined)
       throw new CountersignError("PLAN_BLOCKED", `expected tenant ${known.row.tenant} in the configuration, got none`);
     const { urgent } = judgement;
+    const named = namedCredential(known);
     return makePlan({
       run: run.id,
       tenant: { name: tenant.name, id: tenant.id },
@@ -126,8 +129,13 @@ export function createPlanner(options: {
       rules: rulesOf(judgement.findings).flatMap((rule) =>
         rule.result === "block" ? [] : [{ ...rule, result: rule.result }],
       ),
-      risks: [...(urgent === null ? [] : emergencyRisksOf(known, urgent.compromised ?? "", urgent)), ...risksOf(known)],
+      risks: [
+        ...(urgent === null ? [] : emergencyRisksOf(known, urgent.compromised ?? "", urgent)),
+        ...(named === null ? [] : namedRisksOf(known, named)),
+        ...risksOf(known),
+      ],
       ...(urgent === null ? {} : { urgent }),
+      ...(named === null ? {} : { named }),
       policyDigest: judgement.policyDigest,
       inventoryDigest: judgement.inventoryDigest,
     });

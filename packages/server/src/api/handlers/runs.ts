@@ -35,7 +35,10 @@ export const requestRun: Handler<"requestRun"> = async ({ api, body, person }) =
   if (reportedAt > iso(at))
     throw new CountersignError("INPUT_INVALID", `expected a report at ${iso(at)} or before, got ${reportedAt}`);
   const compromised = credential === undefined ? null : { credential, reportedAt };
-  await api.store.request({ id, row, person: person.person, reason, at, compromised });
+  const named = body.replace ?? null;
+  if (named !== null && row.procedure !== "entra-client-secret")
+    throw new CountersignError("INPUT_INVALID", `expected the row of a client secret beside replace, got ${row.name}`);
+  await api.store.request({ id, row, person: person.person, reason, at, compromised, named });
   return { run: id };
 };
 
