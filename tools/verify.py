@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Verifies the evidence bundle of one Countersign run: a second reading of docs/evidence-format.md.
+"""Verifies the evidence bundle of a Countersign run or of a period: a second reading of docs/evidence-format.md.
 
     python3 tools/verify.py BUNDLE --trust trust.json [--json]
 
@@ -14,6 +14,7 @@ carry it to a machine without network. Section numbers in comments are those of 
 import argparse
 import base64
 import binascii
+import datetime
 import hashlib
 import json
 import os
@@ -344,6 +345,7 @@ origin = text(r"[!-*,-~]{1,128}")
 query = text(r"[ -~]{0,2048}")
 salt = text_that(is_salt)
 root = text_that(is_root)
+seed = text(r"[!-~]{1,64}")
 count = integer()
 whole = integer(1)
 FACT_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
@@ -457,6 +459,10 @@ ENTRIES = {
     "audit.explained": ("L", keys({
         "act": one_of("added", "removed", "unreadable"), "credential": or_null(an_id), "entry": an_id, "objectId": an_id,
         "person": person_id, "reasonDigest": digest, "tenant": an_id, "verdict": one_of("out-of-band", "unknown"),
+    })),
+    "population.exported": ("L", keys({
+        "by": actor, "changes": count, "digest": digest, "from": time, "gaps": count, "runs": count,
+        "sample": or_null(keys({"seed": seed, "size": integer(1, 10_000)})), "to": time,
     })),
     "run.requested": ("R", keys({
         "procedure": procedure, "reasonDigest": or_null(digest), "replaces": or_null(run_id), "requester": actor,
@@ -906,12 +912,13 @@ def read_named(plan):
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}(/[A-Za-z0-9._-]{1,128}){0,3}")
 SIZES = (
-    (re.compile(r"SHA256SUMS|run\.dsse\.json|attachments/[0-9a-f]{64}"), 4 * MIB),
+    (re.compile(r"SHA256SUMS|run\.dsse\.json|attachments/[0-9a-f]{64}|range/[0-9]{4}"), 4 * MIB),
+    (re.compile(r"population\.json"), 16 * MIB),
     (re.compile(r"plan\.json|policy\.yaml"), MIB),
     (re.compile(r"log/checkpoint"), 16_384),
     (re.compile(r"README\.txt|(entries|context|approvals|anchors|log)/.*"), KIB64),
 )
-FOLDERS = ("entries", "context", "approvals", "attachments", "anchors", "log")
+FOLDERS = ("entries", "context", "approvals", "attachments", "anchors", "log", "range")
 
 
 def bytes_max_of(file_name):
@@ -1899,6 +1906,328 @@ CHECKS = (
 )
 
 
+# ---- The bundle of a period (12)
+
+POPULATION_README = """\
+Evidence of all credential changes and runs of a period
+=======================================================
+
+From:   {start}
+Before: {end}
+Log:    {origin}, {size} entries
+
+What this is
+  population.json  the list: every change of a credential that the directories' own logs
+                   tell of, every run that was asked for, what was not read, the sample
+  range/           every entry of the log from before the period up to the export
+  log/ context/    the signed state of the log, and the proof that range/ is the rest of it
+
+How to check it
+  countersign verify <this folder> --trust trust.json
+  Get trust.json from someone you trust, never from whoever gave you this folder.
+  The format is described in docs/evidence-format.md, well enough to write your own check.
+
+What it cannot show
+  What a directory did not log or was not asked for (gaps say where); tenants that are not
+  configured; and, against an operator who holds the log's keys, a log that was made anew.
+"""
+DAY_MS = 86_400_000
+ROWS_MAX = 100_000
+PERIOD_DAYS_MAX = 4_000
+RANGE_MARGIN_MS = 600_000
+WHY = ("not-read", "lost", "not-settled", "ahead")
+VERDICTS = ("ours", "break-glass", "out-of-band", "unknown")
+CHANGE = {
+    "act": one_of("added", "removed", "unreadable"), "actor": or_null(an_id),
+    "actorKind": one_of("person", "application", "unnamed"), "at": time, "attempt": or_null(count), "because": code,
+    "credential": or_null(an_id), "direction": or_null(direction), "entry": an_id,
+    "explained": or_null(keys({"at": time, "person": person_id})), "holder": one_of("application", "service-principal"),
+    "kind": one_of("client-secret", "certificate", "other"), "objectId": an_id, "readAt": time, "readIn": count,
+    "run": or_null(run_id), "step": or_null(step_id), "tenant": an_id, "verdict": one_of(*VERDICTS),
+}
+CHANGES = list_of(keys(CHANGE), 0, ROWS_MAX)
+PLACES = list_of(count, 0, 10_000)
+POPULATION = keys({
+    "_type": one_of("countersign/population/v1"), "at": time, "build": an_id, "changes": CHANGES,
+    "counts": keys({
+        "breakGlass": count, "changes": count, "explained": count, "ours": count, "outOfBand": count, "runs": count,
+        "unknown": count,
+    }),
+    "from": time, "gaps": list_of(keys({"from": time, "tenant": an_id, "to": time, "why": one_of(*WHY)}), 0, 10_000),
+    "log": keys({"origin": origin, "size": whole, "start": count}), "others": CHANGES,
+    "runs": list_of(keys({
+        "at": time, "closed": boolean, "procedure": procedure, "requester": actor, "run": run_id, "state": state,
+        "target": ids_map, "trigger": text(r"[a-z]{1,20}"),
+    }), 0, ROWS_MAX),
+    "sample": or_null(keys({"changes": PLACES, "runs": PLACES, "seed": seed, "size": integer(1, 10_000)})),
+    "tenants": list_of(keys({
+        "daysWithout": list_of(text(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), 0, PERIOD_DAYS_MAX + 1), "keptMs": count, "late": count,
+        "lateMs": count, "name": an_id, "queries": list_of(query, 0, 100, itself), "reads": count, "slowestMs": count,
+        "unreadable": count,
+    }), 0, 1_000),
+    "to": time,
+})
+
+
+def time_text(ms):
+    """The time that time_ms reads as these milliseconds."""
+    days, rest = divmod(ms, DAY_MS)
+    seconds, ms = divmod(rest, 1_000)
+    day = datetime.date.fromordinal(days - 365).isoformat()
+    return f"{day}T{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{ms:03d}Z"
+
+
+def uncovered(begin, end, others):
+    """Parts of a span that none of the others covers, oldest first."""
+    left, at = [], begin
+    for other_begin, other_end in sorted(others):
+        if other_begin > end:
+            break
+        if other_begin > at:
+            left.append((at, other_begin))
+        at = max(at, other_end)
+    return left + [(at, end)] if at < end else left
+
+
+def gaps_of(begin, end, read, now, late, kept):
+    settled = [(a, b - late) for a, b in read if a < b - late]
+    gaps = []
+    for hole in uncovered(begin, min(end, now), settled):
+        unread = uncovered(*hole, read)
+        gaps += [(a, b, "not-settled") for a, b in uncovered(*hole, unread)]
+        for a, b in unread:
+            if a < now - kept:
+                gaps.append((a, min(b, now - kept), "lost"))
+            if b > now - kept:
+                gaps.append((max(a, now - kept), b, "not-read"))
+    if end > now:
+        gaps.append((max(now, begin), end, "ahead"))
+    return sorted(gaps, key=lambda gap: gap[0])
+
+
+def change_id(row):
+    return (row["tenant"], row["entry"], row["credential"] or "", row["act"])
+
+
+def drawn(seed_text, size, items):
+    """Positions of the items with the lowest tickets, ascending."""
+    head = b"countersign/sample/v1\n" + seed_text.encode("ascii") + b"\n"
+    tickets = sorted((sha256(head + to_canonical(item)), place) for place, item in enumerate(items))
+    return sorted(place for _, place in tickets[:size])
+
+
+class PopulationVerifier:
+    """The checks over the bundle of a period."""
+
+    run, state = None, None
+
+    def __init__(self, files, trust):
+        self.files, self.trust = files, trust
+
+    file = Verifier.file
+    check_files = Verifier.check_files
+    check_checkpoint = Verifier.check_checkpoint
+
+    def check_genesis(self):
+        data = self.file("context/0000.json")
+        index, proof = read_proof(self.file("context/0000.tlog-proof"), self.files["log/checkpoint"], "context/0000.tlog-proof")
+        entry = Entry(data, index, "context/0000.json")
+        holds = included(entry.leaf, index, self.log.size, proof, self.log.root)
+        need(holds, "expected context/0000.json to stand in the log")
+        self.context = [entry]
+        return Verifier.check_genesis(self)
+
+    def check_population(self):
+        data = self.file("population.json")
+        need(len(data) <= 16 * MIB, "expected population.json of at most 16 MiB")
+        self.list = fit(POPULATION, from_canonical(data, "population.json"), "population.json")
+        self.begin, self.end = time_ms(self.list["from"]), time_ms(self.list["to"])
+        need(0 < self.end - self.begin <= PERIOD_DAYS_MAX * DAY_MS, "expected a period of 1 ms to 4,000 days")
+        need(self.list["log"]["origin"] == self.trust.origin, "expected a list made from this log")
+        return "population.json has its form"
+
+    def check_range(self):
+        start, size = self.list["log"]["start"], self.list["log"]["size"]
+        need(start < size < self.log.size, "expected a log that is longer than what the list was made from")
+        lines = self.file("log/frontier").decode("latin-1").split("\n")
+        need(lines.pop() == "", "expected each line of log/frontier to end in a newline")
+        stack = [hash_line(line, "log/frontier") for line in lines]
+        need(len(stack) == bin(start).count("1"), "expected as many hashes in log/frontier as its size has ones")
+        self.entries, place = [], 0
+        while f"range/{place:04d}" in self.files and place < 9_999:
+            what = f"range/{place:04d}"
+            self.read_frames(self.files[what], what, start, stack)
+            place += 1
+        need(start + len(self.entries) == self.log.size, "expected entries up to the size of the log")
+        total = stack.pop()
+        while stack:
+            total = node(stack.pop(), total)
+        need(total == self.log.root, "expected the root of the log from its entries")
+        early = self.entries[0].at <= self.begin - RANGE_MARGIN_MS
+        need(start == 0 or early, "expected the range to begin 600 s before the period or with the log")
+        return f"entries {start} to {self.log.size - 1} are the rest of the log"
+
+    def read_frames(self, data, what, start, stack):
+        at = 0
+        while at < len(data):
+            length = int.from_bytes(data[at : at + 2], "big")
+            need(at + 2 + length <= len(data), f"expected {what} to end with a whole entry")
+            index = start + len(self.entries)
+            need(index < self.log.size, "expected entries up to the size of the log, got more")
+            entry = Entry(data[at + 2 : at + 2 + length], index, f"entry {index}")
+            self.entries.append(entry)
+            leaf = entry.leaf
+            while index & 1:
+                leaf, index = node(stack.pop(), leaf), index >> 1
+            stack.append(leaf)
+            at += 2 + length
+
+    def known(self, entry_type):
+        size = self.list["log"]["size"]
+        return [entry for entry in self.entries if entry.type == entry_type and entry.index < size]
+
+    def check_exported(self):
+        listed, size = self.list, self.list["log"]["size"]
+        wanted = digest_of(self.file("population.json"))
+        found = [e for e in self.entries if e.type == "population.exported" and e.data["digest"] == wanted]
+        need(found, "expected the log to hold the export of population.json")
+        export = found[0]
+        need(export.index >= size, "expected the export after what the list was made from")
+        sample = listed["sample"]
+        says = {
+            "changes": listed["counts"]["changes"], "digest": wanted, "from": listed["from"], "gaps": len(listed["gaps"]),
+            "runs": listed["counts"]["runs"], "to": listed["to"],
+            "sample": None if sample is None else {"seed": sample["seed"], "size": sample["size"]},
+        }
+        holds = {key: value for key, value in export.data.items() if key != "by"}
+        need(to_canonical(says) == to_canonical(holds), "expected the export to say what the list holds")
+        self.at = time_ms(listed["at"])
+        need(export.at == self.at, "expected the list to be as old as its export")
+        for entry in self.entries:
+            between = size <= entry.index < export.index
+            need(not between or entry.at >= self.at - SKEW_MS, f"expected the list to be made from {entry.what} too")
+        return "the log says that this list was given to somebody"
+
+    def check_runs(self):
+        moved = {entry.run: entry.data["to"] for entry in self.known("run.moved")}
+        closed = {entry.run for entry in self.known("run.closed")}
+        runs = [{
+            "at": time_text(entry.at), "closed": entry.run in closed, "procedure": entry.data["procedure"],
+            "requester": entry.data["requester"], "run": entry.run, "state": moved.get(entry.run, "requested"),
+            "target": entry.data["target"], "trigger": entry.data["trigger"],
+        } for entry in self.known("run.requested") if self.begin <= entry.at < self.end]
+        need(to_canonical(runs) == to_canonical(self.list["runs"]), "expected the runs to be those that the log holds")
+        return f"all {len(runs)} runs that were asked for are in the list"
+
+    def check_changes(self):
+        changes, others = self.list["changes"], self.list["others"]
+        rows = changes + others
+        need(len({change_id(row) for row in rows}) == len(rows), "expected each change once")
+        reads = {entry.index: entry.data for entry in self.known("audit.read")}
+        found = {index: dict.fromkeys(VERDICTS, 0) for index in reads}
+        for row in rows:
+            read = reads.get(row["readIn"])
+            need(read is not None and read["tenant"] == row["tenant"], "expected each change to be counted by a look at its tenant")
+            found[row["readIn"]][row["verdict"]] += 1
+        for index, read in reads.items():
+            counts = found[index]
+            need(sum(counts.values()) == read["new"], f"expected the {read['new']} changes that entry {index} has counted")
+            for verdict, key in (("ours", "ours"), ("break-glass", "breakGlass"), ("out-of-band", "outOfBand")):
+                need(counts[verdict] >= read[key], f"expected {read[key]} changes of entry {index} to be {verdict}")
+        begun = {entry.run for entry in self.known("run.requested")}
+        intents = {(e.run, e.data["step"], e.data["direction"], e.data["attempt"]) for e in self.known("step.intent")}
+        for row in rows:
+            attempt = (row["run"], row["step"], row["direction"], row["attempt"])
+            need(row["run"] not in begun or attempt in intents, f"expected an intent for what {row['entry']} tells of")
+        said = {change_id(e.data): {"at": time_text(e.at), "person": e.data["person"]} for e in self.known("audit.explained")}
+        for row in rows:
+            fits = to_canonical(row["explained"]) == to_canonical(said.get(change_id(row)))
+            need(fits, "expected each change to be explained as the log says")
+        for part, inside in ((changes, True), (others, False)):
+            places = [(row["at"], *change_id(row)) for row in part]
+            need(places == sorted(places), "expected the changes in their order")
+            fits = all((self.begin <= time_ms(row["at"]) < self.end) == inside for row in part)
+            need(fits, "expected the changes of the period in their list and the others in theirs")
+        verdicts = {verdict: sum(row["verdict"] == verdict for row in changes) for verdict in VERDICTS}
+        counts = {
+            "breakGlass": verdicts["break-glass"], "changes": len(changes), "ours": verdicts["ours"],
+            "explained": sum(row["explained"] is not None for row in changes), "outOfBand": verdicts["out-of-band"],
+            "runs": len(self.list["runs"]), "unknown": verdicts["unknown"],
+        }
+        need(to_canonical(counts) == to_canonical(self.list["counts"]), "expected the counts to be those of the list")
+        return f"all {len(changes)} changes that the log has counted are in the list"
+
+    def check_gaps(self):
+        names = [tenant["name"] for tenant in self.list["tenants"]]
+        need(len(set(names)) == len(names), "expected each tenant once")
+        reads = self.known("audit.read")
+        need(all(entry.data["tenant"] in names for entry in reads), "expected every tenant whose log was read in the list")
+        gaps = []
+        for tenant in self.list["tenants"]:
+            own = [entry for entry in reads if entry.data["tenant"] == tenant["name"]]
+            need(to_canonical(self.tenant(tenant, own)) == to_canonical(tenant), "expected what is said of a tenant to hold")
+            spans = [(time_ms(entry.data["from"]), time_ms(entry.data["to"])) for entry in own]
+            gaps += [
+                {"from": time_text(a), "tenant": tenant["name"], "to": time_text(b), "why": why}
+                for a, b, why in gaps_of(self.begin, self.end, spans, self.at, tenant["lateMs"], tenant["keptMs"])
+            ]
+        need(to_canonical(gaps) == to_canonical(self.list["gaps"]), "expected the gaps to be what no look covers")
+        return f"{len(gaps)} gap(s) are all there are"
+
+    def tenant(self, tenant, own):
+        touching = [
+            entry.data for entry in own
+            if time_ms(entry.data["from"]) < self.end and time_ms(entry.data["to"]) >= self.begin
+        ]
+        waits = [
+            time_ms(row["readAt"]) - time_ms(row["at"])
+            for row in self.list["changes"] if row["tenant"] == tenant["name"]
+        ]
+        looked = {entry.at // DAY_MS for entry in own}
+        end = min(self.end, self.at)
+        days = range(self.begin // DAY_MS, -(-end // DAY_MS)) if self.begin < end else ()
+        return {
+            "daysWithout": [time_text(day * DAY_MS)[:10] for day in days if day not in looked],
+            "keptMs": tenant["keptMs"], "late": sum(wait > tenant["lateMs"] for wait in waits), "lateMs": tenant["lateMs"],
+            "name": tenant["name"], "queries": sorted({read["query"] for read in touching}), "reads": len(touching),
+            "slowestMs": max([0, *waits]), "unreadable": sum(read["unreadable"] for read in touching),
+        }
+
+    def check_sample(self):
+        sample = self.list["sample"]
+        if sample is None:
+            return Note("no sample was drawn")
+        changes = [[row["tenant"], row["entry"], row["credential"], row["act"]] for row in self.list["changes"]]
+        fits = sample["changes"] == drawn(sample["seed"], sample["size"], changes)
+        runs = drawn(sample["seed"], sample["size"], [[row["run"]] for row in self.list["runs"]])
+        need(fits and sample["runs"] == runs, "expected the sample to be what the seed draws")
+        return "the sample is what the seed draws"
+
+    def check_file_set(self):
+        wanted = {
+            "README.txt", "SHA256SUMS", "population.json", "log/checkpoint", "log/frontier", "context/0000.json",
+            "context/0000.tlog-proof",
+        }
+        place = 0
+        while f"range/{place:04d}" in self.files:
+            wanted.add(f"range/{place:04d}")
+            place += 1
+        need(set(self.files) == wanted, "expected the files of a bundle of a period and no others")
+        return "the bundle has the files it needs and no others"
+
+    def check_readme(self):
+        expected = POPULATION_README.format(
+            start=self.list["from"], end=self.list["to"], origin=self.trust.origin, size=self.log.size
+        )
+        need(self.file("README.txt") == expected.encode("utf-8"), "expected README.txt to be the fixed text")
+        return "README.txt is the fixed text"
+
+
+POPULATION_CHECKS = (
+    "files", "checkpoint", "genesis", "population", "range", "exported", "runs", "changes", "gaps", "sample", "file-set", "readme",
+)
+
+
 def refusal(error):
     # What is not a plain refusal is an error of ours or of the machine; on hostile bytes both must end in a refusal.
     return str(error) if isinstance(error, Refused) else f"cannot be checked ({type(error).__name__})"
@@ -1909,8 +2238,10 @@ def verify(path, trust):
     report = {"verdict": "refused", "run": None, "state": None, "checks": []}
     current = CHECKS[0]
     try:
-        verifier = Verifier(read_bundle(path), trust)
-        for current in CHECKS:
+        files = read_bundle(path)
+        of_period = "population.json" in files
+        verifier = (PopulationVerifier if of_period else Verifier)(files, trust)
+        for current in POPULATION_CHECKS if of_period else CHECKS:
             sentence = getattr(verifier, f"check_{current.replace('-', '_')}")()
             result = "note" if isinstance(sentence, Note) else "pass"
             report["checks"].append({"code": current, "result": result, "sentence": str(sentence)})
@@ -1929,7 +2260,8 @@ def printable(sentence):
 def render(report):
     lines = [f"{check['result']:4}  {check['code']:18}  {printable(check['sentence'])}" for check in report["checks"]]
     if report["verdict"] == "proven":
-        lines.append(f"PROVEN: {report['run']}, {report['state']}")
+        what = "a period" if report["run"] is None else f"{report['run']}, {report['state']}"
+        lines.append(f"PROVEN: {what}")
     elif report["verdict"] == "refused":
         lines.append("REFUSED: rely on nothing in this bundle")
     else:
@@ -1938,7 +2270,7 @@ def render(report):
 
 
 def main(arguments):
-    parser = argparse.ArgumentParser(description="Verifies the evidence bundle of one Countersign run.")
+    parser = argparse.ArgumentParser(description="Verifies the evidence bundle of one Countersign run or of a period.")
     parser.add_argument("bundle", help="a folder, or a zip of it")
     parser.add_argument("--trust", metavar="FILE", help="trust.json, from someone you trust")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

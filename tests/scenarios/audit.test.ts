@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { pathOf } from "@countersign/contract";
+import { FILES, type Population, parseTrust, readBundle, verifyBundle } from "@countersign/evidence";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { withEmergencyTerms } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
@@ -52,6 +55,16 @@ const changesOf = (application: string) =>
   );
 const byHand = async (path: string, body: object) =>
   ((await stage.manage("POST", path, { user: "mallory", ...body })) as { keyId: string }).keyId;
+
+/** What the tenant itself knows to have been changed, by whomever. */
+async function outside(): Promise<string[]> {
+  const { entries } = (await stage.manage("GET", "/effects?effect=true&limit=10000")) as {
+    entries: { op: string; target: { keyId?: string } }[];
+  };
+  return entries
+    .filter(({ op }) => /^(application\.(add|remove)Password|portal\.(add|remove))$/.test(op))
+    .map(({ op, target }) => `${/add/.test(op) ? "added" : "removed"} ${target.keyId ?? ""}`);
+}
 
 /** A secret by a program that has the right to, as any other rotation tool has. */
 async function byOtherTool(application: string): Promise<string> {
@@ -178,15 +191,34 @@ describe("every change of a credential in the directory's own log", () => {
   });
 
   it("is the same list that the tenant itself keeps, over a span without a hole", async () => {
-    const { entries } = (await stage.manage("GET", "/effects?effect=true&limit=10000")) as {
-      entries: { op: string; target: { keyId?: string } }[];
-    };
-    const outside = entries
-      .filter(({ op }) => /^(application\.(add|remove)Password|portal\.(add|remove))$/.test(op))
-      .map(({ op, target }) => `${/add/.test(op) ? "added" : "removed"} ${target.keyId ?? ""}`);
     const known = await query<Change>("select act, credential from cs.audit_change");
-    expect(known.map(({ act, credential }) => `${act} ${credential}`).sort()).toEqual(outside.sort());
+    expect(known.map(({ act, credential }) => `${act} ${credential}`).sort()).toEqual((await outside()).sort());
     const spans = await query<{ settled: boolean }>("select settled from cs.audit_span order by settled");
     expect(spans).toEqual([{ settled: false }, { settled: true }]);
+  });
+
+  it("is exported with every run of the period, as a list that both verifiers prove to be whole", async () => {
+    await stage.advance(2 * 86_400);
+    const sample = { seed: "auditor-4711", size: 3 };
+    const period = { from: "2026-11-15T00:00:00.000Z", to: "2026-12-15T00:00:00.000Z" };
+    const file = await stage.download(pathOf("exportPopulation", {}), "period.zip", { ...period, sample });
+    const files = readBundle(file);
+    const report = verifyBundle(files, parseTrust(readFileSync(stage.path("state/trust.json"))));
+    expect(report.checks.filter(({ result }) => result === "fail")).toEqual([]);
+    expect([report.verdict, stage.secondVerdict("period")]).toEqual(["proven", "proven"]);
+    const list = JSON.parse(Buffer.from(files.get(FILES.population) ?? []).toString()) as Population;
+    expect(list.changes.map(({ act, credential }) => `${act} ${credential}`).sort()).toEqual((await outside()).sort());
+    expect(list.counts).toMatchObject({ ours: 2, breakGlass: 2, outOfBand: 6, unknown: 0, explained: 5, runs: 2 });
+    expect([list.sample?.changes.length, list.sample?.runs]).toEqual([3, [0, 1]]);
+    // Before what the directory still had, and after the last look: said, not passed over.
+    const whys = list.gaps.map(({ why }) => why);
+    expect([whys[0], whys.at(-1)]).toEqual(["lost", "ahead"]);
+    const told = report.facts.filter(({ code }) => code === "gap");
+    expect(told).toHaveLength(list.gaps.length);
+
+    const day = { from: "2026-11-23T00:00:00.000Z", to: "2026-11-24T00:00:00.000Z", sample: null };
+    const whole = readBundle(await stage.download(pathOf("exportPopulation", {}), "day.zip", day));
+    const { gaps, counts } = JSON.parse(Buffer.from(whole.get(FILES.population) ?? []).toString()) as Population;
+    expect([gaps, counts.runs, stage.secondVerdict("day")]).toEqual([[], 0, "proven"]);
   });
 });

@@ -511,20 +511,31 @@ export class Stage {
   /** What our own verifier says about the run's bundle. */
   async verdict(run: string): Promise<string> {
     await this.#untilCheckpointed();
-    const answer = await fetch(new URL(pathOf("getBundle", { id: run }), this.url), {
-      headers: { "x-countersign": "1", authorization: `Bearer ${this.#tokens.get("cleo")}` },
-    });
-    if (!answer.ok) throw new Error(`expected a bundle of ${run}, got ${answer.status}`);
-    const file = this.path(`${run}.zip`);
-    writeFileSync(file, Buffer.from(await answer.arrayBuffer()));
+    const file = await this.download(pathOf("getBundle", { id: run }), `${run}.zip`);
     return verifyBundle(readBundle(file), parseTrust(readFileSync(this.path("state/trust.json")))).verdict;
   }
 
-  /** What the second verifier, written from the format page alone, says about the bundle that `verdict` has fetched. */
-  secondVerdict(run: string): string {
+  /** Writes a zip that the API gives into the stage's folder; with a body it is asked for by POST. Returns its path. */
+  async download(path: string, name: string, body?: object): Promise<string> {
+    await this.as("cleo");
+    const answer = await fetch(new URL(path, this.url), {
+      headers: {
+        "x-countersign": "1",
+        authorization: `Bearer ${this.#tokens.get("cleo")}`,
+        "content-type": "application/json",
+      },
+      ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`expected a zip from ${path}, got ${answer.status} ${await answer.text()}`);
+    writeFileSync(this.path(name), Buffer.from(await answer.arrayBuffer()));
+    return this.path(name);
+  }
+
+  /** What the second verifier, written from the format page alone, says about a bundle that was downloaded. */
+  secondVerdict(name: string): string {
     const args = [
       join(root, "tools/verify.py"),
-      this.path(`${run}.zip`),
+      this.path(`${name}.zip`),
       "--trust",
       this.path("state/trust.json"),
       "--json",

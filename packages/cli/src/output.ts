@@ -1,4 +1,4 @@
-import { csvText } from "@countersign/core";
+import { CountersignError, csvText } from "@countersign/core";
 /** Exit codes of the command line; docs/cli.md lists them. */
 export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3 } as const;
 
@@ -36,4 +36,12 @@ export function plain(text: string): string {
 /** A line of CSV (RFC 4180), with nothing in it that a spreadsheet would take for a formula. */
 export function csvLine(cells: readonly string[]): string {
   return csvText([cells]);
+}
+
+/** A day, or an instant, as the API takes it. */
+export function timeOf(text: string): string {
+  const at = Date.parse(text);
+  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(at))
+    throw new CountersignError("INPUT_INVALID", `expected a day such as 2026-11-01 or a time, got ${text}`);
+  return new Date(at).toISOString();
 }

@@ -13,6 +13,7 @@ export * from "./schemas/decisions.ts";
 export * from "./schemas/log.ts";
 export * from "./schemas/notices.ts";
 export * from "./schemas/outside.ts";
+export * from "./schemas/populations.ts";
 export * from "./schemas/problem.ts";
 export * from "./schemas/runs.ts";
 export * from "./schemas/session.ts";

@@ -9,6 +9,7 @@ import * as decisions from "./schemas/decisions.ts";
 import * as log from "./schemas/log.ts";
 import * as notices from "./schemas/notices.ts";
 import { OutsideView } from "./schemas/outside.ts";
+import * as populations from "./schemas/populations.ts";
 import * as runs from "./schemas/runs.ts";
 import * as session from "./schemas/session.ts";
 import * as status from "./schemas/status.ts";
@@ -143,6 +144,16 @@ export const routes = {
     body: applications.Acceptances,
     response: applications.Acceptances,
     requires: ["Idempotency-Key"],
+  }),
+  exportPopulation: route({
+    method: "POST",
+    path: "/v1/populations",
+    summary:
+      "All credential changes and runs of a period as a zip, for `countersign verify`; that it was given to somebody is an entry of the log",
+    roles: "signed-in",
+    body: populations.PopulationRequest,
+    response: z.null(),
+    content: "zip",
   }),
   requestRun: route({
     method: "POST",

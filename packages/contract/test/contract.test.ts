@@ -15,6 +15,7 @@ describe("the route table", () => {
     );
     expect(without.map(([name]) => name).sort()).toEqual([
       "advanceClock",
+      "exportPopulation",
       "makeCloseStatement",
       "makeStatement",
       "makeUseStatement",

@@ -19,6 +19,7 @@ export {
 } from "./database/index.ts";
 export { type Dispatch, openDispatch } from "./dispatch/index.ts";
 export { bundleOf } from "./evidence/bundle.ts";
+export { type PopulationAsk, populationBundle } from "./evidence/population.ts";
 export { createRecorder } from "./evidence/recorder.ts";
 export { createExecutor, type Executor } from "./execution/executor.ts";
 export type { Ground } from "./execution/ground.ts";

@@ -19,6 +19,7 @@ import {
   time,
   verb,
 } from "./fields.ts";
+import { sampleWish } from "./population/document.ts";
 import {
   boolean,
   different,
@@ -94,6 +95,17 @@ export const ENTRY_DATA = {
     to: time,
     unknown: count,
     unreadable: count,
+  }),
+  // All credential changes and runs of a period were given to somebody: by its digest the list can be recognised.
+  "population.exported": object({
+    by: actorId,
+    changes: count,
+    digest,
+    from: time,
+    gaps: count,
+    runs: count,
+    sample: nullable(sampleWish),
+    to: time,
   }),
   // A person has said what a change was that no run had done.
   "audit.explained": object({
@@ -234,6 +246,7 @@ export const ENTRY_SCOPE: { readonly [T in EntryType]: "run" | "log" | "either" 
   "scan.completed": "log",
   "audit.read": "log",
   "audit.explained": "log",
+  "population.exported": "log",
   "run.requested": "run",
   "run.validated": "run",
   "plan.frozen": "run",

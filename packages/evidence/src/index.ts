@@ -21,12 +21,22 @@ export * from "./limits.ts";
 export * from "./merkle.ts";
 export * from "./note.ts";
 export { EMERGENCY_PROCEDURES, type PlanFacts, type PlanStepFacts, parsePlan, REMOVED_ID_KEY } from "./plan.ts";
+export { makePopulationBundle, populationBytes, rangeMarginMs } from "./population/bundle.ts";
+export type { Population, PopulationChange, SampleWish } from "./population/document.ts";
+export { type IndexedEntry, type PopulationInput, populationOf, type ReadChange } from "./population/make.ts";
 export { openClose, REMAINS_TYPE, remainsOf } from "./remains.ts";
 export * from "./statement.ts";
 export * from "./states.ts";
 export * from "./trust.ts";
 export { CLOSE_ASKERS, CLOSE_CONFIRMER } from "./verify/close.ts";
 export { renderReport } from "./verify/render.ts";
-export { CHECK_CODES, type Check, type CheckCode, type Report, type ReportFact } from "./verify/report.ts";
+export {
+  CHECK_CODES,
+  type Check,
+  type CheckCode,
+  POPULATION_CHECK_CODES,
+  type Report,
+  type ReportFact,
+} from "./verify/report.ts";
 export { verifyBundle } from "./verify/verify-bundle.ts";
 export { frameEntry, readEntryFrames, type VerifiedLog, verifyLog } from "./verify/verify-log.ts";

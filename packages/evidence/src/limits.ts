@@ -19,6 +19,11 @@ export const LIMITS = {
   contextEntriesMax: 999,
   bundleFilesMax: 25_000,
   bundleBytesMax: 67_108_864,
+  populationBytesMax: 16_777_216,
+  populationRowsMax: 100_000,
+  periodDaysMax: 4_000,
+  /** Files in `range/` have four digits. */
+  rangeFilesMax: 9_999,
   peopleMax: 10_000,
   trustListMax: 10_000,
   planStepsMax: 1_000,

@@ -48,6 +48,16 @@ const SAMPLES: { readonly [T in keyof typeof ENTRY_DATA]: Record<string, unknown
     queryDigest: D,
     tenant: "t1",
   },
+  "population.exported": {
+    by: P,
+    changes: 3,
+    digest: D,
+    from: "2026-10-01T00:00:00.000Z",
+    gaps: 0,
+    runs: 2,
+    sample: { seed: "4711", size: 2 },
+    to: "2027-01-01T00:00:00.000Z",
+  },
   "audit.explained": {
     act: "added",
     credential: null,

@@ -29,6 +29,7 @@ import {
   openDispatch,
   openStore,
   pausesOver,
+  populationBundle,
   type Store,
   type TermsOf,
 } from "@countersign/engine";
@@ -357,6 +358,14 @@ async function startApi(parts: Parts): Promise<string> {
     readiness: () => readinessOf(ground, store, state),
     askScan: () => store.scanAsk(),
     bundle: (run) => bundleOf(store, run),
+    population: (ask) =>
+      populationBundle(store, ask, {
+        origin: trust.origin,
+        build,
+        tenants: config.tenants.map(({ name }) => name),
+        lateMs: config.audit.lateSeconds * 1_000,
+        keptMs: config.audit.retentionDays * 86_400_000,
+      }),
     log: ({ level, message, ...facts }) => log(message, { level, ...facts }),
     signInsPerMinuteMax: 30,
     acceptanceDaysMax: config.scan.acceptanceDaysMax,

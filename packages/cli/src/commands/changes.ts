@@ -1,6 +1,6 @@
 import type { AuditChange } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
-import { csvLine, plain, printJson, say, table } from "../output.ts";
+import { csvLine, plain, printJson, say, table, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 export interface ChangesOptions {
@@ -115,14 +115,6 @@ export async function runExplain(
   });
   if (options.json === true) printJson(answer);
   else say(`${act} ${credential}: explained`);
-}
-
-/** A day, or an instant, as the API takes it. */
-function timeOf(text: string): string {
-  const at = Date.parse(text);
-  if (!/^\d{4}-\d{2}-\d{2}/.test(text) || Number.isNaN(at))
-    throw new CountersignError("INPUT_INVALID", `expected a day such as 2026-11-01 or a time, got ${text}`);
-  return new Date(at).toISOString();
 }
 
 const text = (value: unknown) => (value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));

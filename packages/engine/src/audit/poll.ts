@@ -3,7 +3,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   type AuditChange,
   type AuditLog,
-  type AuditVerdict,
   auditReasons,
   auditVerdicts,
   CountersignError,
@@ -23,8 +22,6 @@ const refusedAgainMs = 60 * 60_000;
 /** Changes that could not be told are judged again for so long. */
 const rejudgeMs = 30 * 86_400_000;
 const rejudgedMax = 1_000;
-
-type Counted = Record<AuditVerdict, number>;
 
 /**
  * Reads each directory's own audit log and says of every change of a credential whose doing it was. It only reads and tells; a
@@ -92,22 +89,23 @@ export function createAuditPoll(options: {
         options.log("audit.refused", { tenant });
         return later(tenant, refusedAgainMs);
       }
-      const fresh = auditVerdicts.reduce((sum, verdict) => sum + counted.verdicts[verdict], 0);
+      const verdicts = await store.auditUncounted(tenant);
+      const fresh = auditVerdicts.reduce((sum, verdict) => sum + verdicts[verdict], 0);
       const entry = {
-        breakGlass: counted.verdicts["break-glass"],
+        breakGlass: verdicts["break-glass"],
         entries: counted.entries,
         from: new Date(opened.from).toISOString(),
         new: fresh,
-        ours: counted.verdicts.ours,
-        outOfBand: counted.verdicts["out-of-band"],
+        ours: verdicts.ours,
+        outOfBand: verdicts["out-of-band"],
         query: audit.query,
         tenant,
         to: new Date(opened.to).toISOString(),
-        unknown: counted.verdicts.unknown,
+        unknown: verdicts.unknown,
         unreadable: counted.unreadable,
       };
-      // A look that finds nothing is written down once a day; else the log would hold little else.
-      const said = deep || fresh > 0 || counted.unreadable > 0;
+      // A look that finds nothing is written down once a day, and where it catches up; else the log would hold little else.
+      const said = deep || opened.to < now || fresh > 0 || counted.unreadable > 0;
       await store.auditEnd({ tenant, worker, read: true, deep, lateMs, entry: said ? entry : null, at: clock.now() });
       await judgeAgain(audit);
       const proposed = await options.propose(tenant, clock.now());
@@ -140,8 +138,7 @@ export function createAuditPoll(options: {
   /** All pages of a span, from where it stands. Null: the directory does not give us its log. */
   async function readPages(audit: AuditLog, opened: AuditOpened) {
     const { tenant } = audit;
-    const verdicts: Counted = { ours: 0, "break-glass": 0, "out-of-band": 0, unknown: 0, ...opened.verdicts };
-    const counted = { entries: opened.entries, unreadable: opened.unreadable, verdicts };
+    const counted = { entries: opened.entries, unreadable: opened.unreadable };
     const ctx = { clock, signal: stopped.signal };
     let link = opened.link;
     let restarted = false;
@@ -160,13 +157,9 @@ export function createAuditPoll(options: {
       if (page === null) return null;
       const changes = await judged(audit, page.changes);
       const seen = { seen: page.seen, unreadable: page.unreadable };
-      const fresh = await store.auditPage({ tenant, worker, changes, ...seen, link: page.next, at: clock.now() });
+      await store.auditPage({ tenant, worker, changes, ...seen, link: page.next, at: clock.now() });
       counted.entries += page.seen;
       counted.unreadable += page.unreadable;
-      for (const key of fresh) {
-        const one = changes.find(({ change }) => keyOf(change) === key);
-        if (one !== undefined) verdicts[one.verdict] += 1;
-      }
       await sayOf(tenant, changes);
       link = page.next;
       if (link === null) return counted;

@@ -130,7 +130,8 @@ function logged(row: LogEntryRow): LoggedEntry {
   return { index: row.idx, bytes: row.entry };
 }
 
-async function leavesOf(store: Store, size: number): Promise<Uint8Array[]> {
+/** Leaf hashes of the first entries of the log. */
+export async function leavesOf(store: Store, size: number): Promise<Uint8Array[]> {
   const leaves: Uint8Array[] = [];
   while (leaves.length < size) {
     const page = await store.leafHashes(leaves.length, Math.min(pageRows, size - leaves.length));

@@ -35,6 +35,8 @@ export const AuditChangeRow = row({
   explainedAt: time.nullable(),
   /** Digest of what was said. */
   explanation: z.string().nullable(),
+  /** Index in the log of the `audit.read` that counted it; null: none has yet. */
+  readIn: z.int().nullable(),
 });
 export type AuditChangeRow = z.output<typeof AuditChangeRow>;
 
@@ -104,7 +106,6 @@ const Opened = z
     /** Read of it before it was taken up. */
     entries: z.int(),
     unreadable: z.int(),
-    verdicts: z.partialRecord(z.enum(auditVerdicts), z.int()),
   })
   .nullable();
 /** A span that is being read. */
@@ -186,6 +187,33 @@ export function auditStore(sql: Sql) {
       }));
       return sql.call(z.array(z.string()), "cs.audit_page", { ...page, changes: JSON.stringify(changes) });
     },
+
+    /** How many changes of each verdict no look has counted yet. */
+    auditUncounted: async (tenant: string): Promise<Record<AuditVerdict, number>> => {
+      const counts = await sql.rows(
+        row({ verdict: z.enum(auditVerdicts), count: z.coerce.number().int() }),
+        "select verdict, count(*) as count from cs.audit_change where tenant = $1 and read_in is null group by verdict",
+        [tenant],
+      );
+      const of = (verdict: AuditVerdict) => counts.find((one) => one.verdict === verdict)?.count ?? 0;
+      return {
+        ours: of("ours"),
+        "break-glass": of("break-glass"),
+        "out-of-band": of("out-of-band"),
+        unknown: of("unknown"),
+      };
+    },
+
+    /** Changes that the looks from one entry of the log until before another have counted. Null: more than the limit. */
+    auditCounted: async (from: number, before: number, limit: number): Promise<AuditChangeRow[] | null> => {
+      const text = "select * from cs.audit_change where read_in >= $1 and read_in < $2 limit $3";
+      const found = await sql.rows(AuditChangeRow, text, [from, before, limit + 1]);
+      return found.length > limit ? null : found;
+    },
+
+    /** Writes down that the list of a period was given to somebody; returns the entry's index. */
+    populationExport: (data: EntryData<"population.exported">, at: number): Promise<number> =>
+      sql.call(z.int(), "cs.population_export", { data: entryText("population.exported", data), at }),
 
     /** Begins the open span anew. */
     auditRestart: (tenant: string, worker: string, at: number): Promise<void> =>

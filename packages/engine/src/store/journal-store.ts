@@ -142,6 +142,9 @@ export function journalStore(sql: Sql) {
         Math.min(limit, entriesMax),
       ]),
 
+    /** Index of the first entry that is later than an instant (RFC 3339, ms); null: none is. */
+    firstAfter: (time: string): Promise<number | null> => sql.call(z.int().nullable(), "journal.first_after", { time }),
+
     entriesOfRun: (run: string): Promise<LogEntryRow[]> =>
       sql.rows(LogEntryRow, "select * from journal.log_entry where run_id = $1 order by run_seq", [run]),
 

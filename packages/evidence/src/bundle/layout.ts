@@ -12,6 +12,9 @@ export const FILES = {
   policy: "policy.yaml",
   runRecord: "run.dsse.json",
   checkpoint: "log/checkpoint",
+  /** Only in the bundle of a population, which has neither of plan, policy and run record. */
+  population: "population.json",
+  frontier: "log/frontier",
 } as const;
 
 /** `entries/0007.json`: the run's entry with runSeq 7. */
@@ -28,6 +31,8 @@ export const statementFile = (hex: string): string => `approvals/${hex}.statemen
 export const envelopeFile = (hex: string): string => `approvals/${hex}.dsse.json`;
 /** The attachment with this digest. */
 export const attachmentFile = (hex: string): string => `attachments/${hex}`;
+/** `range/0000`: entries of the log, one after the other. */
+export const rangeFile = (n: number): string => `range/${pad(n)}`;
 /** Proof that the log of size m is a prefix of the log of size n. */
 export const consistencyFile = (m: number, n: number): string => `log/consistency-${m}-${n}.txt`;
 /** The signed checkpoint of size m that an approval or the authorisation names. */
@@ -40,7 +45,8 @@ function pad(n: number): string {
 const SIZE = "[1-9][0-9]{0,15}";
 const NAME = new RegExp(
   [
-    "README\\.txt|SHA256SUMS|plan\\.json|policy\\.yaml|run\\.dsse\\.json|log/checkpoint",
+    "README\\.txt|SHA256SUMS|plan\\.json|policy\\.yaml|run\\.dsse\\.json|population\\.json|log/checkpoint|log/frontier",
+    "range/[0-9]{4}",
     `log/consistency-${SIZE}-${SIZE}\\.txt`,
     `anchors/checkpoint\\.${SIZE}`,
     "(entries|context)/[0-9]{4}\\.(json|tlog-proof)",
@@ -61,6 +67,8 @@ export function checkName(name: string): string {
 export function bytesMaxOf(name: string): number {
   if (name === FILES.plan) return LIMITS.planBytesMax;
   if (name === FILES.policy) return LIMITS.policyBytesMax;
+  if (name === FILES.population) return LIMITS.populationBytesMax;
+  if (name.startsWith("range/")) return LIMITS.envelopeBytesMax;
   if (name === FILES.runRecord || name === FILES.sums) return LIMITS.envelopeBytesMax;
   if (name.startsWith("attachments/")) return LIMITS.attachmentBytesMax;
   return LIMITS.entryBytesMax;

@@ -5,7 +5,7 @@ import { LIMITS } from "../limits.ts";
 import { type BundleFiles, bytesMaxOf, checkName } from "./layout.ts";
 import { readZip } from "./zip.ts";
 
-const FOLDERS = ["entries", "context", "approvals", "attachments", "log", "anchors"];
+const FOLDERS = ["entries", "context", "approvals", "attachments", "log", "anchors", "range"];
 
 /**
  * Reads a bundle from a folder or from a stored zip. Throws an {@link EvidenceError} for links, special files, names no

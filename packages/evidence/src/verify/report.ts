@@ -33,8 +33,24 @@ export const CHECK_CODES = [
   "readme",
 ] as const;
 
-/** One of {@link CHECK_CODES}. */
-export type CheckCode = (typeof CHECK_CODES)[number];
+/** Every check of the bundle of a population, in the order it is made. */
+export const POPULATION_CHECK_CODES = [
+  "files",
+  "checkpoint",
+  "genesis",
+  "population",
+  "range",
+  "exported",
+  "runs",
+  "changes",
+  "gaps",
+  "sample",
+  "file-set",
+  "readme",
+] as const;
+
+/** One of {@link CHECK_CODES} or {@link POPULATION_CHECK_CODES}. */
+export type CheckCode = (typeof CHECK_CODES)[number] | (typeof POPULATION_CHECK_CODES)[number];
 
 /** One check and what came of it, in a sentence. */
 export interface Check {

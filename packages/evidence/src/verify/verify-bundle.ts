@@ -30,6 +30,7 @@ import { checkGenesis, checkInclusion, checkMoves, checkRunChain, checkSums, che
 import { CheckList, type Nothing, nothing, type Report } from "./report.ts";
 import { checkGate, checkOverlap, checkRemoved, checkResult } from "./retire.ts";
 import { checkCalls, checkOrder, type ProvenCall } from "./steps.ts";
+import { verifyPopulation } from "./verify-population.ts";
 
 /** What was learned before a refusal ended the verification. */
 interface Seen {
@@ -52,6 +53,7 @@ export function verifyBundle(files: BundleFiles, trust: Trust | null): Report {
       "No trust file was given: nothing in a bundle can vouch for the bundle. Get trust.json from someone you trust.";
     return { verdict: "no-trust", ...seen, checks: [], facts: [{ code: "no-trust", sentence }] };
   }
+  if (files.has(FILES.population)) return verifyPopulation(files, trust);
   const list = new CheckList();
   try {
     const proven = proveRun(files, trust, list, seen);

@@ -1,5 +1,6 @@
 import type { ConnectionView, WebhookView } from "@countersign/contract";
 import type { InventoryRow } from "@countersign/core";
+import type { PopulationAsk } from "@countersign/engine";
 import type { Signer } from "@countersign/evidence";
 import type { LocalSignIn } from "../signin/local.ts";
 import type { Sessions } from "../signin/sessions.ts";
@@ -34,6 +35,8 @@ export interface ApiDependencies {
   readonly askScan: (person: string) => Promise<void>;
   /** Deterministic zip of a run's bundle. Error: RECORD_UNSIGNED. */
   readonly bundle: (run: string) => Promise<Uint8Array>;
+  /** Deterministic zip of a period's. Errors: INPUT_INVALID (too much for one), RECORD_UNSIGNED. */
+  readonly population: (ask: PopulationAsk) => Promise<Uint8Array>;
   readonly log: (event: {
     readonly level: "info" | "warn" | "error";
     readonly message: string;

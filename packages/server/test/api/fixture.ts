@@ -72,6 +72,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     readiness: async () => ({ mode: "ready", reasons: [] }),
     askScan: async () => {},
     bundle: async () => new TextEncoder().encode("PK\u0005\u0006"),
+    population: async () => new TextEncoder().encode("PK\u0005\u0006"),
     log: () => {},
     signInsPerMinuteMax: 10_000,
     acceptanceDaysMax: 180,
@@ -179,6 +180,7 @@ function tellOf(store: MemoryStore): void {
       explainedBy: null,
       explainedAt: null,
       explanation: null,
+      readIn: null,
       name: index % 3 === 0 ? null : `日本 sync ${index}`,
       stands: at === 2,
     });

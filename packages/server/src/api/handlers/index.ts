@@ -11,6 +11,7 @@ import * as findings from "./findings.ts";
 import * as log from "./log.ts";
 import * as notices from "./notices.ts";
 import { getOutside } from "./outside.ts";
+import * as populations from "./populations.ts";
 import * as runs from "./runs.ts";
 import * as session from "./session.ts";
 import * as status from "./status.ts";
@@ -32,6 +33,7 @@ export const handlers: Handlers = {
   getExpiryWeeks: credentials.getExpiryWeeks,
   listFindings: findings.listFindings,
   listChanges: changes.listChanges,
+  exportPopulation: populations.exportPopulation,
   explainChange: changes.explainChange,
   askAcceptances: findings.askAcceptances,
   confirmAcceptances: findings.confirmAcceptances,
