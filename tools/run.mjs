@@ -22,6 +22,11 @@ const verbs = {
   bench: { file: "tests/bench/main.ts", args: [], builds: [] },
 };
 
+/**
+ * The young generation of the heap doubles while many short-lived things are alive at a time, and never shrinks: three times
+ * this is enough, and what a process takes stays the same however long it runs.
+ */
+const semiSpaceMbMax = 16;
 /** How often we look whether npm is still there, in milliseconds. */
 const lookEveryMs = 500;
 
@@ -35,7 +40,7 @@ async function main(name, args) {
   const { node, env } = await setUp({ builds: verb.builds });
   const bundles = env.COUNTERSIGN_PROGRAMS;
   const program = bundles === undefined ? join(root, verb.file) : join(bundles, "countersign.mjs");
-  return run(node, [program, ...verb.args, ...args], env);
+  return run(node, [`--max-semi-space-size=${semiSpaceMbMax}`, program, ...verb.args, ...args], env);
 }
 
 /** @param {string} node @param {string[]} args @param {NodeJS.ProcessEnv} env @returns {Promise<number>} */

@@ -1,10 +1,5 @@
 /** `npm run bench -- rotations --count 100 --latency 100 --json`, `… scan --apps 100000`, `… hooks --count 1000000`, `… console --credentials 100000`, `… parked --runs 100000`; what the figures mean: docs/benchmarks.md. */
 import { parseArgs } from "node:util";
-import { benchConsole } from "./console.ts";
-import { benchHooks } from "./hooks.ts";
-import { benchParked } from "./parked.ts";
-import { benchRotations } from "./rotations.ts";
-import { benchScan } from "./scan.ts";
 
 const ratioMax = 2;
 const scanChanges = 100;
@@ -12,6 +7,8 @@ const rssGrowthMbMax = 30;
 const firstLoadKbMax = 250;
 const parkedRssMbMax = 300;
 const parkedCommitsMax = 50;
+
+// Each bench is loaded by itself: what the others need is no part of its memory.
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -54,6 +51,7 @@ async function rotations(count: number, latencyMs: number, print: Print): Promis
     return refuse(`expected --count from 1 to 1000, got ${count}`);
   if (!Number.isInteger(latencyMs) || latencyMs < 0 || latencyMs > 10_000)
     return refuse(`expected --latency from 0 to 10000 ms, got ${latencyMs}`);
+  const { benchRotations } = await import("./rotations.ts");
   const report = await benchRotations({ count, latencyMs, say });
   print(
     report,
@@ -66,6 +64,7 @@ async function rotations(count: number, latencyMs: number, print: Print): Promis
 async function scan(apps: number, print: Print): Promise<number> {
   if (!Number.isInteger(apps) || apps < 200 || apps > 200_000)
     return refuse(`expected --apps from 200 to 200000, got ${apps}`);
+  const { benchScan } = await import("./scan.ts");
   const report = await benchScan({ count: apps, say });
   print(
     report,
@@ -80,6 +79,7 @@ async function hooks(count: number, http: number, print: Print): Promise<number>
     return refuse(`expected --count from 1000 to 10000000, got ${count}`);
   if (!Number.isInteger(http) || http < 0 || http > 50_000)
     return refuse(`expected --http from 0 to 50000, got ${http}`);
+  const { benchHooks } = await import("./hooks.ts");
   const report = await benchHooks({ count, http, say });
   const failed = Object.keys(report.statuses).filter((status) => !/^[24]\d\d$/.test(status));
   print(
@@ -94,6 +94,7 @@ async function hooks(count: number, http: number, print: Print): Promise<number>
 async function console(credentials: number, print: Print): Promise<number> {
   if (!Number.isInteger(credentials) || credentials < 2_000 || credentials > 500_000)
     return refuse(`expected --credentials from 2000 to 500000, got ${credentials}`);
+  const { benchConsole } = await import("./console.ts");
   const report = await benchConsole({ count: credentials, say });
   print(
     report,
@@ -106,6 +107,7 @@ async function console(credentials: number, print: Print): Promise<number> {
 async function parked(count: number, print: Print): Promise<number> {
   if (!Number.isInteger(count) || count < 1 || count > 1_000_000)
     return refuse(`expected --runs from 1 to 1000000, got ${count}`);
+  const { benchParked } = await import("./parked.ts");
   const report = await benchParked({ count, say });
   print(
     report,
