@@ -20,7 +20,14 @@ export * from "./keys.ts";
 export * from "./limits.ts";
 export * from "./merkle.ts";
 export * from "./note.ts";
-export { EMERGENCY_PROCEDURES, type PlanFacts, type PlanStepFacts, parsePlan, REMOVED_ID_KEY } from "./plan.ts";
+export {
+  EMERGENCY_PROCEDURES,
+  NAMING_PROCEDURES,
+  type PlanFacts,
+  type PlanStepFacts,
+  parsePlan,
+  REMOVED_ID_KEY,
+} from "./plan.ts";
 export { makePopulationBundle, populationBytes, rangeMarginMs } from "./population/bundle.ts";
 export type { Population, PopulationChange, SampleWish } from "./population/document.ts";
 export { type IndexedEntry, type PopulationInput, populationOf, type ReadChange } from "./population/make.ts";
