@@ -9,8 +9,15 @@ const processes = new RoleProcesses();
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({
-    applications: [{ name: "app-killed", instant: true }],
-    policy: withEmergencyTerms,
+    applications: [
+      { name: "app-killed", instant: true },
+      { name: "app-cut", consumers: ["latest"], instant: true },
+    ],
+    scenario: { users: [{ name: "mallory" }] },
+    policy: (yaml) =>
+      withEmergencyTerms(yaml)
+        .replaceAll(/overlap: .*/g, "overlap: { min: PT20M, max: P1D }")
+        .replaceAll("quiet: PT1H", "quiet: PT20M"),
     product: processes,
   });
 });
@@ -26,6 +33,17 @@ async function untilHeld(): Promise<string> {
     if (held[0] !== undefined) return held[0].id;
     await delay(lookMs);
   }
+}
+
+/** Lets the effect of the next such request happen, kills the executor before it hears of it, and starts another one. */
+async function killDuring(op: string, cause: () => Promise<unknown>): Promise<void> {
+  await stage.manage("POST", "/holds", { op, position: "after-effect", times: 1 });
+  const caused = cause();
+  const held = await untilHeld();
+  await processes.kill("executor");
+  await stage.manage("POST", `/holds/${held}/drop`);
+  await processes.startOne("executor");
+  await caused;
 }
 
 describe("an emergency while the executor of the run before it is killed", () => {
@@ -60,5 +78,41 @@ describe("an emergency while the executor of the run before it is killed", () =>
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     for (const id of [run, elder])
       expect([await stage.verdict(id), stage.secondVerdict(id)]).toEqual(["proven", "proven"]);
+  });
+});
+
+describe("the replacement of a secret that somebody made, while executors are killed", () => {
+  it("ends with one new secret and without the named one; nothing is orphaned, nobody fails", async () => {
+    const [before] = await stage.secretsOf("app-cut");
+    const program = { name: "app-cut-script", intervalSeconds: 300 };
+    const act = { application: "app-cut", user: "mallory" };
+    const { keyId } = (await stage.manage("POST", "/portal/credentials", { ...act, program })) as { keyId: string };
+    await stage.advance(1_800);
+    const client = await stage.as("ben");
+    const asked = { row: "app-cut", reason: "found by the scan", replace: keyId };
+    const { run } = await client.requestRun({ body: asked });
+    await stage.settle();
+
+    await stage.decide("ada", run, "app-owner");
+    await stage.decide("dora", run, "platform");
+    // It has made a secret, and nobody has heard of it.
+    await killDuring("application.addPassword", () => stage.decide("cleo", run, "security"));
+    await stage.advance(120);
+    expect(await stage.stateOf(run)).toBe("overlapping");
+    await stage.manage("POST", "/portal/pastes", { program: program.name, vault: "main", secret: "app-cut" });
+    const owner = await stage.as("ada");
+    const word = { step: "switch", direction: "do", confirmation: "given" } as const;
+    await owner.confirmStep({ params: { id: run }, body: word });
+    // The named secret is gone, and nobody has heard of it.
+    await killDuring("application.removePassword", () => stage.advance(3 * 3_600));
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 600, hoursMax: 4 });
+
+    const left = await stage.secretsOf("app-cut");
+    expect(left).toContain(before);
+    expect(left).not.toContain(keyId);
+    expect(left).toHaveLength(2);
+    const { failedSignIns, orphans } = await stage.figures("app-cut");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
   });
 });
