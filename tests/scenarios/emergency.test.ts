@@ -13,6 +13,7 @@ beforeAll(async () => {
       { name: "app-overlap", instant: true },
       { name: "app-waiting", instant: true },
       { name: "app-goes-on", instant: true },
+      { name: "app-taken-back", instant: true },
     ],
     policy: withEmergencyTerms,
   });
@@ -191,9 +192,67 @@ describe("an emergency while another run of the application is open", () => {
   });
 });
 
+describe("an authorised emergency that is withdrawn", () => {
+  it("lets the older run go on while it cannot begin, and tells who has to ask again once that run was ended", async () => {
+    const app = "app-taken-back";
+    const leaked = await onlySecretOf(app);
+    const elder = await stage.request(app);
+    await stage.approve(elder);
+    await stage.advance(120);
+    expect(await stage.stateOf(elder)).toBe("overlapping");
+    const withdraw = async (run: string) => (await stage.as("cleo")).withdraw({ params: { id: run }, body: {} });
+
+    // Authorised, and the directory does not answer: nothing has begun, so nothing was taken over yet.
+    const waiting = await stage.report(app, leaked);
+    await stage.advance(60);
+    const { appId } = stage.idsOf(app);
+    const fault = { op: "application.get", kind: "503", times: "always", match: { appId } };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    await stage.decide("cleo", waiting, "security");
+    await stage.advance(600);
+    expect((await stage.run(waiting)).run).toMatchObject({ state: "scheduled", because: { code: "world-unreadable" } });
+    expect(await stage.stateOf(elder)).toBe("held");
+    await withdraw(waiting);
+    await stage.manage("DELETE", `/faults/${id}`);
+    await stage.advance(60);
+    expect(await stage.stateOf(elder)).toBe("overlapping");
+
+    // Authorised, and a second before it begins: the older run was ended for it.
+    const begun = await stage.report(app, leaked);
+    await stage.advance(60);
+    const before = await stage.effects(app);
+    const secrets = await stage.secretsOf(app);
+    await stage.decide("cleo", begun, "security");
+    await stage.settle();
+    expect((await stage.run(elder)).run).toMatchObject({ state: "superseded", because: { run: begun } });
+    expect(await stage.stateOf(begun)).toBe("scheduled");
+    await withdraw(begun);
+    const told = await stage.sink.until(({ type, data }) => type === "run.unfinished" && data.run === elder);
+    expect(told.data).toMatchObject({ application: app, because: { code: "emergency", run: begun } });
+    await stage.advance(3_600);
+    // Nothing was taken away: both secrets stand, and everybody signs in.
+    expect(await stage.effects(app)).toEqual(before);
+    expect(await stage.secretsOf(app)).toEqual(secrets);
+    expect(secrets).toContain(leaked);
+
+    const anew = await stage.request(app);
+    expect(JSON.parse((await stage.run(anew)).plan?.text ?? "{}").baseline.credentialIds).toEqual(
+      expect.arrayContaining(secrets),
+    );
+    await stage.approve(anew);
+    await stage.advanceUntil(anew, ["overlapping"], { stepSeconds: 60 });
+    const { failedSignIns, orphans } = await stage.figures(app);
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    for (const run of [elder, waiting, begun])
+      expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
+  });
+});
+
 describe("a report", () => {
   it("of a credential that the application does not have is blocked, and nothing happens", async () => {
     const run = await stage.report("app-denied", "00000000-0000-4000-8000-000000000000");
+    // Reading who uses it has a pace of its own, and whoever read before has used some of it.
+    await stage.advance(60);
     expect((await stage.run(run)).run).toMatchObject({ state: "blocked", because: { code: "credential-unknown" } });
     expect(await stage.effects("app-denied")).toEqual([]);
     expect(await stage.verdict(run)).toBe("proven");
@@ -201,6 +260,7 @@ describe("a report", () => {
 
   it("that security rejects changes nothing", async () => {
     const run = await stage.report("app-denied", await onlySecretOf("app-denied"));
+    await stage.advance(60);
     await stage.decide("cleo", run, "security", "reject");
     await stage.advance(3_600);
     expect(await stage.stateOf(run)).toBe("rejected");

@@ -38,6 +38,7 @@ import type { Judge, Judgement } from "./judge.ts";
 import type { Because } from "./phases/moves.ts";
 import { unconfirmed as noSecondPerson } from "./phases/second-person.ts";
 import { assertRowFitsPlan } from "./row-check.ts";
+import { readRunData } from "./run-data.ts";
 import type { RunWork } from "./run-work.ts";
 
 const horizonMs = 400 * 86_400_000;
@@ -106,6 +107,8 @@ export function createGuard(options: {
   async function takesOver(emergency: RunRow, run: string): Promise<boolean> {
     const bytes = emergency.planDigest === null ? null : await store.plan(emergency.planDigest);
     if (emergency.planDigest === null || bytes === null || beforeApproval.has(emergency.state)) return false;
+    // Frozen, drifted, or before a directory that does not answer: it may yet be withdrawn, and the older run go on.
+    if (!readRunData(emergency.data).takesOver) return false;
     try {
       const frozen = thawPlan(bytes, emergency.planDigest);
       if (frozen.plan.emergency?.supersedes?.run !== run) return false;

@@ -32,6 +32,10 @@ const RunDataForm = z.object({
   containedAt: z.int().nullable().default(null),
   /** That its consumers are late was told. */
   restoreTold: z.boolean().default(false),
+  /** An emergency that could begin at its last look, and waits only for the run that it takes over to end. */
+  takesOver: z.boolean().default(false),
+  /** The emergency that took this run over. */
+  takenOverBy: z.string().nullable().default(null),
   /** The run that replaces this one after drift. */
   successor: z.string().nullable().default(null),
   /** What the gate last said, as one string: only a change is recorded. */

@@ -3,7 +3,7 @@
 /** Everything that people are told. The database tells some of it itself, in the transaction that makes it happen. */
 export type NoticeKind =
   | `run.${"awaiting-approval" | "executing" | "overlapping" | "completed" | "rolling-back" | "rolled-back" | "held"}`
-  | `run.${"blocked" | "expired" | "rejected" | "withdrawn" | "superseded" | "overdue" | "contained" | "restore-late" | "left-as-is"}`
+  | `run.${"blocked" | "expired" | "rejected" | "withdrawn" | "superseded" | "overdue" | "contained" | "restore-late" | "left-as-is" | "unfinished"}`
   | `approval.${"reminder" | "escalated"}`
   | `breakglass.${"used" | "confirmed" | "reviewed" | "review-late"}`
   | `step.${"asked" | "reminded" | "asked-back"}`
@@ -26,6 +26,7 @@ export const troubleKinds: ReadonlySet<string> = new Set<NoticeKind>([
   "run.expired",
   "run.overdue",
   "run.restore-late",
+  "run.unfinished",
   "breakglass.used",
   "breakglass.review-late",
 ]);

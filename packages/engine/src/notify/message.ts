@@ -141,6 +141,8 @@ const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> 
       ? `An emergency took over the rotation of ${app}`
       : `The plan for ${app} no longer fits the world; a new one was made`,
   "run.left-as-is": (_, app) => `The rotation of ${app} was closed as it stands; what remains outside is listed`,
+  "run.unfinished": (_, app) =>
+    `An emergency took over the rotation of ${app} and came to nothing; it has to be asked for again`,
   "close.asked": (_, app) => `Security has to confirm: the held rotation of ${app} is to be closed as it stands`,
   "run.overdue": (_, app) => `${app}: the old credential cannot be retired yet`,
   "step.asked": (_, app) => `To be done by hand: ${app}`,

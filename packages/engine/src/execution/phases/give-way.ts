@@ -30,7 +30,7 @@ export async function restlessElders(store: Store, run: RunRow): Promise<RunRow[
 
 /**
  * Lets an emergency of the same application go first: at its next step boundary this run holds, and once the emergency is
- * authorised it ends here, by its own holder (I2). When the emergency came to nothing, it goes on where it was. Null:
+ * authorised and can begin it ends here, by its own holder (I2). When the emergency came to nothing, it goes on where it was. Null:
  * there is nothing to give way to. What was heard last counts: each intent looks again by itself.
  */
 export async function giveWay(work: RunWork, guard: Guard): Promise<Next | null> {
@@ -59,5 +59,6 @@ function goOn(work: RunWork, to: RunState): Promise<Next> {
 /** Ends a run in favour of an authorised emergency; everything that is known to be made is in the emergency's plan. */
 async function handOver(work: RunWork, emergency: string): Promise<Next> {
   await leaveUnknown(work, "superseded");
-  return move(work, "superseded", { because: { code: emergencyFirst, run: emergency } });
+  const because = { code: emergencyFirst, run: emergency };
+  return move(work, "superseded", { because, data: { takenOverBy: emergency } });
 }

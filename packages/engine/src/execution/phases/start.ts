@@ -19,6 +19,7 @@ export async function start(work: RunWork, guard: Guard): Promise<Next> {
   if (now < due) return waitUntil(work, due, "not-before");
 
   const verdict = await guard.beforeFirstEffect(work);
+  if (verdict.kind !== "go" && work.data.takesOver) await work.keep({ takesOver: false });
   switch (verdict.kind) {
     case "wait":
       return waitUntil(work, verdict.until, verdict.because.code);
@@ -30,7 +31,7 @@ export async function start(work: RunWork, guard: Guard): Promise<Next> {
       return supersede(work, verdict.reasons);
     case "go":
   }
-  if (await isTakingOver(work)) return waitUntil(work, now + takeOverMs, "supersedes");
+  if (await isTakingOver(work)) return waitUntil(work, work.now + takeOverMs, "supersedes");
   try {
     return await move(work, "executing", {
       because: { code: "authorised" },
@@ -43,11 +44,15 @@ export async function start(work: RunWork, guard: Guard): Promise<Next> {
   }
 }
 
-/** Whether the run that an emergency takes over is still open; its own holder ends it, and is woken for that (I2). */
+/**
+ * Whether the run that an emergency takes over is still open; its own holder ends it, and is woken for that (I2). It is
+ * asked for only now that nothing else keeps the emergency from beginning: what is ended cannot go on if it comes to nothing.
+ */
 async function isTakingOver(work: RunWork): Promise<boolean> {
   const elder = work.plan.emergency?.supersedes ?? null;
   const row = elder === null ? null : await work.store.run(elder.run);
   if (row === null || closedStates.has(row.state)) return false;
+  if (!work.data.takesOver) await work.keep({ takesOver: true });
   await work.store.wake(row.id, work.now);
   return true;
 }
