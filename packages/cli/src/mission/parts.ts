@@ -186,6 +186,10 @@ export const parts: readonly Item[] = [
       ),
       scenario("portal", "of an application that nobody owns gets a ticket, and nothing is changed"),
       scenario(
+        "executor-killed",
+        "ends with one new secret and without the named one; nothing is orphaned, nobody fails",
+      ),
+      scenario(
         "portal",
         "stays while it is still used, whatever the owner said, and goes when its holder was moved indeed",
       ),
