@@ -345,9 +345,17 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D12",
     what: "daily reconciliation with the audit log",
-    does: "Each change of a credential in the directory's audit log is ours, break-glass, out of band, or unknown and why; operators hear of what is out of band.",
-    missing: "It proposes nothing by itself, and no page shows it.",
+    does: "Each change of a credential in the directory's audit log is ours, break-glass, out of band, or unknown and why; owners, security and operators hear of what is out of band, a person explains it, and rules may propose a run.",
+    missing: "Event Hubs are not read; a push comes through a webhook.",
     tests: [
+      scenario(
+        "audit",
+        "is a finding until a person who answers for it says what it was, and then an entry of the log",
+      ),
+      scenario(
+        "audit-events",
+        "that was pushed first is the same when the directory's log is read, also in another process",
+      ),
       scenario(
         "audit",
         "is out of band where a person, another program or a thief of our own credential did it, and operators hear of each once",
@@ -365,8 +373,11 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D14",
     what: "what auditors ask for",
-    does: "Requester, approvers and executor differ; times come from one clock that is named.",
-    missing: "No population export with a gap check.",
-    tests: [rotation],
+    does: "Requester, approvers and executor differ; times come from one clock that is named. All changes and runs of a period are exported with query, counts, gaps and a sample by the auditor's seed, and prove that no row is missing.",
+    missing: "The log holds how many changes each look has read, not what each row says of one.",
+    tests: [
+      rotation,
+      scenario("audit", "is exported with every run of the period, as a list that both verifiers prove to be whole"),
+    ],
   },
 ];

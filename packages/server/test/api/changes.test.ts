@@ -238,4 +238,37 @@ describe("changes of the directory's own log", () => {
     expect(put).toMatchObject({ opened: 0 });
     expect(await findings()).toEqual([`billing-api ${keyOf(8)}`]);
   });
+
+  it("are counted by one entry of the log each, also those of a look that came to nothing, and never otherwise than they are", async () => {
+    const { cs_scanner: store } = stores;
+    const at = now + 4 * 3_600_000;
+    const uncounted = await store.auditUncounted(tenant);
+    expect(Object.values(uncounted).reduce((sum, n) => sum + n, 0)).toBe(8);
+    const look = {
+      from: new Date(now).toISOString(),
+      to: new Date(at).toISOString(),
+      query: "q",
+      entries: 0,
+      unreadable: 0,
+    };
+    const counts = {
+      breakGlass: uncounted["break-glass"],
+      ours: uncounted.ours,
+      outOfBand: uncounted["out-of-band"],
+      unknown: uncounted.unknown,
+    };
+    const end = async (count: number) => {
+      await store.auditOpen({ tenant, from: now, to: at, worker, leaseMs: 60_000, at });
+      const entry = { ...look, ...counts, new: count, tenant };
+      await store.auditEnd({ tenant, worker, read: true, deep: false, lateMs: 0, entry, at });
+    };
+    await expect(end(7)).rejects.toMatchObject({ code: "STATE_CONFLICT" });
+    expect(await store.auditUncounted(tenant)).toEqual(uncounted);
+    await end(8);
+    expect(Object.values(await store.auditUncounted(tenant))).toEqual([0, 0, 0, 0]);
+    const { size } = await stores.cs_api.logHolds(0);
+    const counted = await stores.cs_api.auditCounted(0, size, 100);
+    expect(new Set(counted?.map(({ readIn }) => readIn))).toEqual(new Set([size - 1]));
+    expect(await stores.cs_api.auditCounted(0, size, 7)).toBeNull();
+  });
 });
