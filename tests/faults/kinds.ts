@@ -12,7 +12,7 @@ export interface FaultKind {
 export const callDeadlineMs = 300;
 const slowMs = callDeadlineMs + 100;
 /** The same where nothing is slow on purpose, real ms. */
-export const patientMs = 3_000;
+export const patientMs = 8_000;
 
 /** Whether the call's deadline has to pass for the fault to be seen. */
 export function isSlow({ fault }: { readonly fault: { readonly kind: FaultKind } | null }): boolean {

@@ -1,10 +1,11 @@
 import type { PlanFacts } from "@countersign/evidence";
 import { inRecord, type LogEntry, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
-import { type Effect, effectsOf } from "../crash/stage/effects.ts";
+import type { Effect } from "../crash/stage/effects.ts";
 import type { Lane } from "../crash/stage/lane.ts";
 import { type Row, rolesOf } from "../crash/stage/names.ts";
 import type { Sink } from "../scenarios/sink.ts";
 import type { Trial } from "./drive.ts";
+import type { BatchEffects } from "./effects.ts";
 import { inParts } from "./parts.ts";
 import { readTold, type Told } from "./told.ts";
 
@@ -31,9 +32,14 @@ export interface Seen {
 }
 
 /** Reads everything about runs that have come to rest. */
-export async function lookAtRested(lane: Lane, sink: Sink, trials: readonly Trial[], after: number): Promise<Seen[]> {
+export async function lookAtRested(
+  lane: Lane,
+  sink: Sink,
+  trials: readonly Trial[],
+  effects: BatchEffects,
+): Promise<Seen[]> {
   const { simulator, server } = lane;
-  const effects = await simulator.effects(after);
+  await effects.readOn();
   const directory = await simulator.directory();
   const figures = await simulator.figures();
   const told = await readTold(lane, sink);
@@ -61,7 +67,7 @@ export async function lookAtRested(lane: Lane, sink: Sink, trials: readonly Tria
       mended,
       plan: run === null ? null : await readPlan(server.admin, run),
       entries: journals.get(row.name)?.entries ?? [],
-      effects: effectsOf(effects, row, directory),
+      effects: effects.of(row),
       live: isEntra ? ids : await server.logins(rolesOf(row.name)),
       inRecord: await inRecord(lane, row),
       orphans: found.map(idOfOrphan).filter((id) => state !== "held" || !accounted.has(id)),

@@ -9,6 +9,7 @@ import type { Row } from "../crash/stage/names.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
 import { type Cell, type CleanRun, cleanCell, deriveCells, staleCell } from "./cells.ts";
 import { advance, rotateAll, type Trial, trialOf } from "./drive.ts";
+import { BatchEffects } from "./effects.ts";
 import { judge } from "./judge.ts";
 import { callDeadlineMs, isSlow, patientMs } from "./kinds.ts";
 import { lookAtRested } from "./look.ts";
@@ -30,17 +31,17 @@ export interface FaultOptions {
 }
 
 /** Rows that rotate at the same time in one installation; a row is faulted by its own rules only. */
-const batchSize = 240;
+const batchMax = 300;
 /** The same where calls are slow on purpose: a product that is busy with more could miss the short deadline by itself. */
-const slowMax = 80;
+const slowMax = 120;
 /** A batch lasts nearly as long with half of its cells: none is cut to fewer than this. */
 const batchMin = 60;
+/** Those of them that have callers of their own: each is a tenant of the configuration. */
+const seatsMax = 80;
 /** So few cells need no order: they rotate together. */
 const fewMax = 24;
-/** Rows with callers of their own that rotate at the same time; each is a tenant of the configuration. */
-const seatsMax = 40;
 /** Rows of one installation: its log and its inventory are read often. */
-const rowsMax = 480;
+const rowsMax = 600;
 /** Our own tokens live for an hour: a cell about them needs one that has to be fetched. */
 const tokenSeconds = 4_000;
 
@@ -85,18 +86,23 @@ function chosen(all: readonly Cell[], { only, part, slice, seed }: FaultOptions)
   return part === null ? drawn : drawn.filter((_, index) => index % part.of === part.number - 1);
 }
 
-function laneOf(
+async function laneOf(
   seed: number,
   rows: readonly Row[],
   deadlineMs: number,
   { cache, sink }: Pick<Bench, "cache" | "sink">,
 ): Promise<Lane> {
-  return startLane({
+  const lane = await startLane({
     seed,
     rows,
     cache,
     vary: (folder) => varied(sink, folder, deadlineMs),
   });
+  // Here nothing dies, so nothing has to outlast a death: what is committed need not be on the disk.
+  for (const setting of ["fsync", "synchronous_commit", "full_page_writes"])
+    await lane.server.admin.query(`alter system set ${setting} = off`);
+  await lane.server.admin.query("select pg_reload_conf()");
+  return lane;
 }
 
 /** Every outside call of runs that nothing disturbs, crossed with every kind of fault. */
@@ -168,11 +174,8 @@ interface Load {
 function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
   return [true, false].flatMap((slow) => {
     const some = cells.filter((cell) => isSlow(cell) === slow);
-    const usualMax = slow ? slowMax : batchSize;
     const groups = some.length <= fewMax ? groupsOf(some, () => "few") : groupsOf(some, lastingOf);
-    const batches = groups.flatMap((group) =>
-      cut(group, group[0]?.knobs ? 1 : group.some(({ seated }) => seated) ? seatsMax : usualMax, lanes),
-    );
+    const batches = groups.flatMap((group) => cut(group, group[0]?.knobs ? 1 : slow ? slowMax : batchMax, lanes));
     const count = Math.max(Math.min(lanes, batches.length), Math.ceil(some.length / rowsMax));
     return Array.from({ length: count }, (_, load) => ({
       deadlineMs: slow ? callDeadlineMs : patientMs,
@@ -181,26 +184,30 @@ function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
   });
 }
 
-/** By how long their runs last, the longest last; within a group cells of one kind side by side. */
+/** By how long their runs last, the longest last; within a group cells of one kind side by side, those with seats first. */
 function groupsOf(cells: readonly Cell[], keyOf: (cell: Cell) => string): Cell[][] {
   const groups = Map.groupBy(cells, (cell) => (cell.knobs === null ? keyOf(cell) : "5 knobs"));
+  const order = ({ seated, kind }: Cell) => `${seated ? 0 : 1} ${kind}`;
   return [...groups.keys()]
     .toSorted()
-    .map((key) => (groups.get(key) ?? []).toSorted((a, b) => (a.kind < b.kind ? -1 : 1)));
+    .map((key) => (groups.get(key) ?? []).toSorted((a, b) => (order(a) < order(b) ? -1 : 1)));
 }
 
-function lastingOf({ fault, seated }: Cell): string {
-  if (fault?.shape.op === "application.addPassword") return fault.always ? "6 creation always" : "6 creation once";
-  if (fault?.always === true) return seated ? "4 seated always" : "3 usual always";
-  return seated ? "2 seated once" : "1 usual once";
+function lastingOf({ fault }: Cell): string {
+  if (fault?.shape.op === "application.addPassword") return fault.always ? "4 creation always" : "3 creation once";
+  return fault?.always === true ? "2 usual always" : "1 usual once";
 }
 
-/** Parts of at most `max`; one for each lane, if that leaves none too small. */
+/** Equal parts of at most `max` with equally many seats; one for each lane, if that leaves none too small. */
 function cut(cells: readonly Cell[], max: number, lanes: number): Cell[][] {
-  const size = Math.max(1, Math.min(max, Math.max(batchMin, Math.ceil(cells.length / lanes))));
-  return Array.from({ length: Math.ceil(cells.length / size) }, (_, part) =>
-    cells.slice(part * size, (part + 1) * size),
+  const seats = cells.filter(({ seated }) => seated).length;
+  const parts = Math.max(
+    Math.ceil(cells.length / max),
+    Math.ceil(seats / seatsMax),
+    Math.min(lanes, Math.floor(cells.length / batchMin)),
+    1,
   );
+  return Array.from({ length: parts }, (_, part) => cells.filter((__, index) => index % parts === part));
 }
 
 interface Bench {
@@ -215,9 +222,10 @@ interface Bench {
 async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
   const { tally, say, seconds } = bench;
   const rows = new Rows();
-  const batches = load.batches.map((batch) =>
-    batch.map((cell, index) => trialOf(cell, rows.take(cell.story, cell.seated ? index + 1 : undefined))),
-  );
+  const batches = load.batches.map((batch) => {
+    let seats = 0;
+    return batch.map((cell) => trialOf(cell, rows.take(cell.story, cell.seated ? ++seats : undefined)));
+  });
   const lane = await laneOf(seed, rows.all, load.deadlineMs, bench);
   try {
     await lane.product.ready;
@@ -237,9 +245,9 @@ async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
 }
 
 async function tryBatch(lane: Lane, batch: readonly Trial[], { sink, tally, signal }: Bench): Promise<void> {
-  const after = await lane.simulator.cursor();
+  const effects = new BatchEffects(lane, await lane.simulator.cursor());
   const look = async (trials: readonly Trial[]) => {
-    const seen = await lookAtRested(lane, sink, trials, after);
+    const seen = await lookAtRested(lane, sink, trials, effects);
     for (const [index, trial] of trials.entries()) {
       const one = seen[index];
       if (one === undefined) continue;

@@ -14,7 +14,7 @@ export function varied(sink: Sink, folder: string, deadlineMs: number): Variatio
   writeFileSync(join(folder, "hook.secret"), sink.secret, { mode: 0o600 });
   return {
     // The lease has to survive a machine that is busy with many installations.
-    liveness: { callDeadlineMs: deadlineMs, settleMs: deadlineMs, leaseMs: 16_000, freshMs: 8_000 },
+    liveness: { callDeadlineMs: deadlineMs, settleMs: deadlineMs, leaseMs: 24_000, freshMs: 12_000 },
     notify: [`{ kind: webhook, url: "${sink.url}", secret: "file:hook.secret" }`],
     channels,
     // A run that cannot start waits until then.

@@ -4,14 +4,14 @@ import {
   bundleNeeds,
   digestOf,
   type LoggedEntry,
-  MerkleTree,
   makeBundle,
   parseEntry,
+  readCheckpointUnverified,
   writeZip,
 } from "@countersign/evidence";
 import type { LogEntryRow, RunRecordRow, Store } from "../store/index.ts";
+import { treeOf } from "./log-tree.ts";
 
-const pageRows = 10_000;
 /** Entries of no run are few, and the ones a bundle needs stand early: genesis and policy activations. */
 const contextRowsMax = 100_000;
 
@@ -48,8 +48,7 @@ export async function bundleOf(store: Store, run: string): Promise<Uint8Array> {
   const anchors = await Promise.all([...needs.anchors].map(noteOf));
   const erased = new Set([...needs.attachments].filter((_, index) => attachments[index] === null));
 
-  const tree = new MerkleTree();
-  for (const leaf of await leavesOf(store, checkpoint.size)) tree.append(leaf);
+  const tree = await treeOf(store, readCheckpointUnverified(Buffer.from(checkpoint.note)));
   const files = makeBundle({
     checkpoint: Buffer.from(checkpoint.note),
     tree,
@@ -128,15 +127,4 @@ async function contextOf(
 
 function logged(row: LogEntryRow): LoggedEntry {
   return { index: row.idx, bytes: row.entry };
-}
-
-/** Leaf hashes of the first entries of the log. */
-export async function leavesOf(store: Store, size: number): Promise<Uint8Array[]> {
-  const leaves: Uint8Array[] = [];
-  while (leaves.length < size) {
-    const page = await store.leafHashes(leaves.length, Math.min(pageRows, size - leaves.length));
-    if (page.length === 0) break;
-    leaves.push(...page);
-  }
-  return leaves;
 }

@@ -5,7 +5,6 @@ import {
   EvidenceError,
   type IndexedEntry,
   LIMITS,
-  MerkleTree,
   makePopulationBundle,
   type Population,
   parseEntry,
@@ -13,11 +12,12 @@ import {
   populationOf,
   type ReadChange,
   rangeMarginMs,
+  readCheckpointUnverified,
   type SampleWish,
   writeZip,
 } from "@countersign/evidence";
 import type { AuditChangeRow, CheckpointRow, Store } from "../store/index.ts";
-import { leavesOf } from "./bundle.ts";
+import { treeOf } from "./log-tree.ts";
 
 /** Changes that one list holds at most. */
 const changesMax = LIMITS.populationRowsMax;
@@ -79,8 +79,7 @@ export async function populationBundle(store: Store, ask: PopulationAsk, terms: 
   if (bytes.length > LIMITS.populationBytesMax) throw tooMuch();
   const index = await store.populationExport(dataOf(population, bytes, ask.by), ask.at);
   const checkpoint = await checkpointOver(store, index);
-  const tree = new MerkleTree();
-  for (const leaf of await leavesOf(store, checkpoint.size)) tree.append(leaf);
+  const tree = await treeOf(store, readCheckpointUnverified(Buffer.from(checkpoint.note)));
   const range = [...before, ...(await rangeOf(store, size, checkpoint.size))];
   const [genesis] = await rangeOf(store, 0, 1);
   if (genesis === undefined) throw new CountersignError("LOG_INVALID", "expected a log with a first entry, got none");

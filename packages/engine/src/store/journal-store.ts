@@ -53,6 +53,7 @@ export interface Outcome extends Hold {
 }
 
 const entriesMax = 10_000;
+const hashBytes = 32;
 
 /** The step journal and the log. */
 export function journalStore(sql: Sql) {
@@ -156,11 +157,15 @@ export function journalStore(sql: Sql) {
         [[...types], limit],
       ),
 
-    /** Leaf hashes from index `from`, for proofs. */
+    /** Leaf hashes from index `from`, for proofs. They come in one row: a proof takes those of the whole log. */
     async leafHashes(from: number, limit: number): Promise<Uint8Array[]> {
-      const row = z.object({ leaf_hash: z.instanceof(Uint8Array) });
-      const text = "select leaf_hash from journal.log_entry where idx >= $1 order by idx limit $2";
-      return (await sql.rows(row, text, [from, limit])).map((found) => found.leaf_hash);
+      const row = z.object({ hashes: z.instanceof(Uint8Array).nullable() });
+      const text = `select string_agg(leaf_hash, ''::bytea order by idx) as hashes from (
+        select idx, leaf_hash from journal.log_entry where idx >= $1 order by idx limit $2) e`;
+      const hashes = (await sql.first(row, text, [from, limit]))?.hashes ?? new Uint8Array();
+      return Array.from({ length: hashes.length / hashBytes }, (_, at) =>
+        hashes.subarray(at * hashBytes, (at + 1) * hashBytes),
+      );
     },
 
     /** Size of the log, and the leaf hash of one of its entries; null: it has no such entry. */

@@ -112,5 +112,15 @@ export function scanStore(sql: Sql) {
         "select * from cs.scan where tenant = $1 and kind = 'full' and state = 'done' order by due_at desc limit 1",
         [tenant],
       ),
+
+    /** The same of several tenants, in one statement; a tenant without any is left out. */
+    lastFullScans: (tenants: readonly string[]): Promise<ScanRow[]> =>
+      sql.rows(
+        ScanRow,
+        `select s.* from unnest($1::text[]) as t(tenant), lateral (
+           select * from cs.scan where tenant = t.tenant and kind = 'full' and state = 'done' order by due_at desc limit 1
+         ) s`,
+        [[...tenants]],
+      ),
   };
 }

@@ -10,6 +10,7 @@ import {
   type Json,
   LEGAL_MOVES,
   leafHash,
+  MerkleTree,
   noteKey,
   parseEntry,
   type RunState,
@@ -21,6 +22,7 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
+import { treeOf } from "../../src/evidence/log-tree.ts";
 import { type Checkpointer, openCheckpointer } from "../../src/store/checkpointer.ts";
 import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
@@ -145,6 +147,38 @@ describe("the log", () => {
       heads.set(entry.run, { seq: entry.runSeq, leaf: Buffer.from(row.leafHash).toString("hex") });
     }
     expect(salts.size).toBe(rows.length);
+  });
+
+  it("gives its tree to every bundle, read on from where the last one stood, and anew when another log takes its place", async () => {
+    const other = storesOf(await server.database());
+    try {
+      const executor = other.cs_executor;
+      for (let n = 0; n < 3; n += 1) await executor.append(service(`other-${n}`), startedAt);
+      let now = stores.cs_executor;
+      const asked: number[] = [];
+      const log = {
+        leafHashes(from: number, limit: number) {
+          asked.push(from);
+          return now.leafHashes(from, limit);
+        },
+      };
+      const rootOf = async (size: number) => {
+        const rows = await now.entries(0, size);
+        return { size, root: new MerkleTree(rows.map((row) => leafHash(row.entry))).root() };
+      };
+      const all = await rootOf(5);
+      expect((await treeOf(log, await rootOf(2))).root(2)).toEqual((await rootOf(2)).root);
+      const [one, two] = await Promise.all([treeOf(log, all), treeOf(log, all)]);
+      expect([one.root(5), two.root(5), one.size]).toEqual([all.root, all.root, 5]);
+      expect(await treeOf(log, await rootOf(3))).toBe(one);
+      expect(asked).toEqual([0, 2, 2]);
+      now = executor;
+      const its = await rootOf(3);
+      expect((await treeOf(log, its)).root(3)).toEqual(its.root);
+      expect(asked.slice(3)).toEqual([0]);
+    } finally {
+      await other.close();
+    }
   });
 
   it("lets nobody but the executor begin it, and only at its beginning", async () => {

@@ -294,6 +294,8 @@ describe("scans", () => {
     await scanner.scanEnd({ ...end, result: resultOf("contoso"), findings: [{ ...finding, result: "warn" }] });
     expect(await begin("once-again", heir)).toBeNull();
     expect(await scanner.lastFullScan("contoso")).toMatchObject({ state: "done", applications: 2, findings: 1 });
+    const last = await scanner.lastFullScans(["nobody", "contoso"]);
+    expect(last).toEqual([await scanner.lastFullScan("contoso")]);
     expect(await scanner.scanLinks("contoso")).toMatchObject(links);
   });
 
