@@ -38,9 +38,9 @@ const muchLaterSeconds = 7_200;
 const stepsLater = 24;
 const stepsMax = 60;
 /** Waits that end this close together end at the same time: what each run waits for by itself, all wait for at once. */
-const grainMs = 5_000;
+const grainMs = 10_000;
 /** The same in steps of minutes, when nearly all runs are in their overlap. */
-const grainLaterMs = 30_000;
+const grainLaterMs = 60_000;
 const laterFromSeconds = 300;
 /** From coming to rest until it is judged: orphans are counted after 60 s, and every consumer has read and signed in again by then. */
 const restMs = 900_000;
