@@ -58,6 +58,12 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
       `${all.length} cells derived, ${folded} folded into them, ${cells.length} to go in ${options.lanes} lanes (${seconds()} s)`,
     );
     const tally = new Tally();
+    const from = seconds();
+    const progress = () => {
+      const perMinute = (60 * tally.cells) / Math.max(seconds() - from, 1);
+      const left = perMinute > 0 ? `, ${Math.ceil((cells.length - tally.cells) / perMinute)} min to go` : "";
+      return `${tally.cells} of ${cells.length} tried, ${Math.round(perMinute)} cells/min${left}`;
+    };
     const loads = loadsOf(cells, options.lanes);
     let next = 0;
     const lane = async () => {
@@ -68,6 +74,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
           tally,
           say: options.say,
           seconds,
+          progress,
           signal: options.signal,
         });
     };
@@ -217,6 +224,8 @@ interface Bench {
   readonly tally: Tally;
   readonly say: (line: string) => void;
   readonly seconds: () => number;
+  /** How many cells were tried of those wanted, how fast, and how long the rest takes at that rate. */
+  readonly progress: () => string;
 }
 
 async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
@@ -236,7 +245,7 @@ async function runLoad(load: Load, seed: number, bench: Bench): Promise<void> {
       await tryBatch(lane, batch, bench);
       const [first] = batch;
       say(
-        `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s, ${tally.cells} tried, ${tally.violations.length} violations`,
+        `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s; ${bench.progress()}, ${tally.violations.length} violations`,
       );
     }
   } finally {

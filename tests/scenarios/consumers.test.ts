@@ -27,6 +27,7 @@ beforeAll(async () => {
       { name: "app-day", consumers: ["latest", "reference"] },
       { name: "app-desk", consumers: ["latest", "desk"] },
       { name: "app-unseen", consumers: ["latest", "pipeline"] },
+      { name: "app-refused", consumers: ["latest", "pipeline"] },
       { name: "app-follow", consumers: ["latest", "setting", "reference"] },
       ...["once", "never", "lost"].flatMap((how) =>
         (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
@@ -223,6 +224,20 @@ describe("a consumer whose write goes wrong", () => {
     await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 4 });
     await stage.manage("DELETE", `/faults/${rule}`);
     const { failedSignIns, orphans } = await figures("app-unseen");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("a variable that is written, and the look at it right after is refused: it was written, so it is put back", async () => {
+    // Read for the plan, at the start, by identity and before the write: the fifth look is the one after it.
+    await stage.manage("POST", "/faults", { op: "variableGroup.get", kind: "403", nth: 5 });
+    const run = await stage.request("app-refused");
+    await stage.approve(run);
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 4 });
+    const wrote = (await stage.run(run)).steps.find(({ id }) => id === step("app-refused", "pipeline"))?.attempts;
+    expect(wrote?.map(({ direction, outcome }) => `${direction} ${outcome}`)).toEqual(["do failed", "undo done"]);
+    await stage.advance(2 * 3_600);
+    const { failedSignIns, orphans } = await figures("app-refused");
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect(await stage.verdict(run)).toBe("proven");
   });

@@ -125,6 +125,31 @@ describe("a call that may happen once only", () => {
     expect(seen[0]?.port).not.toBe(seen[1]?.port);
   });
 
+  it.each([
+    ["done", 200, { ok: true }, true],
+    ["answered without a word that is the vendor's", 403, {}, true],
+    ["failed over there", 500, { code: "Sorry" }, true],
+    ["refused", 403, { code: "Forbidden" }, false],
+  ])("says of an effect that is %s whether it may stand", async (_, status, body, stands) => {
+    const { http, endpoint, leave } = await open((_q, r) => json(r, status, body));
+    let noted = false;
+    const call = {
+      name: "x",
+      method: "POST",
+      url: endpoint.url("/x"),
+      retry: "once",
+      expect: [200],
+      answer: null,
+      readError: (_status: number, seen: unknown) => ({ code: (seen as { code?: string }).code, transient: false }),
+      budget: new Budget(1),
+    } as const;
+    const noting = { ...leave, effectMayStand: () => void (noted = true) };
+    await http.call(noting, { ...call, effect: false }).catch(() => {});
+    expect(noted).toBe(false);
+    await http.call(noting, { ...call, effect: true }).catch(() => {});
+    expect(noted).toBe(stands);
+  });
+
   it("does not leave once the lease is lost, however late that is noticed", async () => {
     const { http, endpoint, leave, seen } = await open((_q, r) => json(r, 200, { ok: true }));
     let alive = true;

@@ -122,6 +122,8 @@ export interface VerbContext {
   assertAlive(): void;
   /** Says that a request is an effect (not a read), just before it leaves; test probes hang on it. */
   readonly effectSent: () => Promise<void>;
+  /** Says that an effect was not refused: it stands, or may, whatever fails after it. The HTTP kit does so by itself. */
+  readonly effectMayStand?: () => void;
 }
 
 /**

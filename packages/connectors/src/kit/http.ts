@@ -115,11 +115,12 @@ export function createHttp(settings: Network & { readonly version: string; reado
       // The lease is looked at last: whatever held us up before this line must not let a stale executor act.
       leave.assertAlive?.();
       const answer = await wire.send(outgoing);
-      if ("noAnswer" in answer) return unanswered(call, answer);
+      if ("noAnswer" in answer) return noted(leave, call, unanswered(call, answer));
       call.budget.observe(answer.headers["x-ms-throttle-limit-percentage"], leave.clock.now());
       const pauseMs = call.pauseMs?.(answer.headers, leave.clock.now()) ?? 0;
       if (pauseMs > 0) call.budget.pause(leave.clock.now() + Math.min(pauseMs, limits.retryAfterMaxMs));
-      return read(call, answer, `${call.url.href} ${body ?? ""} ${token?.reveal() ?? ""}`, ownId, leave.clock.now());
+      const sent = `${call.url.href} ${body ?? ""} ${token?.reveal() ?? ""}`;
+      return noted(leave, call, read(call, answer, sent, ownId, leave.clock.now()));
     } finally {
       done();
     }
@@ -156,6 +157,12 @@ export function createHttp(settings: Network & { readonly version: string; reado
       await leave.clock.sleep(waitMs, leave.signal);
     }
   }
+}
+
+/** An effect that was not refused in so many words may stand: what fails after it does not undo that. */
+function noted<T>(leave: Leave, call: Call<T>, result: Answer<T> | Tried): Answer<T> | Tried {
+  if (call.effect && !(isFailure(result) && result.refused)) leave.effectMayStand?.();
+  return result;
 }
 
 function isFailure<T>(result: Answer<T> | Tried): result is Tried {

@@ -11,6 +11,8 @@ export interface Leave {
   assertAlive?(): void;
   /** Awaited right before an effect leaves. Absent where only reads leave. */
   readonly effectSent?: () => Promise<void>;
+  /** Called when an effect was not refused: it stands, or may. */
+  readonly effectMayStand?: () => void;
 }
 
 /** The part of a verb's context that a sweep over several attempts needs. */

@@ -92,10 +92,10 @@ export async function discardAttempt(work: RunWork, step: PlanStep, attempt: Att
   if (open?.outcome === "failed") return { kind: "failed", code: open.error?.code ?? "STATE_CONFLICT", facts: {} };
   const row = open ?? (await work.intend(step, "discard", attempt.attempt, { of: attempt.objectIds }));
   const ctx = work.context(step, "discard", attempt.attempt, attempt.nonce);
-  return attemptOnce(work, step, verb, row, ctx, () => {
+  return attemptOnce(work, step, verb, row, ctx, (of) => {
     if (verb.discard === undefined)
       throw new CountersignError("UNDO_IMPOSSIBLE", `expected ${verb.id} to be able to discard, got no such verb`);
-    return verb.discard(ctx, step.params, attempt.objectIds);
+    return verb.discard(of, step.params, attempt.objectIds);
   });
 }
 
@@ -168,7 +168,7 @@ async function drive(
       return mismatch;
     }
     const ctx = work.context(step, direction, attempt, row.nonce);
-    const perform = () => act(work, verb, step, ctx, direction);
+    const perform = (of: VerbContext) => act(work, verb, step, of, direction);
     const result = await attemptOnce(work, step, verb, row, ctx, perform, patience);
     if (result.kind === "done" || (result.kind === "failed" && !isPassing(result.code))) return result;
   }
@@ -181,16 +181,20 @@ async function attemptOnce(
   verb: Verb<unknown>,
   row: Attempt,
   ctx: VerbContext,
-  perform: () => Promise<Done>,
+  perform: (ctx: VerbContext) => Promise<Done>,
   patience: Patience = patient,
 ): Promise<StepResult> {
+  let mayStand = false;
+  const noting = () => {
+    mayStand = true;
+  };
   try {
     work.services.lease.assertAlive();
-    const done = await perform();
+    const done = await perform({ ...ctx, effectMayStand: noting });
     if (done.value !== undefined) work.services.held.hold(work.id, done.value);
     return await verifyAndConclude(work, step, verb, row, ctx, done, patience);
   } catch (error) {
-    return concludeError(work, step, verb, row, error);
+    return concludeError(work, step, verb, row, error, mayStand);
   }
 }
 
@@ -357,6 +361,7 @@ async function concludeError(
   verb: Verb<unknown>,
   row: Attempt,
   error: unknown,
+  mayStand: boolean,
 ): Promise<StepResult> {
   // The journal stays open on purpose.
   if (!(error instanceof CountersignError) || notOurs.includes(error.code)) throw error;
@@ -368,9 +373,13 @@ async function concludeError(
     return { kind: "failed", code: error.code, facts: {} };
   }
   const isUnclear = (unclear as readonly string[]).includes(error.code);
-  const outcome = isUnclear && verb.effect === "change" ? "unknown" : "failed";
+  // A look that was refused after the change was made says nothing about the change: who can, looks for it again.
+  const stands = mayStand && verb.effect === "change" && row.direction === "do";
+  const mustLook = stands && verb.reconcile !== undefined;
+  const outcome = mustLook || (isUnclear && verb.effect === "change") ? "unknown" : "failed";
   const code = isUnclear && verb.effect === "look" ? "OUTSIDE_UNAVAILABLE" : error.code;
-  await work.conclude(row, step, { outcome, error: { code, ...status } });
+  const facts = stands && outcome === "failed" ? { facts: { performed: true } } : {};
+  await work.conclude(row, step, { outcome, error: { code, ...status }, ...facts });
   return { kind: "failed", code: outcome === "unknown" ? "OUTSIDE_CONFLICT" : code, facts: {} };
 }
 
