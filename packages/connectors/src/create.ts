@@ -3,8 +3,10 @@ import {
   type CallerFound,
   type Connectors,
   CountersignError,
+  type InventoryFrom,
   type ReadContext,
   type Scanner,
+  type TenantConfig,
   type VaultEntry,
   type WorldReader,
 } from "@countersign/core";
@@ -22,6 +24,7 @@ import { devopsTargets } from "./devops/target.ts";
 import { addPassword } from "./entra/add-password.ts";
 import { entraAuditLog } from "./entra/audit-log.ts";
 import { graphScope, type Tenant } from "./entra/graph.ts";
+import { type InventoryFound, readInventoryFile, readInventoryList } from "./entra/inventory-source.ts";
 import { prove } from "./entra/prove.ts";
 import { proveRefused } from "./entra/prove-refused.ts";
 import { removePassword } from "./entra/remove-password.ts";
@@ -44,7 +47,7 @@ import { isLoopbackHost } from "./kit/addresses.ts";
 import { createBudgets } from "./kit/budget.ts";
 import { createCopies } from "./kit/copies.ts";
 import type { Ground } from "./kit/ground.ts";
-import { createHttp, type Http } from "./kit/http.ts";
+import { createHttp, type Endpoint, type Http } from "./kit/http.ts";
 import { limits } from "./kit/limits.ts";
 import type { Records } from "./kit/seams.ts";
 import { clientSecretTokens } from "./kit/token.ts";
@@ -76,9 +79,14 @@ export interface BuiltConnectors extends Connectors {
   readonly sweepMarkers: ReturnType<typeof createSweep>;
   /** What can be seen of who uses an application; only reads leave. */
   readonly finder: Finder;
+  /** Reads the inventory where people keep it. Throws OUTSIDE_*, CONFLICT, LIMIT_EXCEEDED, IDENTITY_MISMATCH. */
+  inventoryAt(ctx: ReadContext, from: InventoryFrom): Promise<InventoryFound>;
   /** Ends all connections. */
   close(): Promise<void>;
 }
+
+/** Who signs in at a tenant. */
+type Client = TenantConfig["reader"];
 
 /** Looks for consumers that nobody declared. */
 export interface Finder {
@@ -108,22 +116,23 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
   const others: Http[] = [];
   const budgets = createBudgets(limits.inFlightMax);
 
+  const tokensOf = (settings: TenantConfig, authority: Endpoint, graph: Endpoint, client: Client) =>
+    clientSecretTokens({
+      http,
+      authority,
+      tenantId: settings.id,
+      clientId: client.clientId,
+      secret: () => deps.readSecret(client.secret),
+      scope: graphScope(settings, graph.base),
+      budget: budgets(`${settings.id}:token`),
+    });
   const tenants = namedBy(
     "tenant",
     config.tenants.map((settings): Tenant => {
       const authority = http.endpoint(settings.authority);
       const graph = http.endpoint(settings.graph);
       const token = budgets(`${settings.id}:token`);
-      const source = (client: { readonly clientId: string; readonly secret: string }) =>
-        clientSecretTokens({
-          http,
-          authority,
-          tenantId: settings.id,
-          clientId: client.clientId,
-          secret: () => deps.readSecret(client.secret),
-          scope: graphScope(settings, graph.base),
-          budget: token,
-        });
+      const source = (client: Client) => tokensOf(settings, authority, graph, client);
       return {
         settings,
         http,
@@ -291,6 +300,15 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
         const log = await signIns(ctx, tenant, appId, since);
         return log === null ? null : callersOf(log.lines);
       },
+    },
+    async inventoryAt(ctx, from) {
+      const tenant = tenants(from.tenant);
+      const reader = tokensOf(tenant.settings, tenant.authority, tenant.graph, from.client);
+      // Calls go out as the source's own client, never as the directory's reader or writer.
+      const own: Tenant = { ...tenant, reader, writer: reader };
+      return from.kind === "sharepoint-list"
+        ? readInventoryList(ctx, own, from)
+        : readInventoryFile(ctx, own, from, http.endpoint(from.downloads));
     },
     async close() {
       await Promise.all([http, ...others].map((one) => one.close()));

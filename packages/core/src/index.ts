@@ -3,13 +3,13 @@ export * from "./approval/quorum.ts";
 export * from "./audit/judge.ts";
 export { isLoopback } from "./config/checks.ts";
 export type { Config, Connection } from "./config/config.ts";
-export { type InventoryConfig, inventoryFormat } from "./config/inventory.ts";
+export { type InventoryConfig, type InventoryFrom, inventoryFormat } from "./config/inventory.ts";
 export type { NoticesConfig, NotifyConfig, TicketsConfig } from "./config/notify.ts";
 export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
-export { type CsvDelimiter, csvText } from "./documents/csv.ts";
+export { type CsvDelimiter, csvText, type TableLine } from "./documents/csv.ts";
 export * from "./errors.ts";
 export * from "./fleet/acceptances.ts";
 export { type CompareInput, compareCodes, compareInventory, type InventoryFinding } from "./fleet/compare.ts";
@@ -20,6 +20,8 @@ export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
+export { type InventoryChange, inventoryDiff } from "./inventory/diff.ts";
+export { type ListColumn, type ListItem, listLines } from "./inventory/list.ts";
 export {
   type Inventory,
   type InventoryFormat,

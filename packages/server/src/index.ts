@@ -9,6 +9,7 @@ export {
   durationsOf,
   groundOf,
   type Installation,
+  inventoryPath,
   loadInstallation,
   readInventory,
   readPolicy,

@@ -16,13 +16,14 @@ import { type Looked, lookAt, oursOf, tenantOf, withConnectors } from "../fleet/
 import { openReader, type ReaderOptions } from "../fleet/read-tenant.ts";
 import { exit, printJson, say, table } from "../output.ts";
 import { accepted } from "./installation.ts";
+import { type PullOptions, runPull } from "./inventory-pull.ts";
 
 interface Common {
   readonly config: string;
   readonly json?: boolean;
 }
 
-/** `inventory accept`, `check`, `draft`. */
+/** `inventory accept`, `check`, `draft`, `pull`. */
 export function addInventory(program: Command): void {
   const inventory = program.command("inventory").description("the inventory of this installation");
   const command = (name: string, description: string) =>
@@ -40,6 +41,11 @@ export function addInventory(program: Command): void {
     .option("--sign-ins", "also look at who signs in with each application; slow")
     .action(async (options: CheckOptions) => {
       process.exitCode = await check(options);
+    });
+  command("pull", "read the inventory where people keep it (SharePoint), and show what differs from the one in force")
+    .option("--write <digest>", "replace the inventory file by exactly what was shown; it counts once it is accepted")
+    .action(async (options: PullOptions) => {
+      process.exitCode = await runPull(options);
     });
   command("draft", "propose an entry for each application of a tenant that the inventory does not know")
     .option("--tenant <name>", "tenant of the configuration; needed where there are several")

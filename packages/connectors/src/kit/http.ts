@@ -52,6 +52,8 @@ export interface Call<T> {
   readonly expect: readonly number[];
   /** Schema of the answer; null when the body is of no interest. */
   readonly answer: z.ZodType<T> | null;
+  /** The answer is a document and not JSON: its schema is given the text. */
+  readonly isText?: boolean;
   readonly readError: ErrorReader;
   readonly budget: Budget;
   readonly token?: TokenSource;
@@ -229,7 +231,7 @@ function read<T>(call: Call<T>, answer: Incoming, sent: string, ownId: string, n
   const { status } = answer;
   if (call.expect.includes(status)) {
     if (call.answer === null) return { status, body: undefined as T, headers: answer.headers, requestId };
-    const parsed = call.answer.safeParse(jsonOf(answer.text));
+    const parsed = call.answer.safeParse(call.isText === true ? answer.text : jsonOf(answer.text));
     if (parsed.success) return { status, body: parsed.data, headers: answer.headers, requestId };
     const message = `expected the documented answer to ${call.name}, got another form`;
     return {

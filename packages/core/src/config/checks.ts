@@ -60,6 +60,9 @@ function checkNames(config: Config, complain: Complain): void {
       ),
   );
   const tenants = new Set(config.tenants.map((tenant) => tenant.name));
+  const { from } = config.inventory;
+  if (from !== null && !tenants.has(from.tenant))
+    complain(["inventory", "from", "tenant"], `expected a tenant of this file, got ${JSON.stringify(from.tenant)}`);
   config.connections.forEach((connection, index) => {
     if (connection.tenant !== null && !tenants.has(connection.tenant))
       complain(

@@ -24,6 +24,8 @@ export function heldReferences(config: Config): readonly Held[] {
       ...by(tenant.writer, "executor"),
     ]),
     ...config.connections.flatMap((connection) => by(connection.settings, "executor")),
+    // Pulling and accepting an inventory is done on the executor's host.
+    ...by(config.inventory.from, "executor"),
     ...by([config.notify, config.tickets], "notifier"),
     ...by([config.signIn.local, config.webhooks], "api"),
   ];

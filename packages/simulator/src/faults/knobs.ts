@@ -39,6 +39,8 @@ export interface Knobs {
   auditDisorderSeconds: number;
   /** A further page of the directory audit begins with the last entries of the one before. */
   auditRepeat: number;
+  /** A further page of a SharePoint list begins with the last items of the one before. */
+  listRepeat: number;
   /** Last use of a credential stands in the activity report after so long. */
   activityLagSeconds: Range;
   /** A deleted vault secret stands in the list of deleted ones after so long. */
@@ -77,6 +79,7 @@ export const defaultKnobs: Knobs = {
   auditLateSeconds: [600, 2400],
   auditDisorderSeconds: 30,
   auditRepeat: 0.2,
+  listRepeat: 0.2,
   activityLagSeconds: [3600, 14_400],
   deletedSecretLagSeconds: [1, 5],
   refreshIgnored: 0.1,
@@ -104,6 +107,7 @@ export const quietKnobs: Knobs = {
   auditLate: 0,
   auditDisorderSeconds: 0,
   auditRepeat: 0,
+  listRepeat: 0,
   activityLagSeconds: [0, 0],
   deletedSecretLagSeconds: [0, 0],
   refreshIgnored: 0,

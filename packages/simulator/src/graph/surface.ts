@@ -1,4 +1,5 @@
 import type { Incoming, Operation, Surface } from "../http/exchange.ts";
+import { routeSharePoint } from "../sharepoint/routes.ts";
 import type { World } from "../world.ts";
 import { readBearer } from "./access.ts";
 import { listAudits } from "./audits.ts";
@@ -37,6 +38,8 @@ function route(world: World, incoming: Incoming): Operation | null {
   if (method === "GET" && path === "/beta/auditLogs/signIns") return listSignIns(world, incoming);
   if (method === "GET" && path === "/beta/reports/appCredentialSignInActivities")
     return listActivities(world, incoming);
+  const shared = method === "GET" ? routeSharePoint(world, incoming) : null;
+  if (shared !== null) return shared;
   const match = HOLDER.exec(path);
   const kind = KINDS[match?.[1] ?? ""];
   if (match === null || kind === undefined) return null;

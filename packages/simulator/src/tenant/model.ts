@@ -4,6 +4,7 @@ import type { DevopsOrganization } from "../devops/model.ts";
 import type { Gateway } from "../gateway/model.ts";
 import type { GithubHost } from "../github/model.ts";
 import type { Cluster } from "../kubernetes/model.ts";
+import type { SharePointSite } from "../sharepoint/model.ts";
 import type { TicketDesk } from "../tickets/model.ts";
 
 /** `createdBy` of what a person has made in the portal. */
@@ -268,6 +269,8 @@ export interface Tenant {
   github: GithubHost[];
   clusters: Cluster[];
   gateways: Gateway[];
+  /** Missing in a state file of before. */
+  sharepoint?: SharePointSite[];
   chat: ChatRoom[];
   desks: TicketDesk[];
   /** Id of the one Azure subscription. */

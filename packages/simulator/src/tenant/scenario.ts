@@ -5,6 +5,7 @@ import { devopsScenario } from "../devops/seed.ts";
 import { gatewayScenario } from "../gateway/seed.ts";
 import { githubScenario } from "../github/seed.ts";
 import { clusterScenario } from "../kubernetes/seed.ts";
+import { sharepointScenario } from "../sharepoint/seed.ts";
 import { deskScenario } from "../tickets/seed.ts";
 
 const name = z.string().min(1).max(120);
@@ -151,6 +152,7 @@ export const scenarioSchema = z.strictObject({
   github: z.array(githubScenario).default([]),
   clusters: z.array(clusterScenario).default([]),
   gateways: z.array(gatewayScenario).default([]),
+  sharepoint: z.array(sharepointScenario).default([]),
   chat: z.array(chatScenario).default([]),
   desks: z.array(deskScenario).default([]),
   sites: z.array(siteScenario).default([]),

@@ -5,6 +5,7 @@ import { seedGateways } from "../gateway/seed.ts";
 import { seedGithub } from "../github/seed.ts";
 import { seedClusters } from "../kubernetes/seed.ts";
 import { createRandom } from "../random.ts";
+import { seedSharePoint } from "../sharepoint/seed.ts";
 import { seedDesks } from "../tickets/seed.ts";
 import { sevenDigitTime } from "../time.ts";
 import { writeSecret } from "../vault/store.ts";
@@ -72,6 +73,7 @@ export function seedScenario(world: World, scenario: Scenario): Seeded {
   seedGithub(world, scenario.github);
   seedClusters(world, scenario.clusters);
   seedGateways(world, scenario.gateways);
+  seedSharePoint(world, scenario.sharepoint);
   seedChat(world, scenario.chat);
   seedDesks(world, scenario.desks);
   for (const workload of scenario.workloads) addWorkload(world, workload);
