@@ -140,6 +140,9 @@ export async function openTenant(options: { knobs?: KnobChange; tls?: boolean; s
   const secrets: Record<string, string> = Object.fromEntries(
     sim.world.tenant.callers.map((one) => [`env:${one.name}`, one.secret]),
   );
+  /** Of a caller that was seeded later. */
+  const callerSecret = (reference: string) =>
+    sim.world.tenant.callers.find(({ name }) => `env:${name}` === reference)?.secret ?? "";
   const client = (name: string) => ({ clientId: caller(name).appId, secret: `env:${name}` });
   const clock = clockOf(sim);
   const vaultUrl = (name: string) => sim.urls.vaults[name] ?? "";
@@ -188,7 +191,7 @@ export async function openTenant(options: { knobs?: KnobChange; tls?: boolean; s
     {
       clock,
       version: "0.0.0-test",
-      readSecret: (reference) => Promise.resolve(Secret.of(secrets[reference] ?? "")),
+      readSecret: (reference) => Promise.resolve(Secret.of(secrets[reference] ?? callerSecret(reference))),
     },
   );
   const app = { tenant: "contoso", objectId: billing.objectId, appId: billing.appId };

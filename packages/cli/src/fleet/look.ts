@@ -7,7 +7,7 @@ import {
   type ScannedObject,
   type VaultEntry,
 } from "@countersign/core";
-import { systemClock } from "@countersign/engine";
+import { type EngineClock, systemClock } from "@countersign/engine";
 import { type Installation, openClock, openConnectors } from "@countersign/server";
 import { say } from "../output.ts";
 import { listed, ownersOf } from "./read-tenant.ts";
@@ -88,8 +88,7 @@ export async function withConnectors<T>(
   use: (connectors: BuiltConnectors, ctx: ReadContext) => Promise<T>,
 ): Promise<T> {
   const clock = await openClock(installation, () => {});
-  // A command waits in real time: nobody need advance a virtual clock for it.
-  const pace = { ...systemClock(), now: () => clock.now() };
+  const pace = paceOf(clock);
   const connectors = openConnectors(installation, pace, () => {});
   try {
     return await use(connectors, { clock: pace, signal: new AbortController().signal });
@@ -97,6 +96,24 @@ export async function withConnectors<T>(
     await connectors.close();
     await clock.close();
   }
+}
+
+/**
+ * A command waits in real time: nobody need advance a virtual clock for it. What it has waited has passed for it, or a wait
+ * that was asked for would never be over.
+ */
+function paceOf(clock: EngineClock): EngineClock {
+  const real = systemClock();
+  if (clock.kind === "system") return real;
+  let waitedMs = 0;
+  return {
+    ...real,
+    now: () => clock.now() + waitedMs,
+    async sleep(ms, signal) {
+      await real.sleep(ms, signal);
+      waitedMs += ms;
+    },
+  };
 }
 
 /** Application ids of the clients that the configuration names: those who rotate are not rotated. */
