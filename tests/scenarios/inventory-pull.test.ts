@@ -1,13 +1,13 @@
 /** People keep the inventory as a SharePoint list. Nothing of it counts before somebody on the host has seen and accepted it. */
-import { spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { chmodSync } from "node:fs";
 import { inventoryText, parseInventory } from "@countersign/core";
 import { accept } from "@countersign/server";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+// oxlint-disable-next-line countersign/imports -- the command itself, in this process
+import { runPull } from "../../packages/cli/src/commands/inventory-pull.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
 
-const main = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
 const site = "contoso.sharepoint.com,2c712604-1370-44e7-a1f5-426573fda80a,2d2244c3-251a-49ea-93a8-39e1c3a060fe";
 const list = "1f0cd1a4-0000-4000-8000-00000000001a";
 type Item = Record<string, string | string[]>;
@@ -21,12 +21,17 @@ beforeAll(async () => {
     scenario: { callers: [{ name: "list-reader", roles: ["Sites.Selected"] }] },
     config(yaml, { callers }) {
       const known = callers as Readonly<Record<string, { readonly clientId: string } | undefined>>;
-      const client = `{ clientId: ${known["list-reader"]?.clientId}, secret: "env:LIST_READER" }`;
+      const client = `{ clientId: ${known["list-reader"]?.clientId}, secret: "file:list.secret" }`;
       return `${yaml}inventory: { from: { kind: sharepoint-list, tenant: stage, site: "${site}", list: ${list}, client: ${client} } }\n`;
     },
     // Pages of which each may begin with what the one before ended with.
     knobs: { preset: "off", pageSize: 20, listRepeat: 0.5 },
   });
+  const { callers } = (await stage.manage("GET", "/directory")) as {
+    readonly callers: Readonly<Record<string, { readonly clientSecret: string }>>;
+  };
+  stage.write("list.secret", callers["list-reader"]?.clientSecret ?? "");
+  chmodSync(stage.path("list.secret"), 0o600);
   const { rows } = parseInventory(stage.read("inventory.yaml"), { seconds: true });
   const [head = [], ...lines] = inventoryText(
     rows.map((row) => ({ row })),
@@ -51,36 +56,23 @@ async function keep(now: readonly Item[]): Promise<void> {
   await stage.manage("POST", "/seed", { sharepoint: [{ id: site, readers: ["list-reader"], lists }] });
 }
 
-interface Said {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
+/** What `countersign inventory pull --json` says on the executor's host. */
+async function pull(write?: string) {
+  const said = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    const code = await runPull({ config: stage.path("countersign.yaml"), json: true, ...(write ? { write } : {}) });
+    const [text] = said.mock.calls.at(-1) ?? [];
+    return { code, ...(JSON.parse(String(text)) as Shown) };
+  } finally {
+    said.mockRestore();
+  }
 }
 
-async function pull(...words: string[]): Promise<Said> {
-  const { callers } = (await stage.manage("GET", "/directory")) as {
-    callers: Record<string, { readonly clientSecret: string }>;
-  };
-  const env = { ...process.env, LIST_READER: callers["list-reader"]?.clientSecret };
-  const child = spawn(
-    process.execPath,
-    [main, "inventory", "pull", ...words, "--config", stage.path("countersign.yaml")],
-    { env },
-  );
-  let [out, err] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-  return new Promise((resolve) => child.once("close", (code) => resolve({ code, out, err })));
+interface Shown {
+  readonly digest: string;
+  readonly written: boolean;
+  readonly changes: readonly { readonly application: string; readonly change: string; readonly fields: unknown[] }[];
 }
-
-const shown = async () => {
-  const { out, err } = await pull("--json");
-  if (out === "") throw new Error(err);
-  return JSON.parse(out) as {
-    readonly digest: string;
-    readonly changes: readonly { readonly application: string; readonly change: string; readonly fields: unknown[] }[];
-  };
-};
 
 describe("an inventory that people keep in SharePoint", () => {
   it("shows what it says otherwise, is taken only as it was shown, and counts only once it is accepted", async () => {
@@ -88,7 +80,7 @@ describe("an inventory that people keep in SharePoint", () => {
     const proposal = { name: "app-two", status: "proposed", note: "Somebody asks for it." };
     await keep([{ ...first, owners: [String(first.owners).split("|")[0] ?? ""] }, ...others, proposal]);
     const before = stage.read("inventory.yaml");
-    const seen = await shown();
+    const seen = await pull();
     expect(seen.changes).toMatchObject([
       { application: "app-one", change: "changed", fields: [{ field: "owners" }] },
       { application: "app-two", change: "added", fields: [] },
@@ -99,13 +91,11 @@ describe("an inventory that people keep in SharePoint", () => {
 
     // Between the look and the word somebody edits the list once more.
     await keep([first, ...others, { ...proposal, name: "app-three" }]);
-    const late = await pull("--write", seen.digest);
-    expect([late.code, late.err]).toEqual([1, expect.stringMatching(/^CONFLICT: /)]);
+    await expect(pull(seen.digest)).rejects.toMatchObject({ code: "CONFLICT" });
     expect(stage.read("inventory.yaml")).toBe(before);
 
-    const digest = /got (sha256:[0-9a-f]{64})/.exec(late.err)?.[1] ?? "";
-    const written = await pull("--write", digest);
-    expect([written.code, written.err]).toEqual([0, expect.stringContaining("until it is accepted")]);
+    const { digest } = await pull();
+    expect(await pull(digest)).toMatchObject({ code: 0, written: true, digest });
     expect(stage.read("inventory.yaml")).toContain("app-three");
     const asks = (await stage.as("cleo")).requestRun({ body: { row: "app-one", reason: "it expires" } });
     expect(await refusal(asks)).toMatchObject({ code: "READ_ONLY" });
@@ -113,9 +103,7 @@ describe("an inventory that people keep in SharePoint", () => {
 
     // A mistake is named by the item's number, and nothing is taken of it.
     await keep([{ ...first, objectId: "billing" }, ...others]);
-    expect((await pull()).err).toMatch(
-      /^INVENTORY_INVALID: item \d+ objectId: expected an id such as .*, got "billing"/,
-    );
+    await expect(pull()).rejects.toThrow(/^item \d+ objectId: expected an id such as .*, got "billing"/);
     expect(stage.read("inventory.yaml")).toContain("app-three");
     const { entries } = (await stage.manage("GET", "/effects?after=0&limit=10000&effect=true")) as {
       readonly entries: readonly { readonly op: string }[];

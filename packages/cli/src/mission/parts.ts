@@ -250,11 +250,15 @@ export const onDayOne: readonly Item[] = [
     id: "D3",
     what: "inventory draft",
     does: "A draft of every row from a tenant, each guess marked and nothing enabled, as YAML or CSV.",
-    missing: "SharePoint is no source, and a draft reads Graph and not the ledger.",
+    missing: "A draft reads Graph and not the ledger; SharePoint was tried against our double only.",
     tests: [
       scenario(
         "inventory",
         "a draft names every application with a secret, guesses only what is marked as a guess, and enables nothing",
+      ),
+      scenario(
+        "inventory-pull",
+        "shows what it says otherwise, is taken only as it was shown, and counts only once it is accepted",
       ),
       scenario("survey", "every row comes as CSV, with nothing in it that a spreadsheet would run"),
     ],
