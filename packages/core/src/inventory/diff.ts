@@ -45,6 +45,9 @@ function textsOf(row: Row): Map<string, string> {
   const status = "rowDigest" in row ? "approved" : "proposed";
   const texts = new Map(Object.entries({ ...fields, status }).map(([field, value]) => [field, JSON.stringify(value)]));
   for (const consumer of consumers as readonly { readonly name: string }[])
-    texts.set(`consumer ${consumer.name}`, JSON.stringify(Object.fromEntries(Object.entries(consumer).toSorted())));
+    texts.set(
+      `consumer ${consumer.name}`,
+      JSON.stringify(Object.fromEntries(Object.entries(consumer).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+    );
   return texts;
 }
