@@ -25,7 +25,7 @@ const secrets = [{ name: "current", expiresInDays: 30 }];
 const scenario = {
   users: [{ name: "ada" }, { name: "bob", accountEnabled: false }],
   applications: [
-    { name: "billing", displayName: "Billing API - prod", ...ids(1), owners: ["ada", "bob"], secrets },
+    { name: "billing", displayName: "Billing API - prod", ...ids(1), owners: ["ada", "bob", "writer"], secrets },
     { name: "reports", ...ids(2), secrets },
     { name: "left", ...ids(3), owners: ["bob"], secrets },
   ],
@@ -138,6 +138,22 @@ describe("an inventory, drafted and checked", () => {
     expect(said).not.toContain("left: owner-disabled");
     const offline = await countersign(folder, "inventory", "check", "--offline", "--json");
     expect([offline.code, found(offline.out)]).toEqual([1, ["gone: owner-unknown"]]);
+  });
+
+  it("a report says which applications the writer may rotate, and the exact command that gives it the others; it only reads", async () => {
+    const record = (name: string) => `record: { connection: billing-vault, name: ${name} }, consumers: []`;
+    const { sim, folder } = await openInstallation(
+      `apiVersion: countersign/inventory/v1\napplications:\n${row("billing", 1, `owners: [p_00000000000000aa], ${record("billing-secret")}`)}${row("left", 3, `owners: [p_00000000000000aa], ${record("left-secret")}`)}${row("gone", 9, `owners: [p_00000000000000aa], ${record("gone-secret")}`)}`,
+    );
+    const writer = sim.world.tenant.callers.find(({ name }) => name === "writer");
+    const { code, out, err } = await countersign(folder, "onboarding");
+    expect(code).toBe(1);
+    expect(out).toBe(`az ad app owner add --id ${ids(3).objectId} --owner-object-id ${writer?.servicePrincipalId}\n`);
+    expect(err).toContain("the writer may rotate 1 of the 3 applications of the inventory; it owns 1 of ");
+    expect(err).toMatch(/gone +8f1c5a52-0000-4000-8000-000000000009 +gone/);
+    const done = await fetch(`${sim.urls.management}/effects?after=0&limit=10000&effect=true`);
+    const { entries } = (await done.json()) as { readonly entries: readonly { readonly op: string }[] };
+    expect(new Set(entries.map(({ op }) => op))).toEqual(new Set(["token"]));
   });
 
   it("an inventory may be a CSV file; a mistake in it is named by line, column and cell", async () => {

@@ -16,6 +16,7 @@ export { type CompareInput, compareCodes, compareInventory, type InventoryFindin
 export { type Draft, type DraftInput, draftInventory, type EnvironmentRule } from "./fleet/draft.ts";
 export * from "./fleet/findings.ts";
 export type { CallerFound, EntryFound, VaultEntry } from "./fleet/found.ts";
+export { type OnboardingReport, onboardingReport, onboardingStates } from "./fleet/onboarding.ts";
 export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";

@@ -225,8 +225,12 @@ export const onDayOne: readonly Item[] = [
     id: "D1",
     what: "least privilege and its report",
     does: "The writer owns what it may change; the first look says which rights are missing.",
-    missing: "No count of what is writable.",
+    missing: "Whether the permission itself is granted is not read; not shown in the console.",
     tests: [
+      scenario(
+        "inventory",
+        "a report says which applications the writer may rotate, and the exact command that gives it the others; it only reads",
+      ),
       scenario("survey", "a person is shown counts and the most urgent rows; without rights it says which are missing"),
     ],
   },
