@@ -1,7 +1,8 @@
 import type { ListedFinding } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
-import { plain, printJson, say, table } from "../output.ts";
+import { pageSize, pages } from "../listing.ts";
+import { plain, printJson, say, table, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 interface Common {
@@ -10,9 +11,6 @@ interface Common {
   readonly json?: boolean;
 }
 
-const pageSize = 200;
-/** More than these are no register any more that anybody reads. */
-const pagesMax = 500;
 const states = ["asked", "accepted", "expired"] as const;
 
 /** `acceptances`: the register of findings that people accept until a date. */
@@ -70,15 +68,9 @@ async function list(options: Common & { readonly state?: string }): Promise<void
   const { client } = await sessionOf(options);
   const items: ListedFinding[] = [];
   for (const state of wanted) {
-    let cursor: string | null = null;
-    for (let pages = 0; pages < pagesMax; pages += 1) {
-      const page: Awaited<ReturnType<typeof client.listFindings>> = await client.listFindings({
-        query: { state, limit: pageSize, ...(cursor === null ? {} : { cursor }) },
-      });
-      items.push(...page.items);
-      cursor = page.nextCursor;
-      if (cursor === null) break;
-    }
+    const ask = (cursor: string | null) =>
+      client.listFindings({ query: { state, limit: pageSize, ...(cursor === null ? {} : { cursor }) } });
+    for await (const page of pages(ask)) items.push(...page.items);
   }
   if (options.json === true) return printJson({ items });
   if (items.length === 0) return say("nothing is accepted, and nothing waits for a second person");
@@ -99,11 +91,4 @@ function ids(numbers: readonly string[]): number[] {
     if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
     throw new CountersignError("INPUT_INVALID", `expected a number, got ${text}`);
   });
-}
-
-/** A day stands for its beginning. */
-function timeOf(text: string): string {
-  const at = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00.000Z` : text);
-  if (Number.isNaN(at)) throw new CountersignError("INPUT_INVALID", `expected a day or a time, got ${text}`);
-  return new Date(at).toISOString();
 }

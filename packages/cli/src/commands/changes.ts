@@ -1,6 +1,7 @@
 import type { AuditChange } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
-import { csvLine, plain, printJson, say, table, timeOf } from "../output.ts";
+import { facetLines, pageSize, printListing } from "../listing.ts";
+import { printJson, say, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 export interface ChangesOptions {
@@ -14,12 +15,6 @@ export interface ChangesOptions {
   readonly json?: boolean;
   readonly csv?: boolean;
 }
-
-const pageSize = 200;
-/** Rows that a person is shown; `--csv` and `--json` have all. */
-const shownMax = 50;
-/** More than this is no answer but a fault of the server. */
-const pagesMax = 100_000;
 
 const columns = [
   "at",
@@ -64,24 +59,17 @@ export async function runChanges(options: ChangesOptions): Promise<void> {
         ...(cursor === null ? {} : { cursor }),
       },
     });
-  let page = await ask(null);
-  if (options.json !== true && options.csv !== true) {
-    for (const { value, count } of page.facets.verdict ?? []) say(`${String(count).padStart(8)}  ${value}`);
-    const rows = page.items.slice(0, shownMax).map((change) => cells(change).map(plain));
-    if (rows.length > 0) say(table(["at", "whose doing", "of", "what", "credential", "explained"], rows));
-    if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);
-    return;
-  }
-  const items: AuditChange[] = [];
-  if (options.csv === true) process.stdout.write(csvLine(columns));
-  for (let pages = 1; ; pages += 1) {
-    if (options.csv === true)
-      for (const change of page.items) process.stdout.write(csvLine(columns.map((key) => text(change[key]))));
-    else items.push(...page.items);
-    if (page.nextCursor === null || pages >= pagesMax) break;
-    page = await ask(page.nextCursor);
-  }
-  if (options.json === true) printJson({ total: page.total, facets: page.facets, items });
+  await printListing(
+    {
+      ask,
+      counts: (facets) => facetLines(facets, "verdict"),
+      head: ["at", "whose doing", "of", "what", "credential", "explained"],
+      cells,
+      columns,
+      values: (change: AuditChange) => columns.map((key) => change[key]),
+    },
+    options,
+  );
 }
 
 /** Says what a change was that no run had done. A credential that changed more than once needs its act and entry. */
@@ -116,8 +104,6 @@ export async function runExplain(
   if (options.json === true) printJson(answer);
   else say(`${act} ${credential}: explained`);
 }
-
-const text = (value: unknown) => (value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
 
 function cells({ at, verdict, application, name, objectId, kind, act, credential, explained }: AuditChange): string[] {
   return [

@@ -1,5 +1,5 @@
 import type { ListedFinding } from "@countersign/contract";
-import { csvLine, plain, printJson, say, table } from "../output.ts";
+import { countLine, facetLines, pageSize, printListing, text } from "../listing.ts";
 import { sessionOf } from "../session.ts";
 
 export interface FindingsOptions {
@@ -12,12 +12,6 @@ export interface FindingsOptions {
   readonly json?: boolean;
   readonly csv?: boolean;
 }
-
-const pageSize = 200;
-/** Rows that a person is shown; `--csv` and `--json` have all. */
-const shownMax = 50;
-/** A fleet has some findings for each application; more than this is no answer but a fault of the server. */
-const pagesMax = 100_000;
 
 const columns = [
   "id",
@@ -55,36 +49,27 @@ export async function runFindings(options: FindingsOptions): Promise<void> {
         ...(cursor === null ? {} : { cursor }),
       },
     });
-  let page = await ask(null);
-  if (options.json !== true && options.csv !== true) {
-    for (const { value, count } of page.facets.code ?? []) say(`${String(count).padStart(8)}  ${value}`);
-    for (const { value, count } of page.facets.state ?? [])
-      if (value === "accepted" && count > 0)
-        say(`${String(count).padStart(8)}  accepted until a date and not counted: countersign acceptances`);
-    const rows = page.items.slice(0, shownMax).map((finding) => cells(finding).map(plain));
-    if (rows.length > 0) say(table(["number", "finding", "of", "credential", "observed", "since"], rows));
-    if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);
-    return;
-  }
-  const items: ListedFinding[] = [];
-  if (options.csv === true) process.stdout.write(csvLine(heads));
-  for (let pages = 1; ; pages += 1) {
-    if (options.csv === true) for (const finding of page.items) process.stdout.write(csvLine(rowOf(finding)));
-    else items.push(...page.items);
-    if (page.nextCursor === null || pages >= pagesMax) break;
-    page = await ask(page.nextCursor);
-  }
-  if (options.json === true) printJson({ total: page.total, facets: page.facets, items });
-}
-
-const text = (value: unknown) => (value === null ? "" : typeof value === "string" ? value : JSON.stringify(value));
-
-function rowOf(finding: ListedFinding): string[] {
-  const { acceptance } = finding;
-  return [
-    ...columns.map((key) => text(finding[key])),
-    ...acceptedColumns.map((key) => text(acceptance === null ? null : acceptance[key])),
-  ];
+  await printListing(
+    {
+      ask,
+      counts: (facets) => [
+        ...facetLines(facets, "code"),
+        ...(facets.state ?? []).flatMap(({ value, count }) =>
+          value === "accepted" && count > 0
+            ? [countLine(count, "accepted until a date and not counted: countersign acceptances")]
+            : [],
+        ),
+      ],
+      head: ["number", "finding", "of", "credential", "observed", "since"],
+      cells,
+      columns: heads,
+      values: (finding: ListedFinding) => [
+        ...columns.map((key) => finding[key]),
+        ...acceptedColumns.map((key) => finding.acceptance?.[key] ?? null),
+      ],
+    },
+    options,
+  );
 }
 
 function cells({ id, code, application, name, tenant, credential, observed, firstSeenAt }: ListedFinding): string[] {
