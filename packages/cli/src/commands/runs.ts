@@ -263,6 +263,15 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       const frozen = await client.freeze({ body: {} });
       if (options.json === true) printJson(frozen);
-      else say(`frozen since ${frozen.since}; security lifts it in the console`);
+      else say(`frozen since ${frozen.since}; security lifts it: countersign unfreeze`);
     });
+
+  command("unfreeze", "lift the kill switch (security only); what waits is judged anew").action(
+    async (options: Common) => {
+      const { client } = await sessionOf(options);
+      await client.liftFreeze({});
+      if (options.json === true) printJson({ since: null });
+      else say("lifted; runs that waited go on within a minute");
+    },
+  );
 }
