@@ -5,7 +5,7 @@ import type { WorkServer } from "./database.ts";
 import { consumersOf, type Row, rolesOf, seated, seatsOf, tenantIdOf, vaults, workDatabase } from "./names.ts";
 import type { Directory, Simulator } from "./simulator.ts";
 
-const signInEverySeconds = 120;
+const signInEverySeconds = 240;
 /** How long a consumer keeps what it read; the inventory declares twice as much. */
 const cacheSeconds = 300;
 
