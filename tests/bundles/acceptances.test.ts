@@ -16,9 +16,9 @@ import {
   writeTrust,
   writeZip,
 } from "@countersign/evidence";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LIVES, OWNER, PLATFORM, inputOf, keysOf, trustFileOf } from "./builder.ts";
-import { compare, hasPython } from "./second.ts";
+import { compare, needsPython } from "./second.ts";
 
 /* An acceptance is of no run. One that is put among the papers of a run is refused, and one that is no acceptance as well. */
 
@@ -70,7 +70,8 @@ async function said(type: string, data: Record<string, Json>, isAmongPapers = tr
   return [verdict, code];
 }
 
-describe.runIf(hasPython)("an acceptance, for both verifiers", () => {
+describe("an acceptance, for both verifiers", () => {
+  beforeEach(needsPython);
   test("that stands in the log beside a run changes nothing for that run", async () => {
     expect(await said("acceptance.asked", asked, false)).toEqual(["proven", null]);
   });

@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from 
 import { readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { TestContext } from "vitest";
 import { CHECK_CODES, POPULATION_CHECK_CODES, EvidenceError, parseTrust, readBundle, readZip, verifyBundle } from "@countersign/evidence";
 
 /*
@@ -11,6 +12,12 @@ import { CHECK_CODES, POPULATION_CHECK_CODES, EvidenceError, parseTrust, readBun
 
 const program = fileURLToPath(new URL("../../tools/verify.py", import.meta.url));
 export const hasPython = spawnSync("python3", ["--version"]).status === 0;
+const noPython = "the second verifier needs python3, and there is none on the path";
+
+/** For `beforeEach` of tests that ask both verifiers: without Python they are not run, and say so. */
+export function needsPython({ skip }: TestContext): void {
+  skip(!hasPython, noPython);
+}
 
 interface Report {
   readonly verdict: string;

@@ -541,7 +541,9 @@ export class Stage {
       "--json",
     ];
     // A refusal is an answer too, with exit code 1.
-    return (JSON.parse(spawnSync("python3", args).stdout.toString()) as { verdict: string }).verdict;
+    const { stdout, error } = spawnSync("python3", args, { encoding: "utf8" });
+    if (error !== undefined) throw new Error(`expected python3 for the second verifier: ${error.message}`);
+    return (JSON.parse(stdout) as { verdict: string }).verdict;
   }
 
   /** A bundle ends at a signed checkpoint; one is signed every second while the log grows. */

