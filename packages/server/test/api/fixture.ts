@@ -4,7 +4,8 @@ import type { FastifyInstance } from "fastify";
 import { type ApiDependencies, createApi, idempotencyInMemory } from "../../src/api/index.ts";
 import { sentenceOf } from "../../src/api/views/sentences.ts";
 import { LocalSignIn, Sessions } from "../../src/signin/index.ts";
-import { MemoryStore, memorySessions } from "./memory-store.ts";
+import { memorySessions } from "./memory-sessions.ts";
+import { MemoryStore } from "./memory-store.ts";
 import { addRun, day, entraRow, now, people, postgresRow, runId, stepDone } from "./world.ts";
 
 export const password = "correct horse battery staple";

@@ -1,58 +1,21 @@
-import { type ChannelView, type Credential, closedStates, type Plan, type Reach } from "@countersign/contract";
-import { type AcceptanceState, CountersignError, canMove, type FleetCode, type RunState } from "@countersign/core";
-import type { Expiry, ListedChangeRow } from "@countersign/engine";
-import { canonicalize, digestOf, type Json } from "@countersign/evidence";
-import type {
-  ApiStore,
-  NewAttachment,
-  RunRecord,
-  StoredApproval,
-  StoredEntry,
-  StoredFinding,
-} from "../../src/api/index.ts";
-import type { SessionRow, SessionStore } from "../../src/signin/index.ts";
-
-const dayMs = 86_400_000;
-const filters = ["state", "kind", "tenant", "expiry", "managed"] as const;
-
-function expiryOf(expiresAt: string | null, now: number): Expiry {
-  if (expiresAt === null) return "never";
-  const days = (Date.parse(expiresAt) - now) / dayMs;
-  return days <= 0 ? "expired" : days <= 7 ? "7-days" : days <= 30 ? "30-days" : days <= 90 ? "90-days" : "later";
-}
+import { type ChannelView, closedStates, type Plan, type Reach } from "@countersign/contract";
+import { CountersignError, canMove, type RunState } from "@countersign/core";
+import { digestOf, type Json } from "@countersign/evidence";
+import type { ApiStore, NewAttachment, RunRecord, StoredApproval } from "../../src/api/index.ts";
+import { MemoryFleet } from "./memory-fleet.ts";
 
 type StoredUse = NonNullable<Awaited<ReturnType<ApiStore["breakGlass"]>>>;
 type WordOnUse = Parameters<ApiStore["sayOnUse"]>[0];
 type Terms = NonNullable<Plan["breakGlass"]>;
 
 /** What {@link ApiStore} promises, in memory: the reference that tests of the API run against without a database. */
-export class MemoryStore implements ApiStore {
-  readonly log: StoredEntry[] = [];
+export class MemoryStore extends MemoryFleet implements ApiStore {
   readonly records = new Map<string, RunRecord>();
   readonly plans = new Map<string, string>();
-  readonly attachments = new Map<string, Uint8Array>();
   readonly given = new Map<string, StoredApproval[]>();
-  readonly credentials: Credential[] = [];
-  readonly said: StoredFinding[] = [];
-  readonly changes: ListedChangeRow[] = [];
   readonly uses = new Map<string, StoredUse>();
   frozen: { since: number; by: string | null } | null = null;
   asks: unknown[] = [];
-
-  append(at: number, type: string, data: Json, run: string | null = null): void {
-    const runSeq = run === null ? null : this.log.filter((entry) => entry.run === run).length;
-    const text = canonicalize({
-      at: new Date(at).toISOString(),
-      data,
-      prevRunLeaf: null,
-      run,
-      runSeq,
-      salt: "AAAAAAAAAAAAAAAAAAAAAA",
-      type,
-      v: 1,
-    });
-    this.log.push({ index: this.log.length, run, text });
-  }
 
   move(
     id: string,
@@ -67,10 +30,6 @@ export class MemoryStore implements ApiStore {
     this.append(at, "run.moved", { because: because as Json, fence: 1, from: run.state, to }, id);
     this.records.set(id, { ...run, state: to, changedAt: at, because, ...change });
     if (closedStates.has(to)) this.append(at, "run.closed", { entries: 0, state: to }, id);
-  }
-
-  keep(attachments: readonly NewAttachment[]): void {
-    for (const { digest, bytes } of attachments) this.attachments.set(digest, bytes);
   }
 
   /** A reason as a person gives it, ready to be kept. */
@@ -120,130 +79,6 @@ export class MemoryStore implements ApiStore {
       root: `${"A".repeat(43)}=`,
       note: "demo.countersign.invalid/log\n1\n…\n",
     };
-  }
-  async credentialsOf(rows: Parameters<ApiStore["credentialsOf"]>[0]) {
-    return this.credentials.filter(({ application }) => rows.some(({ name }) => name === application));
-  }
-  async ledger({ filter, now, after, limit }: Parameters<ApiStore["ledger"]>[0]) {
-    const found = this.credentials
-      .filter(({ name, id }) => filter.search === undefined || id === filter.search || name.includes(filter.search))
-      .map((credential) => ({
-        credential,
-        word: {
-          state: credential.state,
-          kind: credential.kind,
-          tenant: credential.tenant,
-          expiry: expiryOf(credential.expiresAt, now),
-          managed: credential.application !== null,
-        },
-      }));
-    const fitting = found
-      .filter(({ word }) => filters.every((key) => filter[key] === undefined || filter[key] === word[key]))
-      .map(({ credential }) => credential)
-      .toSorted((a, b) => ((a.expiresAt ?? "9999") < (b.expiresAt ?? "9999") ? -1 : 1));
-    const start = after === null ? 0 : fitting.findIndex(({ id }) => id === after) + 1;
-    const items = fitting.slice(start, start + limit);
-    return {
-      items,
-      next: start + limit < fitting.length ? (items.at(-1)?.id ?? null) : null,
-      counts: found.map(({ word }) => ({ ...word, count: 1 })),
-    };
-  }
-  async expiryWeeks(now: number, weeks: number) {
-    return this.credentials.flatMap(({ expiresAt, application }) => {
-      const week = Math.floor((Date.parse(expiresAt ?? "9999-01-01") - now) / (7 * dayMs));
-      return week >= 0 && week < weeks ? [{ week, row: application, count: 1 }] : [];
-    });
-  }
-  async fleetFindings({ filter, now, after, limit }: Parameters<ApiStore["fleetFindings"]>[0]) {
-    const stateOf = ({ acceptance }: StoredFinding): AcceptanceState =>
-      acceptance === null
-        ? "none"
-        : acceptance.confirmedAt === null
-          ? "asked"
-          : Date.parse(acceptance.until) <= now
-            ? "expired"
-            : "accepted";
-    const words = this.said
-      .map((finding): StoredFinding => {
-        const state = stateOf(finding);
-        const { acceptance } = finding;
-        return { ...finding, acceptance: acceptance === null || state === "none" ? null : { ...acceptance, state } };
-      })
-      .filter(
-        ({ name, objectId, clearedAt }) =>
-          (clearedAt !== null) === (filter.cleared === true) &&
-          (filter.search === undefined || name?.includes(filter.search) === true) &&
-          (filter.objectId === undefined || objectId === filter.objectId),
-      )
-      .map((finding) => ({
-        finding,
-        word: {
-          code: finding.code as FleetCode,
-          tenant: finding.tenant ?? "",
-          environment: finding.environment ?? "",
-          listed: finding.application !== null,
-          acceptance: stateOf(finding),
-        },
-      }));
-    const fitting = words
-      .filter(({ word: { acceptance: is } }) =>
-        filter.acceptance === "counting"
-          ? is !== "accepted"
-          : filter.acceptance === undefined || is === filter.acceptance,
-      )
-      .filter(({ word }) =>
-        (["code", "tenant", "environment", "listed"] as const).every(
-          (key) => filter[key] === undefined || filter[key] === word[key],
-        ),
-      )
-      .map(({ finding }) => finding);
-    const start = after === null ? 0 : Number(after);
-    return {
-      items: fitting.slice(start, start + limit),
-      next: start + limit < fitting.length ? String(start + limit) : null,
-      counts: words.map(({ word }) => ({ ...word, count: 1 })),
-    };
-  }
-  async auditChanges({ filter, after, limit }: Parameters<ApiStore["auditChanges"]>[0]) {
-    const found = this.changes
-      .filter(({ objectId, credential, actor, at }) => {
-        const isOf = filter.objectId === undefined || filter.objectId === objectId;
-        const has = filter.id === undefined || [objectId, credential, actor].includes(filter.id);
-        return isOf && has && at >= (filter.since ?? 0);
-      })
-      .toSorted((a, b) => b.at - a.at);
-    const fitting = found.filter(
-      ({ tenant, verdict, stands }) =>
-        (filter.tenant === undefined || filter.tenant === tenant) &&
-        (filter.verdict === undefined || filter.verdict === verdict) &&
-        (filter.standing === undefined || filter.standing === stands),
-    );
-    const start = after === null ? 0 : Number(after);
-    return {
-      items: fitting.slice(start, start + limit),
-      next: start + limit < fitting.length ? String(start + limit) : null,
-      counts: found.map(({ tenant, verdict, stands }) => ({ tenant, verdict, standing: stands, count: 1 })),
-    };
-  }
-  async auditChange(of: Parameters<ApiStore["auditChange"]>[0]) {
-    return (
-      this.changes.find((one) => one.entry === of.entry && one.credential === of.credential && one.act === of.act) ??
-      null
-    );
-  }
-  async explainChange(of: Parameters<ApiStore["explainChange"]>[0]) {
-    const change = await this.auditChange(of);
-    const place = this.changes.findIndex((one) => one === change);
-    if (change === null) throw new CountersignError("NOT_FOUND", "expected a change");
-    if (change.explainedAt !== null) throw new CountersignError("STATE_CONFLICT", "expected a change that waits");
-    this.keep([of.reason]);
-    const said = { explainedBy: of.person, explainedAt: of.at, explanation: of.reason.digest, stands: false };
-    this.changes[place] = { ...this.changes[place]!, ...said };
-    this.append(of.at, "audit.explained", {});
-  }
-  async lateScans() {
-    return this.said.flatMap(({ code, tenant }) => (code === "scan-late" && tenant !== null ? [tenant] : []));
   }
   async freeze() {
     return this.frozen;
@@ -427,47 +262,6 @@ export class MemoryStore implements ApiStore {
       run,
     );
   }
-  /** Acceptances are numbered as the findings that they are of. */
-  async askAcceptances({ findings, until, person, reason, at }: Parameters<ApiStore["askAcceptances"]>[0]) {
-    const reasonDigest = digestOf(reason);
-    this.attachments.set(reasonDigest, reason);
-    for (const id of findings) {
-      const acceptance = {
-        id,
-        state: "asked" as const,
-        until: new Date(until).toISOString(),
-        askedBy: person,
-        askedAt: new Date(at).toISOString(),
-        reasonDigest,
-        confirmedBy: null,
-        confirmedAt: null,
-      };
-      this.#accept(id, () => acceptance);
-    }
-    this.append(at, "acceptance.asked", {});
-    return [...findings];
-  }
-  async confirmAcceptances({ acceptances, person, at }: Parameters<ApiStore["confirmAcceptances"]>[0]) {
-    const confirmedAt = new Date(at).toISOString();
-    for (const id of acceptances)
-      this.#accept(id, (was) => (was === null ? null : { ...was, confirmedBy: person, confirmedAt }));
-    this.append(at, "acceptance.confirmed", {});
-  }
-  async withdrawAcceptances({ acceptances, at }: Parameters<ApiStore["withdrawAcceptances"]>[0]) {
-    for (const id of acceptances) this.#accept(id, () => null);
-    this.append(at, "acceptance.withdrawn", {});
-  }
-  async acceptancesAskedBy(ids: readonly number[]) {
-    return this.said.flatMap(({ id, acceptance }) =>
-      acceptance !== null && ids.includes(id ?? -1) ? [acceptance.askedBy] : [],
-    );
-  }
-  #accept(id: number, change: (was: StoredFinding["acceptance"]) => StoredFinding["acceptance"]): void {
-    const index = this.said.findIndex((finding) => finding.id === id);
-    const finding = this.said[index];
-    if (finding === undefined) throw new CountersignError("NOT_FOUND", `expected a finding of the fleet, got ${id}`);
-    this.said[index] = { ...finding, acceptance: change(finding.acceptance) };
-  }
   async setFreeze(input: Parameters<ApiStore["setFreeze"]>[0]) {
     this.frozen = { since: input.at, by: input.person };
     this.append(input.at, "freeze.set", {});
@@ -522,19 +316,5 @@ export function newRecord(
     asked: null,
     replaces: null,
     replacedBy: null,
-  };
-}
-
-export function memorySessions(): SessionStore & { readonly rows: Map<string, SessionRow> } {
-  const rows = new Map<string, SessionRow>();
-  return {
-    rows,
-    create: async (row) => void rows.set(row.idHash, row),
-    find: async (idHash) => rows.get(idHash) ?? null,
-    touch: async (idHash, usedAt) => {
-      const row = rows.get(idHash);
-      if (row !== undefined) rows.set(idHash, { ...row, usedAt });
-    },
-    end: async (idHash) => void rows.delete(idHash),
   };
 }
