@@ -28,13 +28,17 @@ export function parseCanonical(bytes: Uint8Array, bytesMax: number = LIMITS.plan
 }
 
 function write(value: Json, depth: number): string {
-  assertThat(depth <= LIMITS.jsonDepthMax, "not-canonical", `expected at most ${LIMITS.jsonDepthMax} levels, got more`);
+  assertThat(
+    depth <= LIMITS.jsonDepthMax,
+    "not-canonical",
+    () => `expected at most ${LIMITS.jsonDepthMax} levels, got more`,
+  );
   if (value === null || value === true || value === false) return String(value);
   if (typeof value === "number") {
     assertThat(
       Number.isSafeInteger(value) && !Object.is(value, -0),
       "not-canonical",
-      `expected an integer within 2^53-1, got ${show(value)}`,
+      () => `expected an integer within 2^53-1, got ${show(value)}`,
     );
     return String(value);
   }
@@ -48,11 +52,11 @@ function write(value: Json, depth: number): string {
     for (let i = 0; i < value.length; i++) items.push(write(value[i] as Json, depth + 1));
     return `[${items.join(",")}]`;
   }
-  assertThat(isPlainObject(value), "not-canonical", `expected JSON data, got ${typeof value}`);
+  assertThat(isPlainObject(value), "not-canonical", () => `expected JSON data, got ${typeof value}`);
   const members = Object.keys(value)
     .sort()
     .map((key) => {
-      assertThat(KEY.test(key), "not-canonical", `expected a printable ASCII key, got ${show(key)}`);
+      assertThat(KEY.test(key), "not-canonical", () => `expected a printable ASCII key, got ${show(key)}`);
       return `"${key}":${write(value[key] as Json, depth + 1)}`;
     });
   return `{${members.join(",")}}`;
@@ -75,7 +79,7 @@ CLASS[0x5c] = 0;
 
 /** Throws `not-canonical` unless the bytes are one canonical document; `too-large` above `bytesMax`. */
 export function checkCanonical(bytes: Uint8Array, bytesMax: number = LIMITS.planBytesMax): void {
-  assertThat(bytes.length <= bytesMax, "too-large", `expected at most ${bytesMax} bytes, got ${bytes.length}`);
+  assertThat(bytes.length <= bytesMax, "too-large", () => `expected at most ${bytesMax} bytes, got ${bytes.length}`);
   const end = scanValue(bytes, 0, 0);
   if (end !== bytes.length) fail(end, "the end of the document");
 }

@@ -47,7 +47,7 @@ export function encodeEntry(draft: EntryDraft): Uint8Array {
   assertThat(
     bytes.length <= LIMITS.entryBytesMax,
     "too-large",
-    `expected an entry of at most ${LIMITS.entryBytesMax} bytes, got ${bytes.length}`,
+    () => `expected an entry of at most ${LIMITS.entryBytesMax} bytes, got ${bytes.length}`,
   );
   return bytes;
 }
@@ -66,7 +66,7 @@ function checkEntry(value: unknown): Entry {
   assertThat(
     typeof type === "string" && Object.hasOwn(ENTRY_DATA, type),
     "bad-shape",
-    `expected a known entry type, got ${show(type)}`,
+    () => `expected a known entry type, got ${show(type)}`,
   );
   const known = type as EntryType;
   const data = (ENTRY_DATA[known] as Shape<unknown>)(entry.data, known);

@@ -26,9 +26,16 @@ export class EvidenceError extends Error {
   }
 }
 
-/** Throws an {@link EvidenceError} unless `condition` holds. */
-export function assertThat(condition: boolean, code: EvidenceCode, message: string): asserts condition {
-  if (!condition) throw new EvidenceError(code, message);
+/**
+ * Throws an {@link EvidenceError} unless `condition` holds. Where a check is made for every field of every entry, the
+ * message is a function: most checks hold, and writing what nobody reads would cost more than the check.
+ */
+export function assertThat(
+  condition: boolean,
+  code: EvidenceCode,
+  message: string | (() => string),
+): asserts condition {
+  if (!condition) throw new EvidenceError(code, typeof message === "string" ? message : message());
 }
 
 /** A short printable picture of an attacker-controlled value, safe inside an error message. */

@@ -46,7 +46,7 @@ export const digest: Shape<Digest> = (value, path) => {
   assertThat(
     typeof value === "string" && DIGEST.test(value),
     "bad-shape",
-    `expected ${path} to be a sha256 digest, got ${show(value)}`,
+    () => `expected ${path} to be a sha256 digest, got ${show(value)}`,
   );
   return value as Digest;
 };
@@ -54,13 +54,13 @@ export const digest: Shape<Digest> = (value, path) => {
 /** RFC 3339 in UTC with milliseconds and `Z`, naming an instant that exists. */
 export const time: Shape<string> = (value, path) => {
   const ok = typeof value === "string" && TIME.test(value);
-  assertThat(ok, "bad-shape", `expected ${path} to be a UTC time with milliseconds, got ${show(value)}`);
+  assertThat(ok, "bad-shape", () => `expected ${path} to be a UTC time with milliseconds, got ${show(value)}`);
   const ms = Date.parse(value);
   // February 30 and 24:00 either fail to parse or come back as another instant.
   assertThat(
     Number.isFinite(ms) && new Date(ms).toISOString() === value,
     "bad-shape",
-    `expected ${path} to be a time that exists, got ${show(value)}`,
+    () => `expected ${path} to be a time that exists, got ${show(value)}`,
   );
   return value;
 };
@@ -70,7 +70,7 @@ export const salt: Shape<string> = (value, path) => {
   assertThat(
     typeof value === "string" && value.length === 22,
     "bad-shape",
-    `expected ${path} to be 16 bytes in base64url`,
+    () => `expected ${path} to be 16 bytes in base64url`,
   );
   fromBase64url(value, path);
   return value;
@@ -81,9 +81,9 @@ export const root: Shape<string> = (value, path) => {
   assertThat(
     typeof value === "string" && value.length === 44,
     "bad-shape",
-    `expected ${path} to be 32 bytes in base64`,
+    () => `expected ${path} to be 32 bytes in base64`,
   );
-  assertThat(fromBase64(value, path).length === 32, "bad-shape", `expected ${path} to be 32 bytes`);
+  assertThat(fromBase64(value, path).length === 32, "bad-shape", () => `expected ${path} to be 32 bytes`);
   return value;
 };
 
@@ -120,7 +120,7 @@ const FACT_LEVELS_MAX = 4;
 function factTree(level: number): Shape<FactTree> {
   return (value, path) => {
     if (typeof value !== "object" || value === null) return fact(value, path);
-    assertThat(level < FACT_LEVELS_MAX, "bad-shape", `expected ${path} with at most ${FACT_LEVELS_MAX} levels`);
+    assertThat(level < FACT_LEVELS_MAX, "bad-shape", () => `expected ${path} with at most ${FACT_LEVELS_MAX} levels`);
     const item = factTree(level + 1);
     return Array.isArray(value) ? list(item, 0, 256)(value, path) : map(FACT_KEY, item, 64)(value, path);
   };
@@ -139,6 +139,6 @@ export const ids: Shape<{ readonly [key: string]: Fact | readonly Fact[] }> = ma
 /** Facts with a `code` that says why. */
 export const because: Shape<FactMap & { readonly code: string }> = (value, path) => {
   const all = facts(value, path);
-  assertThat(isRecord(value), "bad-shape", `expected ${path} to be an object`);
+  assertThat(isRecord(value), "bad-shape", () => `expected ${path} to be an object`);
   return { ...all, code: code(value["code"], `${path}.code`) };
 };

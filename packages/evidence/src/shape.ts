@@ -14,7 +14,7 @@ export type Shaped<S> = S extends Shape<infer T> ? T : never;
 export function text(pattern: RegExp, meaning: string, charsMax: number): Shape<string> {
   return (value, path) => {
     const ok = typeof value === "string" && value.length <= charsMax && pattern.test(value);
-    assertThat(ok, "bad-shape", `expected ${path} to be ${meaning}, got ${show(value)}`);
+    assertThat(ok, "bad-shape", () => `expected ${path} to be ${meaning}, got ${show(value)}`);
     return value;
   };
 }
@@ -23,7 +23,7 @@ export function text(pattern: RegExp, meaning: string, charsMax: number): Shape<
 export function oneOf<const T extends string>(...choices: readonly T[]): Shape<T> {
   return (value, path) => {
     const ok = typeof value === "string" && (choices as readonly string[]).includes(value);
-    assertThat(ok, "bad-shape", `expected ${path} to be ${choices.join(" | ")}, got ${show(value)}`);
+    assertThat(ok, "bad-shape", () => `expected ${path} to be ${choices.join(" | ")}, got ${show(value)}`);
     return value as T;
   };
 }
@@ -32,20 +32,20 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Shape<T
 export function integer(min = 0, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
   return (value, path) => {
     const ok = typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max;
-    assertThat(ok, "bad-shape", `expected ${path} to be an integer from ${min} to ${max}, got ${show(value)}`);
+    assertThat(ok, "bad-shape", () => `expected ${path} to be an integer from ${min} to ${max}, got ${show(value)}`);
     return value;
   };
 }
 
 /** True or false. */
 export const boolean: Shape<boolean> = (value, path) => {
-  assertThat(typeof value === "boolean", "bad-shape", `expected ${path} to be true or false, got ${show(value)}`);
+  assertThat(typeof value === "boolean", "bad-shape", () => `expected ${path} to be true or false, got ${show(value)}`);
   return value;
 };
 
 /** Null and nothing else. */
 export const nothing: Shape<null> = (value, path) => {
-  assertThat(value === null, "bad-shape", `expected ${path} to be null, got ${show(value)}`);
+  assertThat(value === null, "bad-shape", () => `expected ${path} to be null, got ${show(value)}`);
   return null;
 };
 
@@ -58,8 +58,10 @@ export function nullable<T>(shape: Shape<T>): Shape<T | null> {
 export function list<T>(item: Shape<T>, min: number, max: number): Shape<readonly T[]> {
   return (value, path) => {
     const ok = Array.isArray(value) && value.length >= min && value.length <= max;
-    const got = Array.isArray(value) ? `${value.length}` : show(value);
-    assertThat(ok, "bad-shape", `expected ${path} to be a list of ${min} to ${max}, got ${got}`);
+    assertThat(ok, "bad-shape", () => {
+      const got = Array.isArray(value) ? `${value.length}` : show(value);
+      return `expected ${path} to be a list of ${min} to ${max}, got ${got}`;
+    });
     return (value as unknown[]).map((v, i) => item(v, `${path}[${i}]`));
   };
 }
@@ -68,7 +70,7 @@ export function list<T>(item: Shape<T>, min: number, max: number): Shape<readonl
 export function distinct<T extends string>(shape: Shape<readonly T[]>): Shape<readonly T[]> {
   return (value, path) => {
     const items = shape(value, path);
-    assertThat(new Set(items).size === items.length, "bad-shape", `expected ${path} to name each item once`);
+    assertThat(new Set(items).size === items.length, "bad-shape", () => `expected ${path} to name each item once`);
     return items;
   };
 }
@@ -79,9 +81,9 @@ export function object<F extends Record<string, Shape<unknown>>>(
 ): Shape<{ readonly [K in keyof F]: Shaped<F[K]> }> {
   const keys = Object.keys(fields);
   return (value, path) => {
-    assertThat(isRecord(value), "bad-shape", `expected ${path} to be an object, got ${show(value)}`);
+    assertThat(isRecord(value), "bad-shape", () => `expected ${path} to be an object, got ${show(value)}`);
     for (const key of Object.keys(value)) {
-      assertThat(Object.hasOwn(fields, key), "bad-shape", `expected ${path} without key ${show(key)}`);
+      assertThat(Object.hasOwn(fields, key), "bad-shape", () => `expected ${path} without key ${show(key)}`);
     }
     return pick(value, keys, fields, path);
   };
@@ -96,7 +98,11 @@ export function different<F extends Record<string, Shape<unknown>>>(
   const shape = object(fields);
   return (value, path) => {
     const found = shape(value, path);
-    assertThat(found[one] !== found[other], "bad-shape", `expected ${path}.${other} to be another than ${path}.${one}`);
+    assertThat(
+      found[one] !== found[other],
+      "bad-shape",
+      () => `expected ${path}.${other} to be another than ${path}.${one}`,
+    );
     return found;
   };
 }
@@ -107,7 +113,7 @@ export function part<F extends Record<string, Shape<unknown>>>(
 ): Shape<{ readonly [K in keyof F]: Shaped<F[K]> }> {
   const keys = Object.keys(fields);
   return (value, path) => {
-    assertThat(isRecord(value), "bad-shape", `expected ${path} to be an object, got ${show(value)}`);
+    assertThat(isRecord(value), "bad-shape", () => `expected ${path} to be an object, got ${show(value)}`);
     return pick(value, keys, fields, path);
   };
 }
@@ -120,7 +126,7 @@ function pick<F extends Record<string, Shape<unknown>>>(
 ): { readonly [K in keyof F]: Shaped<F[K]> } {
   const result: Record<string, unknown> = {};
   for (const key of keys) {
-    assertThat(Object.hasOwn(value, key), "bad-shape", `expected ${path}.${key}, got nothing`);
+    assertThat(Object.hasOwn(value, key), "bad-shape", () => `expected ${path}.${key}, got nothing`);
     result[key] = (fields[key] as Shape<unknown>)(value[key], `${path}.${key}`);
   }
   return result as { readonly [K in keyof F]: Shaped<F[K]> };
@@ -129,12 +135,16 @@ function pick<F extends Record<string, Shape<unknown>>>(
 /** An object used as a map: keys match `key`, at most `max` of them, every value has the shape. */
 export function map<T>(key: RegExp, item: Shape<T>, max: number): Shape<{ readonly [key: string]: T }> {
   return (value, path) => {
-    assertThat(isRecord(value), "bad-shape", `expected ${path} to be an object, got ${show(value)}`);
+    assertThat(isRecord(value), "bad-shape", () => `expected ${path} to be an object, got ${show(value)}`);
     const entries = Object.entries(value);
-    assertThat(entries.length <= max, "bad-shape", `expected ${path} with at most ${max} keys, got ${entries.length}`);
+    assertThat(
+      entries.length <= max,
+      "bad-shape",
+      () => `expected ${path} with at most ${max} keys, got ${entries.length}`,
+    );
     return Object.fromEntries(
       entries.map(([k, v]) => {
-        assertThat(key.test(k), "bad-shape", `expected ${path} without key ${show(k)}`);
+        assertThat(key.test(k), "bad-shape", () => `expected ${path} without key ${show(k)}`);
         return [k, item(v, `${path}.${k}`)];
       }),
     );
