@@ -7,9 +7,8 @@ import type { Lane } from "./stage/lane.ts";
 
 /** Journal and log of these runs (null: of all), joined with what happened outside since the lane began. */
 export function laneHistory(lane: Lane, runs: readonly string[] | null = null): Promise<History> {
-  const { host, port, database, user, password } = lane.server.admin;
   return historyOf({
-    database: { host, port, database, user, password: String(password) },
+    database: lane.server.login,
     management: lane.simulator.management,
     config: join(lane.folder, "countersign.yaml"),
     ...(runs === null ? {} : { runs }),

@@ -34,7 +34,7 @@ export interface Journal {
 
 /** The newest run of each of these rows, by the row's name; a row has one, unless drift made a second. */
 export async function runsOf(
-  admin: pg.Client,
+  admin: pg.Pool,
   rows: readonly Pick<Row, "name">[],
 ): Promise<Map<string, { readonly id: string; readonly state: string }>> {
   const { rows: found } = await admin.query<{ target_key: string; id: string; state: string }>(
@@ -45,12 +45,12 @@ export async function runsOf(
 }
 
 /** The newest run of one row. */
-export async function runOf(admin: pg.Client, row: string) {
+export async function runOf(admin: pg.Pool, row: string) {
   return (await runsOf(admin, [{ name: row }])).get(row) ?? null;
 }
 
 /** How often each of these runs was taken over from a worker that was lost. */
-export async function recoveriesOf(admin: pg.Client, runs: readonly string[]): Promise<Map<string, number>> {
+export async function recoveriesOf(admin: pg.Pool, runs: readonly string[]): Promise<Map<string, number>> {
   const { rows } = await admin.query<{ run_id: string; count: number }>(
     "select run_id, count(*)::int as count from journal.log_entry where run_id = any ($1) and type = 'recovery.started' group by run_id",
     [runs],
@@ -59,22 +59,26 @@ export async function recoveriesOf(admin: pg.Client, runs: readonly string[]): P
 }
 
 /** Reads it in one transaction, so that log and journal are of the same instant. */
-export async function readJournal(admin: pg.Client, run: string): Promise<Journal> {
-  await admin.query("begin isolation level repeatable read read only");
+export async function readJournal(admin: pg.Pool, run: string): Promise<Journal> {
+  const client = await admin.connect();
+  let broken = true;
   try {
-    const head = await admin.query<{ state: string; worker: string | null }>(
+    await client.query("begin isolation level repeatable read read only");
+    const head = await client.query<{ state: string; worker: string | null }>(
       "select state, worker from cs.run where id = $1",
       [run],
     );
-    const steps = await admin.query<JournalStep>(
+    const steps = await client.query<JournalStep>(
       "select step, direction, attempt, nonce, outcome from cs.step where run_id = $1 order by seq",
       [run],
     );
-    const entries = await admin.query<{ entry: Buffer }>(
+    const entries = await client.query<{ entry: Buffer }>(
       "select entry from journal.log_entry where run_id = $1 order by run_seq",
       [run],
     );
-    const locks = await admin.query<{ count: string }>("select count(*) from cs.run_lock where run_id = $1", [run]);
+    const locks = await client.query<{ count: string }>("select count(*) from cs.run_lock where run_id = $1", [run]);
+    await client.query("commit");
+    broken = false;
     return {
       run,
       state: head.rows[0]?.state ?? "",
@@ -84,11 +88,11 @@ export async function readJournal(admin: pg.Client, run: string): Promise<Journa
       locks: Number(locks.rows[0]?.count ?? 0),
     };
   } finally {
-    await admin.query("commit");
+    client.release(broken);
   }
 }
 
-export async function readPlan(admin: pg.Client, run: string): Promise<PlanFacts | null> {
+export async function readPlan(admin: pg.Pool, run: string): Promise<PlanFacts | null> {
   const { rows } = await admin.query<{ body: Buffer }>(
     "select p.body from cs.plan p join cs.run r on r.plan_digest = p.digest where r.id = $1",
     [run],
@@ -152,7 +156,6 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
   const bundleOf = async ({ driven: { run } }: Ended) => (run === null ? "none" : provenBundle(lane, run));
   for (let at = 0; at < ended.length; at += bundlesMax)
     bundles.push(...(await Promise.all(ended.slice(at, at + bundlesMax).map(bundleOf))));
-  // One connection to the database, one transaction at a time.
   for (const [index, { point, row, driven }] of ended.entries()) {
     const { run, announced: _, ...struck } = driven;
     const isEntra = row.procedure === "entra-client-secret";

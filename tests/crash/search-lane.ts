@@ -116,7 +116,7 @@ function outputFiles(folder: string): string[] {
   return ["product.log", "countersign.yaml", "standby.yaml", "inventory.yaml", "policy.yaml", ...kept];
 }
 
-async function searchTables(admin: pg.Client, searcher: Searcher): Promise<Hit[]> {
+async function searchTables(admin: pg.Pool, searcher: Searcher): Promise<Hit[]> {
   const { rows: tables } = await admin.query<{ name: string }>(
     `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p', 'm') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%' order by 1`,

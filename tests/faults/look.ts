@@ -47,10 +47,6 @@ export async function lookAtRested(
     "select id from cs.credential where state = 'ours-unpublished' and gone_at is null",
   );
   const accounted = new Set(ledger.map(({ id }) => id));
-  const read = (run: string | null) => (run === null ? null : readJournal(server.admin, run));
-  // One connection, one transaction at a time.
-  const journals = new Map<string, Awaited<ReturnType<typeof readJournal>> | null>();
-  for (const { row, run } of trials) journals.set(row.name, await read(run));
   return inParts(trials, async (trial) => {
     const { cell, row, run, state, mended } = trial;
     const isEntra = row.procedure === "entra-client-secret";
@@ -66,7 +62,7 @@ export async function lookAtRested(
       state,
       mended,
       plan: run === null ? null : await readPlan(server.admin, run),
-      entries: journals.get(row.name)?.entries ?? [],
+      entries: run === null ? [] : (await readJournal(server.admin, run)).entries,
       effects: effects.of(row),
       live: isEntra ? ids : await server.logins(rolesOf(row.name)),
       inRecord: await inRecord(lane, row),

@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -91,6 +91,33 @@ describe("replacing a file", () => {
     expect(await readFile(join(outside, "victim"), "utf8")).toBe("untouched");
     expect((await lstat(file)).isFile()).toBe(true);
     expect(await readText(join(root, "missing"))).toBeNull();
+  });
+
+  it("says that it may stand once it is in place, also when the folder cannot be synced, and not when it was refused", async () => {
+    const file = join(root, "x.ref");
+    await writeFile(file, "old");
+    const noted: string[] = [];
+    const replace = (text: string) =>
+      replaceText({ ...leave(), effectMayStand: () => void noted.push(text) }, file, text);
+    await replace("first");
+    // For root no folder is closed: somebody else does it then.
+    const nobody = 65_534;
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) for (const path of [root, file]) await chown(path, nobody, process.getegid?.() ?? 0);
+    if (isRoot) process.seteuid?.(nobody);
+    try {
+      await chmod(root, 0o300);
+      await expect(replace("second")).rejects.toMatchObject({ code: "OUTSIDE_FORBIDDEN" });
+      expect(await readText(file)).toBe("second");
+      await chmod(root, 0o500);
+      await expect(replace("third")).rejects.toMatchObject({ code: "OUTSIDE_FORBIDDEN" });
+      await chmod(root, 0o700);
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+    }
+    expect(await readText(file)).toBe("second");
+    expect(await readdir(root)).toEqual(["x.ref"]);
+    expect(noted).toEqual(["first", "second"]);
   });
 });
 

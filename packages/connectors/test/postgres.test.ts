@@ -322,6 +322,29 @@ describe("postgres.disable-role@1", () => {
     lostAnswer: "a lost answer to COMMIT is shown above with the session ended under it",
   };
   it.each(conformance(open, lacks))("$name", (check) => check.run());
+
+  it("says that it may stand once COMMIT leaves: that the sessions could not be ended afterwards undoes nothing", async () => {
+    const stage = await open();
+    const session = await postgres.session("orders_a", "old-password-of-a");
+    let stands = false;
+    const ctx = { ...stage.context(1), effectMayStand: () => void (stands = true) };
+    const lost = () => Promise.reject(new CountersignError("LEASE_LOST", "expected a fresh lease, got none"));
+    await expect(stage.verb.do({ ...ctx, effectSent: lost }, params)).rejects.toMatchObject({ code: "LEASE_LOST" });
+    expect(stands).toBe(false);
+    const refuse = async () => void (await postgres.query("revoke pg_signal_backend from rotator"));
+    await expect(stage.verb.do({ ...ctx, effectSent: refuse }, params)).rejects.toMatchObject({
+      code: "OUTSIDE_FORBIDDEN",
+    });
+    expect(stands).toBe(true);
+    expect(await stage.verb.reconcile?.(ctx, params)).toMatchObject({
+      kind: "not-done",
+      facts: { canLogin: false, sessions: 1 },
+    });
+    await postgres.query("grant pg_signal_backend to rotator");
+    const ended = new Promise((resolve) => session.once("end", resolve));
+    expect((await stage.verb.do(ctx, params)).facts).toMatchObject({ canLogin: false, sessionsEnded: 1 });
+    await ended;
+  });
 });
 
 describe("SCRAM-SHA-256", () => {

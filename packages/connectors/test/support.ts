@@ -57,6 +57,7 @@ export interface ContextOptions {
   signal?: AbortSignal;
   assertAlive?: () => void;
   effectSent?: () => Promise<void>;
+  effectMayStand?: () => void;
 }
 
 export function contextOf(options: ContextOptions): VerbContext {

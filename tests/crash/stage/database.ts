@@ -15,8 +15,10 @@ export interface WorkServer {
   readonly rotator: { readonly user: string; readonly password: string };
   /** Password that each row's first role has at the start. */
   readonly initial: ReadonlyMap<string, string>;
-  /** An administrator's connection to the product's database; it outlives every crash of the product. */
-  readonly admin: pg.Client;
+  /** An administrator's connections to the product's database; they outlive every crash of the product. */
+  readonly admin: pg.Pool;
+  /** The address that they go to. */
+  readonly login: Login;
   /** Which of these roles may log in now. */
   logins(roles: readonly string[]): Promise<string[]>;
   /** Whether a role signs in with this password. */
@@ -24,7 +26,18 @@ export interface WorkServer {
   stop(): Promise<void>;
 }
 
+/** The product's database as its administrator reaches it. */
+export interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
 const productDatabase = "countersign";
+/** What is looked at at the same time. */
+const connectionsMax = 4;
 
 /** Starts a server of its own for one lane and makes the roles of every PostgreSQL row. */
 export async function startServer(stateFolder: string, rows: readonly Row[]): Promise<WorkServer> {
@@ -61,8 +74,10 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
     await first.query(`create database ${workDatabase} owner orders_owner`);
     await first.query(`create database ${productDatabase}`);
     await first.end();
-    const admin = new pg.Client({ ...login, database: productDatabase });
-    await admin.connect();
+    const own = { ...login, database: productDatabase };
+    const admin = new pg.Pool({ ...own, max: connectionsMax });
+    // One that breaks while nobody uses it is replaced by the next query.
+    admin.on("error", () => undefined);
     return {
       host: login.host,
       port: login.port,
@@ -70,6 +85,7 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
       rotator,
       initial,
       admin,
+      login: own,
       async logins(roles) {
         const { rows: found } = await admin.query<{ rolname: string }>(
           "select rolname from pg_roles where rolcanlogin and rolname = any ($1)",

@@ -29,7 +29,7 @@ export async function readText(file: string): Promise<string | null> {
  */
 export async function replaceText(leave: Leave, file: string, text: string): Promise<void> {
   const neighbour = join(dirname(file), `.${basename(file)}.countersign-new`);
-  let renamed = false;
+  let tried = false;
   try {
     const old = await stat(file);
     await rm(neighbour, { force: true });
@@ -46,14 +46,25 @@ export async function replaceText(leave: Leave, file: string, text: string): Pro
     await leave.effectSent?.();
     leave.signal.throwIfAborted();
     leave.assertAlive?.();
-    renamed = true;
-    await rename(neighbour, file);
+    tried = true;
+    await renameTo(leave, neighbour, file);
     await syncFolder(dirname(file));
   } catch (error) {
-    if (!renamed) await rm(neighbour, { force: true }).catch(() => undefined);
+    await rm(neighbour, { force: true }).catch(() => undefined);
     if (errnoOf(error) === null || leave.signal.aborted) throw error;
-    throw fileError(renamed ? "OUTSIDE_UNKNOWN" : "OUTSIDE_UNAVAILABLE", "file.replace", error);
+    throw fileError(tried ? "OUTSIDE_UNKNOWN" : "OUTSIDE_UNAVAILABLE", "file.replace", error);
   }
+}
+
+/** Says that it may stand unless the file system refused it: a folder that cannot be synced afterwards does not undo it. */
+async function renameTo(leave: Leave, from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!isRefusal(error)) leave.effectMayStand?.();
+    throw error;
+  }
+  leave.effectMayStand?.();
 }
 
 async function syncFolder(folder: string): Promise<void> {
@@ -72,13 +83,17 @@ function fileError(code: "OUTSIDE_UNAVAILABLE" | "OUTSIDE_UNKNOWN", call: string
       call,
       code: errno,
     });
-  if (errno === "EACCES" || errno === "EPERM")
+  if (isRefusal(error))
     return new CountersignError(
       "OUTSIDE_FORBIDDEN",
       "expected to be allowed to write the consumer's file, got a refusal",
       { call, code: errno },
     );
   return new CountersignError(code, `expected ${call} to work, got ${errno ?? "an error"}`, { call, code: errno });
+}
+
+function isRefusal(error: unknown): boolean {
+  return ["EACCES", "EPERM"].includes(errnoOf(error) ?? "");
 }
 
 function errnoOf(error: unknown): string | null {

@@ -111,6 +111,8 @@ export async function changeRole(
   await leave.effectSent?.();
   leave.signal.throwIfAborted();
   leave.assertAlive?.();
+  // From here on it may stand, whatever fails after it: the sessions of the role are ended in statements of their own.
+  leave.effectMayStand?.();
   try {
     await client.query("commit");
   } catch {
