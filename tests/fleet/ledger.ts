@@ -38,6 +38,8 @@ export const terms = {
   expiringSeconds: 30 * daySeconds,
   lifetimeSecondsMax: 365 * daySeconds,
   quietSeconds: 90 * daySeconds,
+  failingSeconds: daySeconds,
+  failingMin: 3,
 };
 
 /** An empty ledger beside a tenant, and scanners that fill it: the product's parts without the rest of it. */

@@ -6,6 +6,8 @@ import { type Directory, type FleetLedger, openLedger, terms } from "../fleet/le
 
 const dayMs = 86_400_000;
 const start = "2026-11-22T03:00:00Z";
+/** Of the sign-in log, at each look: refused for a wrong and for an expired secret. */
+const refusedPages = 2;
 let sim: Awaited<ReturnType<typeof startSimulator>>;
 let ledger: FleetLedger;
 let scanner: Awaited<ReturnType<FleetLedger["scanner"]>>;
@@ -153,14 +155,14 @@ describe("the fleet", () => {
     await sim.driver.advanceBy(60_000, 60_000);
     await scanner.scanChanges();
     const details = ledger.said.slice(before).find(({ event }) => event === "details.completed")?.facts;
-    expect(details).toMatchObject({ after: "delta", reads: changed.length, unfinished: [] });
+    expect(details).toMatchObject({ after: "delta", reads: changed.length + refusedPages, unfinished: [] });
     expect(counted(await openFindings())).toEqual(expected());
-    // The same again: nothing has changed, nothing is read.
+    // The same again: nothing has changed, and nothing else is read.
     const then = ledger.said.length;
     await sim.driver.advanceBy(60_000, 60_000);
     await scanner.scanChanges();
     expect(ledger.said.slice(then).find(({ event }) => event === "details.completed")?.facts).toMatchObject({
-      reads: 0,
+      reads: refusedPages,
       opened: 0,
       cleared: 0,
     });
@@ -227,6 +229,68 @@ describe("the fleet", () => {
     expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual([]);
     expect(counted(await openFindings())).toEqual(expected());
   }, 60_000);
+});
+
+describe("refused sign-ins", () => {
+  const failing = async () =>
+    (await openFindings("failing")).map(({ name, credential, observed }) => ({ name, credential, observed }));
+  async function look(ms: number, at: "all" | "changes") {
+    await sim.driver.advanceBy(ms, 60_000);
+    await (at === "all" ? scanner.scanNow() : scanner.scanChanges());
+  }
+
+  it("are said with the next look, and until a whole day has gone by without one; unknown is not fine", async () => {
+    await sim.seed({
+      applications: [{ name: "payroll", secrets: [{ name: "current", expiresInDays: 200 }] }],
+      vaults: [{ name: "payroll" }],
+      vaultEntries: [
+        { vault: "payroll", secret: "wrong", value: "nobody issued this" },
+        { vault: "payroll", secret: "right", from: { application: "payroll", secret: "current" } },
+      ],
+      workloads: ["wrong", "right"].map((secret, n) => ({
+        name: `payroll-${secret}`,
+        kind: "entra-latest",
+        application: "payroll",
+        vault: "payroll",
+        secret,
+        intervalSeconds: 600,
+        ipAddress: `203.0.113.${n}`,
+      })),
+    });
+    await look(60_000, "all");
+    expect(await failing()).toEqual([]);
+    await look(3_600_000, "changes");
+    const [said, ...others] = await failing();
+    expect(others).toEqual([]);
+    expect(said).toMatchObject({ name: "payroll", credential: "" });
+    expect(said?.observed).toMatch(/^AADSTS7000215, a wrong secret, since \S+Z, from 203\.0\.113\.0$/);
+
+    // The same for as long as it goes on, also when the first of it has left the log that is looked at.
+    await look(30 * 3_600_000, "all");
+    expect(await failing()).toEqual([said]);
+
+    // A page that ends in the middle says nothing new, and what was seen before still stands.
+    await manage("POST", "/faults", { op: "signIns.list", kind: "truncated", times: "always" });
+    await look(600_000, "changes");
+    expect(await failing()).toEqual([said]);
+    expect(await ledger.reader.unread()).toMatchObject([{ part: "failures", available: true }]);
+    // Without a licence nothing is known, and nothing is said.
+    await manage("DELETE", "/faults");
+    await manage("POST", "/faults", { op: "signIns.list", kind: "403", times: "always" });
+    await look(600_000, "changes");
+    expect(await failing()).toEqual([]);
+    expect(await ledger.reader.unread()).toMatchObject([{ tenant: "fleet", part: "failures", available: false }]);
+
+    await manage("DELETE", "/faults");
+    await look(600_000, "changes");
+    expect(await failing()).toHaveLength(1);
+    expect(await ledger.reader.unread()).toEqual([]);
+    sim.world.tenant.workloads.length = 0;
+    await look(23 * 3_600_000, "changes");
+    expect(await failing()).toHaveLength(1);
+    await look(2 * 3_600_000, "changes");
+    expect(await failing()).toEqual([]);
+  }, 120_000);
 });
 
 describe("when no whole listing comes through for 26 hours", () => {

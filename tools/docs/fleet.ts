@@ -20,10 +20,13 @@ ${rows.join("\n")}
 - **several-live**: more than one live secret, and no run of the application is open.
 - **foreign-on-managed**: once a secret of ours is in use there, any other live one.
 - **unused**: the directory's report on last use (beta, needs \`AuditLog.Read.All\` and a P1 or P2 licence), judged as of its reading.
+- **failing**: the sign-in log (beta; the same right and licence), after each scan: sign-ins of the last \`scan.failingHours\` (24) refused for a wrong secret (AADSTS7000215) or an
+  expired one (7000222), \`scan.failingMin\` (3) of them or more, over more than ten minutes. Of the credential if the log names one that is there, otherwise of the
+  application: of a wrong secret nobody can say which it was meant to be. Our own addresses (\`ownAddresses\`) are left out. At most 25,000 refusals of each kind are read at a look, the newest first.
 - **scan-late**: no whole listing came through for ${scanLateSeconds / 3_600} hours; operators are told.
 
-Owners, policies and last use come from a second pass after each scan ([operating/scanning.md](operating/scanning.md)). What it has not read, or the tenant does not
-give, is not known: nothing is said then, neither "no owner" nor "unused". Failing sign-ins are not judged: the report on last use holds successes only.
+Owners, policies, last use and refused sign-ins come from a second pass after each scan ([operating/scanning.md](operating/scanning.md)). What it has not read, or the tenant does not
+give, is not known: nothing is said then, neither "no owner" nor "unused" nor "failing"; above the list stands what was not read, and whether the directory refuses it.
 
 In the console under Findings, over the API as \`GET /v1/findings\`, with \`countersign findings\`.
 

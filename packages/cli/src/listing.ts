@@ -17,10 +17,10 @@ interface Page<T> {
 }
 
 /** A list that the API gives page by page, and how its rows are written. */
-export interface Listing<T> {
-  readonly ask: (cursor: string | null) => Promise<Page<T>>;
+export interface Listing<T, P extends Page<T> = Page<T>> {
+  readonly ask: (cursor: string | null) => Promise<P>;
   /** What a person is told before the rows. */
-  readonly counts: (facets: Facets) => readonly string[];
+  readonly counts: (page: P) => readonly string[];
   readonly head: readonly string[];
   readonly cells: (item: T) => readonly string[];
   readonly columns: readonly string[];
@@ -42,13 +42,13 @@ export async function* pages<T, P extends Pick<Page<T>, "items" | "nextCursor">>
 }
 
 /** Prints a list: its first rows for a person, all of them as one object with `json` or as lines with `csv`. */
-export async function printListing<T>(
-  { ask, counts, head, cells, columns, values }: Listing<T>,
+export async function printListing<T, P extends Page<T>>(
+  { ask, counts, head, cells, columns, values }: Listing<T, P>,
   { json, csv }: { readonly json?: boolean; readonly csv?: boolean },
 ): Promise<void> {
   if (json !== true && csv !== true) {
     const page = await ask(null);
-    for (const line of counts(page.facets)) say(line);
+    for (const line of counts(page)) say(line);
     const rows = page.items.slice(0, shownMax).map((item) => cells(item).map(plain));
     if (rows.length > 0) say(table(head, rows));
     if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);

@@ -31,7 +31,7 @@ function listing() {
         facets: { kind: [{ value: "a", count: 3 }] },
       };
     },
-    counts: (facets) => facetLines(facets, "kind"),
+    counts: ({ facets }) => facetLines(facets, "kind"),
     head: ["id", "name"],
     cells: ({ id, name }) => [String(id), name ?? ""],
     columns: ["id", "name"],

@@ -97,7 +97,7 @@ export const routes = {
     summary: "What the ledger shows that somebody should know of, or what validation found; the most urgent first",
     roles: "signed-in",
     query: applications.FindingQuery,
-    response: applications.page(applications.ListedFinding),
+    response: applications.ListedFindings,
   }),
   listChanges: route({
     method: "GET",

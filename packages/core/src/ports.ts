@@ -317,6 +317,28 @@ export interface LastUse {
   readonly lastUsedAt: number | null;
 }
 
+/** Sign-ins of one application that its directory refused for the secret they came with, summed up. */
+export interface SignInFailure {
+  readonly appId: string;
+  /** Null: the log does not say with which. */
+  readonly credential: string | null;
+  /** The directory's own number, without AADSTS. */
+  readonly error: number;
+  /** Milliseconds. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  readonly count: number;
+  /** Where they came from, in order, at most four. */
+  readonly addresses: readonly string[];
+}
+
+export interface FailedSignIns {
+  readonly found: readonly SignInFailure[];
+  readonly pages: number;
+  /** Not all of the time was read, or not every line could be: what is not named may have failed too. */
+  readonly cut: boolean;
+}
+
 /** How long a policy of the directory itself lets a secret live. */
 export interface LifetimePolicy {
   /** Empty: the tenant's default for this kind; one of its own takes its place. */
@@ -358,6 +380,8 @@ export interface Scanner {
     ctx: ReadContext,
     link: string | null,
   ): Promise<{ readonly found: readonly LastUse[]; readonly next: string | null } | null>;
+  /** Sign-ins since a time that failed for their secret. Null: the log is not to be had. */
+  failures(ctx: ReadContext, since: number): Promise<FailedSignIns | null>;
 }
 
 /** Who the directory says has changed something. */

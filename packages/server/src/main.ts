@@ -279,6 +279,8 @@ function termsOf(policy: ResolvedPolicy | null, scan: Installation["config"]["sc
     expiringSeconds: policy?.rotateWhenExpiresInSeconds ?? scan.expiringDays * daySeconds,
     lifetimeSecondsMax: policy?.lifetimeMaxSeconds ?? scan.lifetimeDaysMax * daySeconds,
     quietSeconds: scan.quietDays * daySeconds,
+    failingSeconds: scan.failingHours * 3_600,
+    failingMin: scan.failingMin,
   };
 }
 

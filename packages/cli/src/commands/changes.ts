@@ -62,7 +62,7 @@ export async function runChanges(options: ChangesOptions): Promise<void> {
   await printListing(
     {
       ask,
-      counts: (facets) => facetLines(facets, "verdict"),
+      counts: ({ facets }) => facetLines(facets, "verdict"),
       head: ["at", "whose doing", "of", "what", "credential", "explained"],
       cells,
       columns,

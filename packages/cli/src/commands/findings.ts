@@ -1,4 +1,4 @@
-import type { ListedFinding } from "@countersign/contract";
+import type { ListedFinding, Unread } from "@countersign/contract";
 import { countLine, facetLines, pageSize, printListing, text } from "../listing.ts";
 import { sessionOf } from "../session.ts";
 
@@ -29,6 +29,13 @@ const columns = [
   "lastSeenAt",
   "clearedAt",
 ] as const satisfies readonly (keyof ListedFinding)[];
+/** What is not said while a part was not read. */
+const unreadParts: Readonly<Record<Unread["part"], string>> = {
+  owners: "who owns its applications",
+  policies: "how long its policies let a secret live",
+  uses: "when a credential was last used",
+  failures: "which sign-ins are refused",
+};
 /** What of an acceptance stands in a row of CSV. */
 const acceptedColumns = ["state", "until", "askedBy", "confirmedBy"] as const;
 const heads = [...columns, ...acceptedColumns.map((key) => `acceptance.${key}`)];
@@ -52,12 +59,16 @@ export async function runFindings(options: FindingsOptions): Promise<void> {
   await printListing(
     {
       ask,
-      counts: (facets) => [
+      counts: ({ facets, unread }) => [
         ...facetLines(facets, "code"),
         ...(facets.state ?? []).flatMap(({ value, count }) =>
           value === "accepted" && count > 0
             ? [countLine(count, "accepted until a date and not counted: countersign acceptances")]
             : [],
+        ),
+        ...unread.map(
+          ({ tenant, part, refused }) =>
+            `not known of ${tenant}: ${unreadParts[part]} (${refused ? "the directory does not give it" : "not read as a whole"})`,
         ),
       ],
       head: ["number", "finding", "of", "credential", "observed", "since"],

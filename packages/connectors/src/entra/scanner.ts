@@ -10,6 +10,7 @@ import {
 import { limits } from "../kit/limits.ts";
 import { parseMarker } from "../kit/markers.ts";
 import { msOf } from "../kit/time.ts";
+import { failedSignIns } from "./failed-sign-ins.ts";
 import { graphCall, type Tenant } from "./graph.ts";
 import { ownersOfEach, ownersPage } from "./owners.ts";
 import { everyPolicy } from "./policy.ts";
@@ -97,6 +98,7 @@ export function entraScanner(tenant: Tenant): Scanner {
     ownersOf: (ctx, objects) => ownersOfEach(ctx, tenant, objects),
     policies: (ctx) => everyPolicy(ctx, tenant),
     uses: (ctx, link) => usesPage(ctx, tenant, link),
+    failures: (ctx, since) => failedSignIns(ctx, tenant, since),
 
     async changes(ctx, name, link) {
       const collection = collectionOf(name);

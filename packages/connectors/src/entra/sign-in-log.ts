@@ -19,7 +19,7 @@ const otherKinds = new Set(["certificate", "federatedIdentityCredential", "manag
  * Answers that mean "this tenant has no such report": missing licence or permission, other cloud. Where our own sign-in was
  * refused the report was never asked for: that is no word about the tenant.
  */
-function unavailable(error: unknown): boolean {
+export function unavailable(error: unknown): boolean {
   if (factOf(error, "call") === tokenCall) return false;
   return isCode(error, "OUTSIDE_FORBIDDEN", "OUTSIDE_NOT_FOUND", "OUTSIDE_INVALID");
 }

@@ -13,6 +13,8 @@ export const limits = {
   pagesMax: 20_000,
   /** Pages of sign-in log read for one retire gate (at most 1,000 lines each). */
   signInPagesMax: 50,
+  /** Pages of failed sign-ins read at one look, for each way to fail; the newest lines come first. */
+  failurePagesMax: 25,
   /** Requests in flight per tenant and provider. */
   inFlightMax: 64,
   /** Size of a reference or connection file. */

@@ -1,4 +1,4 @@
-import type { Answer, ListedFinding } from "@countersign/contract";
+import type { Answer, ListedFinding, Unread } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { memo } from "react";
@@ -41,6 +41,7 @@ const resultWords: Readonly<Record<string, string>> = { block: "Blocks", warn: "
 const urgent: ReadonlySet<string> = new Set([
   "scan-late",
   "changed-out-of-band",
+  "failing",
   "expired",
   "orphan",
   "listed-but-gone",
@@ -110,15 +111,48 @@ export function FindingsPage() {
       </search>
       <Loaded of={list}>
         {(page) => (
-          <Rows
-            page={page}
-            isFiltered={Object.keys(filter).some((key) => key !== "of")}
-            cursor={filter.cursor}
-            more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
-          />
+          <>
+            <NotRead parts={page.unread} />
+            <Rows
+              page={page}
+              isFiltered={Object.keys(filter).some((key) => key !== "of")}
+              cursor={filter.cursor}
+              more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
+            />
+          </>
         )}
       </Loaded>
     </>
+  );
+}
+
+const unreadParts: Readonly<Record<Unread["part"], string>> = {
+  owners: "who owns its applications",
+  policies: "how long its policies let a secret live",
+  uses: "when a credential was last used",
+  failures: "which sign-ins are refused",
+};
+
+/** Where no finding of a kind means nothing: what it rests on was not read. */
+function NotRead({ parts }: { readonly parts: readonly Unread[] }) {
+  if (parts.length === 0) return null;
+  return (
+    <ul className="mb-3 rounded-lg border border-line2 bg-bg2 px-4 py-2 text-sm text-fg2">
+      {parts.map(({ tenant, part, refused, readAt }) => (
+        <li key={`${tenant} ${part}`}>
+          Not known of <b>{tenant}</b>: {unreadParts[part]}.{" "}
+          {refused
+            ? "The directory does not give it: a permission or a licence is missing."
+            : "Not read as a whole yet."}
+          {readAt !== null && !refused && (
+            <>
+              {" "}
+              Last read <Time at={readAt} />.
+            </>
+          )}
+        </li>
+      ))}
+    </ul>
   );
 }
 

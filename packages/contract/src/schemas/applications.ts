@@ -150,6 +150,19 @@ export const ListedFinding = Finding.extend({
 }).meta({ id: "ListedFinding" });
 export type ListedFinding = z.infer<typeof ListedFinding>;
 
+/** What findings rest on, and the last pass over a tenant has not read as a whole. */
+export const Unread = z
+  .object({
+    tenant: z.string(),
+    part: z.enum(["owners", "policies", "uses", "failures"]),
+    /** The directory does not give it: a permission or a licence is missing, or this cloud has no such report. */
+    refused: z.boolean(),
+    /** When it was last read as a whole. */
+    readAt: Time.nullable(),
+  })
+  .meta({ id: "Unread" });
+export type Unread = z.infer<typeof Unread>;
+
 /** Lines of an overlap timeline: when each credential lived and when each consumer switched. */
 export const ApplicationDetail = z
   .object({
@@ -240,4 +253,5 @@ export function page<T extends z.ZodType>(item: T) {
     facets: z.record(z.string(), z.array(FacetCount)),
   });
 }
+export const ListedFindings = page(ListedFinding).extend({ unread: z.array(Unread) });
 export const pagingQuery = paging;

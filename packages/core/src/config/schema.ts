@@ -87,6 +87,9 @@ export const ConfigForm = z.strictObject({
       lifetimeDaysMax: z.int().min(1).max(36_500).default(365),
       /** For all: without a sign-in for so long a credential is called unused. */
       quietDays: z.int().min(1).max(3_650).default(90),
+      /** Refused sign-ins are said of an application for so long, from so many on. */
+      failingHours: z.int().min(1).max(168).default(24),
+      failingMin: z.int().min(1).max(10_000).default(3),
       /** A finding of the fleet is accepted for so long at most. */
       acceptanceDaysMax: z.int().min(1).max(acceptanceDaysMax).default(180),
     })
@@ -97,6 +100,8 @@ export const ConfigForm = z.strictObject({
       expiringDays: 30,
       lifetimeDaysMax: 365,
       quietDays: 90,
+      failingHours: 24,
+      failingMin: 3,
       acceptanceDaysMax: 180,
     }),
   inventory: InventoryConfigForm.prefault({}),

@@ -3,12 +3,13 @@
  * of the ledger: what was not read is not known, and nothing is concluded from it.
  */
 import { type AuditReason, auditReasons } from "../audit/judge.ts";
-import type { AuditChange, ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
+import type { AuditChange, ObjectOwners, ScannedCredential, ScannedObject, SignInFailure } from "../ports.ts";
 
 /** Everything that is said of a credential, of what holds it, or of a tenant: the closed list, the most urgent first. */
 export const fleetCodes = {
   "scan-late": "The tenant has not been listed as a whole for too long: what is said of it may be old.",
   "changed-out-of-band": "It was changed, and no run had said that it would be: nobody has explained it yet.",
+  failing: "Sign-ins with it are refused: somebody holds a wrong or an expired secret.",
   expired: "It has expired: whoever still holds it fails to sign in.",
   orphan: "We made it, its run has ended, and nobody holds its value.",
   expiring: "It expires soon.",
@@ -43,6 +44,8 @@ export interface FleetObject extends Pick<ScannedObject, "kind" | "objectId"> {
   readonly credentials: readonly FleetCredential[];
   /** Changes that no run had done, that nobody has explained, and whose credential may still be there; the oldest first. */
   readonly changes: readonly StandingChange[];
+  /** Refused sign-ins of it as its directory's log had them; empty: none was seen, or none was read. */
+  readonly failures: readonly Omit<SignInFailure, "appId">[];
   /** Null: not read, which is not the same as none. */
   readonly owners: readonly Pick<ObjectOwners["owners"][number], "enabled">[] | null;
   /** What the tenant's own app management policy lets a secret live, seconds; null: nothing is set, or not read. */
@@ -70,6 +73,9 @@ export interface FleetTerms {
   readonly expiringSeconds: number;
   readonly lifetimeSecondsMax: number;
   readonly quietSeconds: number;
+  /** Refused sign-ins count for so long, and from so many on. */
+  readonly failingSeconds: number;
+  readonly failingMin: number;
   /** More live secrets than these need an explanation; a run that is open is one. */
   readonly liveSecretsMax: number;
   readonly hasOpenRun: boolean;
@@ -95,6 +101,7 @@ export function fleetFindings(object: FleetObject, terms: FleetTerms, now: numbe
     : [
         ...object.credentials.flatMap((credential) => ofCredential(object, credential, terms, now)),
         ...ofObject(object, terms, now),
+        ...ofFailures(object, terms, now),
       ];
   return [...found, ...ofChanges(object.changes, terms)].toSorted((a, b) => urgency(a.code) - urgency(b.code));
 }
@@ -161,6 +168,37 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
   if (terms.row === null && credentials.some((one) => isLive(one, now)))
     say("unmanaged", "not in the inventory", "listed, or without credentials");
   return said;
+}
+
+/** A new secret is refused until every replica knows it, and a run of ours tries it meanwhile: no longer than this. */
+const settlingMs = 10 * 60_000;
+const refusals: Readonly<Record<number, string>> = { 7_000_215: "a wrong secret", 7_000_222: "an expired secret" };
+/** With more addresses, naming them says nothing. */
+const addressesMax = 3;
+
+/** One for each credential that sign-ins fail with; of the object where the log does not tell, or names none of its own. */
+function ofFailures({ credentials, failures }: FleetObject, terms: FleetTerms, now: number): FleetFinding[] {
+  const counting = failures.filter(
+    ({ count, firstAt, lastAt }) =>
+      count >= terms.failingMin && lastAt - firstAt >= settlingMs && lastAt > now - terms.failingSeconds * 1_000,
+  );
+  const ids = new Map(credentials.map(({ id }) => [id.toLowerCase(), id]));
+  const byCredential = Map.groupBy(counting, ({ credential }) => ids.get(credential?.toLowerCase() ?? "") ?? null);
+  return [...byCredential].map(([credential, of]) => {
+    const errors = [...new Set(of.map(({ error }) => error))].sort((a, b) => a - b);
+    const addresses = [...new Set(of.flatMap((one) => one.addresses))].sort();
+    const from =
+      addresses.length === 0
+        ? ""
+        : `, from ${addresses.length > addressesMax ? "many addresses" : addresses.join(", ")}`;
+    const what = errors.map((error) => `AADSTS${error}, ${refusals[error] ?? "refused"}`).join("; ");
+    return {
+      code: "failing",
+      credential,
+      observed: `${what}, since ${iso(Math.min(...of.map(({ firstAt }) => firstAt)))}${from}`,
+      required: `no refused sign-in for ${terms.failingSeconds / 3_600} h`,
+    };
+  });
 }
 
 /**

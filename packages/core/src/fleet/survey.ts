@@ -107,6 +107,7 @@ function codesOf(input: SurveyInput, object: ScannedObject, owners: ObjectOwners
       credentials,
       owners: object.kind === "application" ? (owners?.owners ?? null) : null,
       changes: [],
+      failures: [],
       tenantLifetimeSecondsMax: null,
     },
     {
@@ -114,6 +115,8 @@ function codesOf(input: SurveyInput, object: ScannedObject, owners: ObjectOwners
       expiringSeconds: limits.expiresWithinDays * daySeconds,
       lifetimeSecondsMax: limits.lifetimeDaysMax * daySeconds,
       quietSeconds: limits.quietDays * daySeconds,
+      failingSeconds: 0,
+      failingMin: Infinity,
       liveSecretsMax: liveMax,
       hasOpenRun: false,
     },

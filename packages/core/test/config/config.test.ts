@@ -80,6 +80,8 @@ describe("the demo configuration", () => {
       expiringDays: 30,
       lifetimeDaysMax: 365,
       quietDays: 90,
+      failingHours: 24,
+      failingMin: 3,
       acceptanceDaysMax: 180,
     });
     expect(config.budgets).toEqual({ effectsPerTenantMax: 8, runsInFlightMax: 64 });

@@ -17,6 +17,8 @@ export interface DetailWork {
   readonly tenant: TenantScanner;
   readonly pass: Pass;
   readonly ctx: ReadContext;
+  /** Refused sign-ins are looked for so far back. */
+  readonly failingSeconds: number;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -34,8 +36,9 @@ const Cursor = z.strictObject({ collection: z.int(), link: z.string().nullable()
 type Cursor = z.infer<typeof Cursor>;
 
 /**
- * Reads what a listing does not carry: owners, the directory's own policies, last use. After a whole listing all of it
- * (owners once a week, and those of what has changed), after a look at changes only the owners of what has changed. A pass ends
+ * Reads what a listing does not carry: owners, the directory's own policies, last use, refused sign-ins. After a whole listing
+ * all of it (owners once a week, and those of what has changed), after a look at changes refused sign-ins, and the owners of
+ * what has changed. A pass ends
  * with its budget and goes on where it stood, also under another worker.
  */
 export async function readDetails(
@@ -136,6 +139,19 @@ export async function readDetails(
     return done;
   }
 
+  async function failures(): Promise<boolean> {
+    const since = ctx.clock.now() - work.failingSeconds * 1_000;
+    await store.detailBegin(pass, "failures", ctx.clock.now());
+    const read = await tenant.failures(ctx, since);
+    reads += read?.pages ?? 1;
+    // What was said rests on what was seen: without a log nothing is known any more.
+    const { found, cut } = read ?? { found: [], cut: false };
+    objects.push(...(await store.failuresPut(pass, found, since, !cut)));
+    if (cut) return false;
+    await store.detailRead(pass, "failures", read !== null);
+    return true;
+  }
+
   /** One part that cannot be read is no reason to do without the others. */
   async function part(of: DetailRow["part"], read: () => Promise<boolean>): Promise<void> {
     try {
@@ -152,6 +168,7 @@ export async function readDetails(
     await part("policies", policies);
     await part("uses", uses);
   }
+  await part("failures", failures);
   await part("owners", owners);
   return { reads, ownersChanged, usesChanged, unfinished, objects };
 }

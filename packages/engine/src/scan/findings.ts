@@ -7,9 +7,7 @@ const batchMax = 1_000;
 const liveSecretsMax = 1;
 
 /** What policy asks of a row; of null, which stands for everything that the inventory does not list. */
-export type TermsOf = (
-  row: InventoryRow | null,
-) => Pick<FleetTerms, "expiringSeconds" | "lifetimeSecondsMax" | "quietSeconds">;
+export type TermsOf = (row: InventoryRow | null) => Omit<FleetTerms, "row" | "liveSecretsMax" | "hasOpenRun">;
 
 /**
  * Says of each object of the ledger what there is to say now, and takes back what is not so any more. `only`: these objects;
@@ -27,6 +25,7 @@ export async function judgeFleet(
       row.procedure === "entra-client-secret" && row.tenant === tenant ? [[row.objectId, row] as const] : [],
     ),
   );
+  const failures = Map.groupBy(await store.failures(tenant), ({ objectId }) => objectId);
   const open = new Set(await store.openTargets(tenant));
   const sum = { opened: 0, cleared: 0 };
 
@@ -46,7 +45,7 @@ export async function judgeFleet(
       liveSecretsMax,
       hasOpenRun: row !== null && open.has(row.name),
     };
-    return fleetFindings(object, terms, now).map((finding) => ({
+    return fleetFindings({ ...object, failures: failures.get(object.objectId) ?? [] }, terms, now).map((finding) => ({
       ...finding,
       objectId: object.objectId,
       kind: object.kind,

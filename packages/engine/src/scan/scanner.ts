@@ -155,7 +155,9 @@ export function createScanner(options: {
       if (open === null) return;
       const pass = { id: open.id, worker };
       const ctx = { clock, signal: stopped.signal };
-      const { objects, ...read } = await readDetails({ store, tenant, pass, ctx, log: options.log }, after);
+      const { failingSeconds } = rules.termsOf(null);
+      const work = { store, tenant, pass, ctx, failingSeconds, log: options.log };
+      const { objects, ...read } = await readDetails(work, after);
       const [looked, full] = [await store.fleetLookedAt(name), await store.lastFullScan(name)];
       const isWhole = after === "full" || looked === null || (full?.finishedAt ?? 0) > looked;
       const only = isWhole ? null : [...new Set([...changed, ...objects])];

@@ -5,6 +5,7 @@ import {
   fleetCodesByUrgency,
   type LifetimePolicy,
   type ObjectOwners,
+  type SignInFailure,
 } from "@countersign/core";
 import { z } from "zod";
 import { credentialStates } from "./rows.ts";
@@ -118,17 +119,37 @@ const FleetCount = row({
 });
 export type FleetCount = z.output<typeof FleetCount>;
 
+const FailureRow = row({
+  objectId: z.string(),
+  credential: z.string().transform((id) => (id === "" ? null : id)),
+  error: z.int(),
+  firstAt: z.int(),
+  lastAt: z.int(),
+  count: z.int(),
+  addresses: z.array(z.string()),
+});
+
 const Put = z.object({ opened: z.int(), cleared: z.int() });
+
+const part = z.enum(["owners", "policies", "uses", "failures"]);
 
 /** How much of the details of a tenant was read, and when. */
 const DetailRow = row({
-  part: z.enum(["owners", "policies", "uses"]),
+  part,
   cursor: z.unknown(),
   begunAt: z.int(),
   readAt: z.int().nullable(),
   available: z.boolean(),
 });
 export type DetailRow = z.output<typeof DetailRow>;
+
+/** A part that the last pass has not read, or could not. */
+const UnreadRow = row({
+  tenant: z.string(),
+  part,
+  available: z.boolean(),
+  readAt: z.int().nullable(),
+});
 
 /** A pass that this worker does. */
 export interface Pass {
@@ -356,6 +377,28 @@ export function fleetStore(sql: Sql) {
       pass: Pass,
       found: readonly { readonly id: string; readonly lastUsedAt: number | null }[],
     ): Promise<number> => sql.call(z.int(), "cs.uses_put", { ...pass, rows: JSON.stringify(found) }),
+
+    /** Refused sign-ins since a time; `whole`: there are no others. Returns the objects to be judged anew. */
+    failuresPut: (pass: Pass, found: readonly SignInFailure[], since: number, whole: boolean): Promise<string[]> =>
+      sql.call(z.array(z.string()), "cs.failures_put", { ...pass, rows: JSON.stringify(found), since, whole }),
+
+    /** Refused sign-ins by the object that they are said of: the application, or what stands for one of another tenant. */
+    failures: (tenant: string): Promise<z.output<typeof FailureRow>[]> =>
+      sql.rows(
+        FailureRow,
+        `select d.object_id, f.* from cs.sign_in_failure f join lateral (select object_id from cs.directory_object
+             where tenant = f.tenant and app_id = f.app_id and gone_at is null order by kind limit 1) d on true
+         where f.tenant = $1`,
+        [tenant],
+      ),
+
+    /** What of the details of all tenants is not known, as of the last pass. */
+    unread: (): Promise<z.output<typeof UnreadRow>[]> =>
+      sql.rows(
+        UnreadRow,
+        `select tenant, part, available, read_at from cs.detail_reading
+         where not available or read_at is null or read_at < begun_at order by tenant, part`,
+      ),
 
     detailEnd: (
       end: Pass & { readonly done: boolean; readonly summary: unknown; readonly at: number },

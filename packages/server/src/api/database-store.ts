@@ -21,6 +21,7 @@ import { z } from "zod";
 import type { ApiStore, RunFilter, RunRecord, StoredFinding } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
 import { hookEventView, reachViews, scanView } from "./views/outside.ts";
+import { iso } from "./views/time.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
 /** Sorts after every time. */
@@ -170,9 +171,10 @@ export function databaseStore(
     },
     async fleetFindings({ filter, now, after, limit }) {
       const place = after === null ? {} : { after: placeOf(FindingPlace, after) };
-      const [found, counts] = await Promise.all([
+      const [found, counts, unread] = await Promise.all([
         store.fleetFindings(filter, { limit: limit + 1, now, ...place }),
         store.fleetFindingCounts(filter, now),
+        store.unread(),
       ]);
       const shown = found.slice(0, limit);
       const last = shown.at(-1);
@@ -180,6 +182,7 @@ export function databaseStore(
         items: shown.map(findingOf),
         next: found.length > limit && last !== undefined ? JSON.stringify(FindingPlace.parse(last)) : null,
         counts,
+        unread: unread.map(({ available, readAt, ...of }) => ({ ...of, refused: !available, readAt: iso(readAt) })),
       };
     },
     async auditChanges({ filter, after, limit }) {

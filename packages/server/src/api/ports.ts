@@ -13,6 +13,7 @@ import type {
   Reach,
   ScanView,
   Status,
+  Unread,
 } from "@countersign/contract";
 import type { InventoryRow, RunState } from "@countersign/core";
 import type {
@@ -229,6 +230,7 @@ export interface ApiStore {
     readonly items: readonly StoredFinding[];
     readonly next: string | null;
     readonly counts: readonly FleetCount[];
+    readonly unread: readonly Unread[];
   }>;
   /** A page of the changes of credentials that directories log, and counts by every word that can be filtered by. */
   auditChanges(query: {

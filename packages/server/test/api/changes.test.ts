@@ -50,7 +50,13 @@ async function scan(at: number, ids: readonly number[]): Promise<void> {
 
 const rules = {
   rows: [row],
-  termsOf: () => ({ expiringSeconds: 60, lifetimeSecondsMax: 400 * 86_400, quietSeconds: 86_400 }),
+  termsOf: () => ({
+    expiringSeconds: 60,
+    lifetimeSecondsMax: 400 * 86_400,
+    quietSeconds: 86_400,
+    failingSeconds: 86_400,
+    failingMin: 3,
+  }),
 };
 
 function told(n: number, change: Partial<Told> = {}): Told {

@@ -207,6 +207,22 @@ describe("over the database, as cs_api", () => {
     expect((await call("ada", "GET", "/v1/status")).json()).toMatchObject({ freeze: null });
   });
 
+  it("what findings rest on and was not read is said beside them", async () => {
+    const { cs_scanner } = stores;
+    const pass = { id: "scan_unread", worker: crypto.randomUUID() };
+    await cs_scanner.scanOpen({ ...pass, tenant: tenant.name, kind: "details", dueAt: now, leaseMs: 10_000, at: now });
+    const unread = async () => (await call("ada", "GET", "/v1/findings")).json<Answer<"listFindings">>().unread;
+    expect(await unread()).toEqual([]);
+    await cs_scanner.detailBegin(pass, "failures", now);
+    const of = { tenant: tenant.name, part: "failures" };
+    expect(await unread()).toEqual([{ ...of, refused: false, readAt: null }]);
+    await cs_scanner.detailRead(pass, "failures", true);
+    expect(await unread()).toEqual([]);
+    await cs_scanner.detailRead(pass, "failures", false);
+    expect(await unread()).toEqual([{ ...of, refused: true, readAt: new Date(now).toISOString() }]);
+    await cs_scanner.detailEnd({ ...pass, done: true, summary: null, at: now });
+  });
+
   it("a finding is accepted by two people, the second of security, counted apart until its date, and taken back", async () => {
     const said = {
       objectId: "o",

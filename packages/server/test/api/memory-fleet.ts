@@ -1,4 +1,4 @@
-import type { Credential } from "@countersign/contract";
+import type { Credential, Unread } from "@countersign/contract";
 import { type AcceptanceState, CountersignError, type FleetCode } from "@countersign/core";
 import type { Expiry, ListedChangeRow } from "@countersign/engine";
 import { digestOf } from "@countersign/evidence";
@@ -28,6 +28,7 @@ export class MemoryFleet extends MemoryLog {
   readonly credentials: Credential[] = [];
   readonly said: StoredFinding[] = [];
   readonly changes: ListedChangeRow[] = [];
+  readonly unread: Unread[] = [];
 
   async credentialsOf(rows: Parameters<ApiStore["credentialsOf"]>[0]) {
     return this.credentials.filter(({ application }) => rows.some(({ name }) => name === application));
@@ -105,6 +106,7 @@ export class MemoryFleet extends MemoryLog {
       .map(({ finding }) => finding);
     return {
       ...pageOf(fitting, after, limit),
+      unread: this.unread,
       counts: words.map(({ word }) => ({ ...word, count: 1 })),
     };
   }

@@ -97,6 +97,7 @@ export const listFindings: Handler<"listFindings"> = async ({ api, query, person
     nextCursor: found.next === null ? null : encodeCursor(found.next),
     total,
     facets: { ...facets, state: states },
+    unread: [...found.unread],
   };
 };
 
@@ -216,5 +217,6 @@ async function ofRuns(
   return {
     ...pageOf(all, (row) => [row.application ?? "", row.code, row.run ?? ""], query),
     facets: { code: facetOf(all.map((row) => row.code)), result: facetOf(all.map((row) => row.result)) },
+    unread: [],
   };
 }
