@@ -279,10 +279,13 @@ export class Blows {
     this.#falling = false;
     if (this.#over) this.#hearNothing();
     else await this.arm();
-    await Promise.race([lane.untilReady(), ...(this.done ? [] : [this.reached])]);
     const { leaseMs, callDeadlineMs } = lane.liveness;
     const isKill = how === "kill";
-    await this.#untilTakenUp(struck, isKill ? product.startedAt : struckAt, isKill ? 0 : leaseMs + callDeadlineMs);
+    // A process takes up what was left before it says that it is ready.
+    await Promise.all([
+      Promise.race([lane.untilReady(), ...(this.done ? [] : [this.reached])]),
+      this.#untilTakenUp(struck, isKill ? product.startedAt : struckAt, isKill ? 0 : leaseMs + callDeadlineMs),
+    ]);
     for (const mark of struck) if (!mark.stands) await this.#decide(mark, "release");
     await lane.clock.thaw();
   }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Role, roles, startProduct } from "@countersign/server";
 import { type Command, Option } from "commander";
@@ -38,6 +39,8 @@ export function addServe(program: Command): void {
         },
       });
       if (running.url !== null) say(`ready at ${running.url}`);
+      // Node keeps compiled code (NODE_COMPILE_CACHE) when a process ends by itself; the next start needs it also after a kill.
+      flushCompileCache();
       await ended;
       await running.stop();
       process.exit(0);

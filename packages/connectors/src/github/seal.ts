@@ -1,5 +1,4 @@
 import { CountersignError, type SecretValue } from "@countersign/core";
-import sodium from "libsodium-wrappers";
 
 /** GitHub's limit for one secret. */
 const valueBytesMax = 48 * 1024;
@@ -9,6 +8,8 @@ const valueBytesMax = 48 * 1024;
  * text: a one-time key is part of it. Throws OUTSIDE_INVALID for a value that GitHub would refuse.
  */
 export async function seal(value: SecretValue, publicKey: string): Promise<string> {
+  // Only when it is needed: its start costs more than that of everything else here.
+  const { default: sodium } = await import("libsodium-wrappers");
   await sodium.ready;
   const bytes = Buffer.from(value.reveal(), "utf8");
   if (bytes.length > valueBytesMax)

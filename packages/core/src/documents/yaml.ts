@@ -1,4 +1,4 @@
-import { isAlias, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { isAlias, isCollection, isNode, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type { z } from "zod";
 import { checkedDocument, type ReadDocument } from "./checked.ts";
 import { hiddenCharacter, isPrototypeKey } from "./hostile.ts";
@@ -36,7 +36,7 @@ export function readYaml<T>(input: Uint8Array | string, code: DocumentCode, sche
     const position = lines.linePos(node?.range?.[0] ?? 0);
     return { line: Math.max(1, position.line), col: Math.max(1, position.col) };
   };
-  const hostile = hostileNodes(root, at);
+  const hostile = hostileNodes(root.contents, text.includes("\\"), at);
   if (hostile.length > 0) fail(hostile);
 
   const plain: unknown = root.toJS({ maxAliasCount: 0 });
@@ -97,33 +97,42 @@ function compose(text: string, lines: LineCounter, fail: (problems: readonly Pro
   }
 }
 
-/** What is well-formed YAML and still refused, because readers of the file could not see what it means. */
+/**
+ * What is well-formed YAML and still refused, because readers of the file could not see what it means. `escapes`: whether
+ * the text has any, as without one no value can hold a character that was not seen in the text.
+ */
 function hostileNodes(
-  root: ReturnType<typeof compose>,
+  root: Node | null,
+  escapes: boolean,
   at: (node: Node | null | undefined) => { line: number; col: number },
 ): Problem[] {
   const problems: Problem[] = [];
   const say = (node: Node, message: string) => problems.push({ ...at(node), path: "", message });
-  visit(root, {
-    Node(_key, node, ancestors) {
-      const depth = ancestors.filter((ancestor) => !isPair(ancestor)).length;
-      if (depth > documentLimits.depthMax) {
-        say(node, `expected nesting of at most ${documentLimits.depthMax} levels, got more`);
-        return visit.BREAK;
-      }
-      if (isAlias(node)) say(node, "expected no aliases, got one");
-      else if ("anchor" in node && node.anchor !== undefined) say(node, "expected no anchors, got one");
-      if (node.tag !== undefined) say(node, "expected no tags, got one");
-      if (isScalar(node) && typeof node.value === "string") {
-        const hidden = hiddenCharacter(node.value);
-        if (hidden !== null) say(node, `expected visible characters only, got ${hidden.name}`);
-        if (node.value.length > documentLimits.textMax)
-          say(node, `expected at most ${documentLimits.textMax} characters, got ${node.value.length}`);
-        if (_key === "key" && (isPrototypeKey(node.value) || node.value === "<<"))
-          say(node, `expected an ordinary key, got ${node.value}`);
-      }
-      return undefined;
-    },
-  });
+  /** False: nothing further is looked at. */
+  const look = (node: unknown, depth: number, isKey: boolean): boolean => {
+    if (!isNode(node)) return true;
+    if (depth > documentLimits.depthMax) {
+      say(node, `expected nesting of at most ${documentLimits.depthMax} levels, got more`);
+      return false;
+    }
+    if (isAlias(node)) say(node, "expected no aliases, got one");
+    else if ("anchor" in node && node.anchor !== undefined) say(node, "expected no anchors, got one");
+    if (node.tag !== undefined) say(node, "expected no tags, got one");
+    if (isScalar(node) && typeof node.value === "string") {
+      const hidden = escapes ? hiddenCharacter(node.value) : null;
+      if (hidden !== null) say(node, `expected visible characters only, got ${hidden.name}`);
+      if (node.value.length > documentLimits.textMax)
+        say(node, `expected at most ${documentLimits.textMax} characters, got ${node.value.length}`);
+      if (isKey && (isPrototypeKey(node.value) || node.value === "<<"))
+        say(node, `expected an ordinary key, got ${node.value}`);
+    }
+    if (!isCollection(node)) return true;
+    return node.items.every((item) =>
+      isPair(item)
+        ? look(item.key, depth + 1, true) && look(item.value, depth + 1, false)
+        : look(item, depth + 1, false),
+    );
+  };
+  look(root, 1, false);
   return problems;
 }

@@ -56,7 +56,7 @@ export interface ExecutorOptions {
 export interface Executor {
   /** Id of this worker in the database. */
   readonly worker: string;
-  /** Beats, sweeps and works until stopped. */
+  /** Beats, sweeps and works until stopped. Resolves once what was due at the start is taken up, or after a moment. */
   start(): Promise<void>;
   /** Takes nothing new, lets running steps end, and says good-bye: what it still holds is free at once. */
   stop(): Promise<void>;
@@ -67,6 +67,8 @@ const sweepMs = 1_000;
 const dueMax = 500;
 /** How often an emergency looks whether the run before it has come to rest (domain time). */
 const eldersMs = 2_000;
+/** How long the start of a process waits for what a dead one has left to be taken up (real time). */
+const takeUpMsMax = 2_000;
 /** How long running steps may go on when the worker is asked to stop (real time). */
 const stopGraceMs = 1_500;
 
@@ -91,6 +93,9 @@ export function createExecutor(options: ExecutorOptions): Executor {
   let behind = false;
   /** Runs that a hint is being worked on for, from before the claim until they were let go of. */
   const inHand = new Map<string, number>();
+  /** What the first sweep has offered and nobody has claimed yet; null: it is not known, or no longer waited for. */
+  let untaken: Set<string> | null = null;
+  const takenUp = Promise.withResolvers<void>();
   const services: StepServices = { clock, lease, held: new HeldValues(), pauses: options.pauses, build: options.build };
 
   const twins = createSweep({ store, clock, lease, sweepTwins: options.sweepTwins, log: options.log });
@@ -127,7 +132,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
       throw error;
     });
     behind = false;
-    await dispatch.offer(await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax }));
+    const due = await store.dueRuns({ ...liveness, worker, now: clock.now(), provenDead, limit: dueMax });
+    if (untaken === null) {
+      untaken = new Set(due);
+      if (due.length === 0) takenUp.resolve();
+    }
+    await dispatch.offer(due);
     await clock.work(() => twins.look());
     if (unreviewed) await clock.work(() => reviews.look());
   }
@@ -135,7 +145,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function sweepForEver(): Promise<void> {
     const stopListening = await store.listen("cs_due", () => wake());
     while (!stopped.signal.aborted) {
-      await sweep().catch((error: unknown) => options.log("sweep.failed", { error: describe(error) }));
+      await sweep().catch((error: unknown) => {
+        takenUp.resolve();
+        options.log("sweep.failed", { error: describe(error) });
+      });
       await wokenOrIdle();
     }
     await stopListening();
@@ -178,6 +191,12 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
   }
 
+  /** Somebody has this run now: one of what was due at the start less. */
+  function taken(id: string): void {
+    untaken?.delete(id);
+    if (untaken?.size === 0) takenUp.resolve();
+  }
+
   /** One dispatched hint. */
   async function handle(id: string): Promise<void> {
     if (stopped.signal.aborted) return;
@@ -199,7 +218,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const provenDead: readonly string[] = [];
     const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
     const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
-    if (claimed === undefined) return;
+    if (claimed === undefined) return taken(id);
     const at: At = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker }, work: null };
     try {
       await drive(await recover(claimed), at);
@@ -215,7 +234,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
   /** A run whose holder died or stalled: say so, wait until its last request has landed, and only then look. */
   async function recover(claimed: ClaimedRun): Promise<RunRow> {
     const { run, previousWorker, provenDead } = claimed;
-    if (previousWorker === null) return run;
+    if (previousWorker === null) {
+      taken(run.id);
+      return run;
+    }
     const hold = { run: run.id, fence: run.fence, worker };
     options.log("recovery.started", { run: run.id, provenDead });
     await store.append(
@@ -232,6 +254,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       clock.now(),
       hold,
     );
+    taken(run.id);
     const data = readRunData(run.data);
     const known = provenDead === true ? data.unproven : [...new Set([...data.unproven, previousWorker])];
     const kept = runDataFacts({ ...data, unproven: known.slice(-20) });
@@ -346,6 +369,10 @@ export function createExecutor(options: ExecutorOptions): Executor {
       clock.nextDue(nextDue);
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
+      // Nothing else of this process takes the processor from what a dead one has left.
+      const waited = new AbortController();
+      await Promise.race([takenUp.promise, delay(takeUpMsMax, undefined, waited).catch(() => {})]);
+      waited.abort();
     },
     async stop() {
       stopped.abort();

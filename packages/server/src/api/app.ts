@@ -71,8 +71,11 @@ export async function createApi(api: ApiDependencies): Promise<FastifyInstance> 
     if (route.profiles === undefined || route.profiles.some((profile) => profile === api.installation.profile))
       register(app, api, name, route);
   }
-  const document = openApi(api.installation.build);
-  app.get("/v1/openapi.json", { config: { access: "public" } }, async () => document);
+  let document: ReturnType<typeof openApi> | null = null;
+  app.get("/v1/openapi.json", { config: { access: "public" } }, async () => {
+    document ??= openApi(api.installation.build);
+    return document;
+  });
   countReports(app, api);
   if (api.hooks !== null) registerHooks(app, api.hooks);
   if (api.consoleDir !== null) await serveConsole(app, api.consoleDir);
