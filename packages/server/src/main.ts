@@ -260,7 +260,7 @@ async function startScanner(parts: Parts): Promise<void> {
     log,
   });
   const judge = (tenant: string, objects: readonly string[]) =>
-    judgeFleet(store, tenant, { rows: rows(), termsOf: terms }, clock.now(), objects);
+    judgeFleet(store, tenant, { rows: rows(), termsOf: terms }, clock.now(), { only: objects });
   const { rules: auditRules, ...pace } = installation.config.audit;
   const propose = auditEvents(store, auditRules, rows);
   const audit = createAuditPoll({ store, clock, audits, rules: pace, rows, propose, judge, liveness, log });

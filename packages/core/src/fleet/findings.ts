@@ -106,6 +106,23 @@ export function fleetFindings(object: FleetObject, terms: FleetTerms, now: numbe
   return [...found, ...ofChanges(object.changes, terms)].toSorted((a, b) => urgency(a.code) - urgency(b.code));
 }
 
+/**
+ * The next instant at which time alone changes what {@link fleetFindings} says of an object, milliseconds; null: none does. It may
+ * have passed already, where the last report is older than what it would have to show.
+ */
+export function fleetTurnsAt(object: FleetObject, terms: FleetTerms, now: number): number | null {
+  if (object.gone) return null;
+  const turns = object.credentials.flatMap(({ startsAt, expiresAt, use }) => {
+    const ends = expiresAt === null ? [] : [expiresAt - terms.expiringSeconds * 1_000, expiresAt];
+    const coming = ends.filter((at) => at > now);
+    if (use === null) return coming;
+    const quiet = (use.lastUsedAt ?? startsAt ?? 0) + terms.quietSeconds * 1_000 + 1;
+    return quiet > use.readAt ? [...coming, quiet] : coming;
+  });
+  turns.push(...object.failures.map(({ lastAt }) => lastAt + terms.failingSeconds * 1_000).filter((at) => at > now));
+  return turns.length === 0 ? null : Math.min(...turns);
+}
+
 const urgency = (code: FleetCode) => fleetCodesByUrgency.indexOf(code);
 
 /** Without an end that the directory told, a credential counts as live. */

@@ -1,7 +1,8 @@
-import { type FleetTerms, fleetFindings, type InventoryRow } from "@countersign/core";
-import type { FindingSaid, FleetRow, Store } from "../store/index.ts";
+import { type FleetTerms, fleetFindings, fleetTurnsAt, type InventoryRow } from "@countersign/core";
+import { digestOf } from "@countersign/evidence";
+import type { FindingSaid, FleetRow, Judged, Store } from "../store/index.ts";
 
-/** Objects that are judged at a time. */
+/** Objects that are looked at in one statement, and judged in one. */
 const batchMax = 1_000;
 /** More live secrets of one application than these need an explanation. */
 const liveSecretsMax = 1;
@@ -9,16 +10,21 @@ const liveSecretsMax = 1;
 /** What policy asks of a row; of null, which stands for everything that the inventory does not list. */
 export type TermsOf = (row: InventoryRow | null) => Omit<FleetTerms, "row" | "liveSecretsMax" | "hasOpenRun">;
 
+type Failure = Awaited<ReturnType<Store["failures"]>>[number];
+
+/** Of whom to judge: these objects, or all of the tenant: those that turned since they were judged, or all of them anew. */
+export type Which = { readonly only: readonly string[] } | "turned" | "anew";
+
 /**
- * Says of each object of the ledger what there is to say now, and takes back what is not so any more. `only`: these objects;
- * otherwise all of the tenant, and what the inventory lists without the directory having it.
+ * Says of each object of the ledger what there is to say now, and takes back what is not so any more. Of all of a tenant also
+ * what the inventory lists without the directory having it.
  */
 export async function judgeFleet(
   store: Store,
   tenant: string,
   rules: { readonly rows: readonly InventoryRow[]; readonly termsOf: TermsOf },
   now: number,
-  only: readonly string[] | null = null,
+  which: Which,
 ): Promise<{ readonly opened: number; readonly cleared: number }> {
   const rows = new Map(
     rules.rows.flatMap((row) =>
@@ -27,25 +33,51 @@ export async function judgeFleet(
   );
   const failures = Map.groupBy(await store.failures(tenant), ({ objectId }) => objectId);
   const open = new Set(await store.openTargets(tenant));
+  const others = askedOf(null, []);
   const sum = { opened: 0, cleared: 0 };
 
-  async function judge(objects: readonly FleetRow[], others: readonly string[] = []): Promise<void> {
-    const ids = [...objects.map(({ objectId }) => objectId), ...others];
-    if (ids.length === 0) return;
-    const said = objects.flatMap((object) => sayOf(object, rows.get(object.objectId) ?? null));
-    const put = await store.findingsPut(tenant, ids, said, now);
-    sum.opened += put.opened;
-    sum.cleared += put.cleared;
-  }
-
-  function sayOf(object: FleetRow, row: InventoryRow | null): FindingSaid[] {
+  /** What is asked of an object, its refused sign-ins, and a digest of all that is said of it beside what the ledger has. */
+  function askedOf(row: InventoryRow | null, refused: readonly Failure[]) {
     const terms: FleetTerms = {
       ...rules.termsOf(row),
       row: row === null ? null : { owners: row.owners.length },
       liveSecretsMax,
       hasOpenRun: row !== null && open.has(row.name),
     };
-    return fleetFindings({ ...object, failures: failures.get(object.objectId) ?? [] }, terms, now).map((finding) => ({
+    const said = [row?.name ?? null, row?.environment ?? null, terms, refused];
+    return { row, terms, refused, digest: digestOf(Buffer.from(JSON.stringify(said))) };
+  }
+
+  function askedOfObject(objectId: string) {
+    const [row, refused] = [rows.get(objectId) ?? null, failures.get(objectId) ?? []];
+    return row === null && refused.length === 0 ? others : askedOf(row, refused);
+  }
+
+  async function judge(objects: readonly FleetRow[], gone: readonly string[] = []): Promise<void> {
+    const ids = [...objects.map(({ objectId }) => objectId), ...gone];
+    if (ids.length === 0) return;
+    const put = await store.findingsPut(tenant, ids, objects.flatMap(sayOf), now, objects.flatMap(restsOn));
+    sum.opened += put.opened;
+    sum.cleared += put.cleared;
+  }
+
+  function restsOn(object: FleetRow): Judged[] {
+    // What no listing has ever shown has nothing that could change.
+    if (object.digest === "") return [];
+    const { terms, refused, digest } = askedOfObject(object.objectId);
+    return [
+      {
+        objectId: object.objectId,
+        digest: object.digest,
+        terms: digest,
+        turnsAt: fleetTurnsAt({ ...object, failures: refused }, terms, now),
+      },
+    ];
+  }
+
+  function sayOf(object: FleetRow): FindingSaid[] {
+    const { row, terms, refused } = askedOfObject(object.objectId);
+    return fleetFindings({ ...object, failures: refused }, terms, now).map((finding) => ({
       ...finding,
       objectId: object.objectId,
       kind: object.kind,
@@ -56,26 +88,31 @@ export async function judgeFleet(
     }));
   }
 
-  if (only !== null) {
-    for (let from = 0; from < only.length; from += batchMax)
-      await judge(await store.fleetOf(tenant, only.slice(from, from + batchMax)));
+  if (typeof which !== "string") {
+    for (let from = 0; from < which.only.length; from += batchMax)
+      await judge(await store.fleetOf(tenant, which.only.slice(from, from + batchMax)));
     return sum;
   }
-  for (let after = ""; ; ) {
-    const page = await store.fleet(tenant, after, batchMax);
-    await judge(page);
-    after = page.at(-1)?.objectId ?? "";
-    if (page.length < batchMax) break;
+  const terms = {
+    of: JSON.stringify(
+      Object.fromEntries([...rows.keys(), ...failures.keys()].map((id) => [id, askedOfObject(id).digest])),
+    ),
+    others: others.digest,
+  };
+  for (let after: string | null = ""; after !== null; ) {
+    const until = await store.fleetUntil(tenant, after, batchMax);
+    await judge(await store.fleetTurned(tenant, { after, until }, terms, now, which === "anew"));
+    after = until;
   }
-  const listed = [...rows.keys()];
-  const there = new Map((await store.fleetOf(tenant, listed)).map((object) => [object.objectId, object]));
-  const missing = listed.filter((id) => there.get(id)?.gone ?? true);
+  const there = new Set(await store.fleetThere(tenant, [...rows.keys()]));
+  const missing = [...rows.keys()].filter((id) => !there.has(id));
+  const known = new Map((await store.fleetOf(tenant, missing)).map((object) => [object.objectId, object]));
   const elsewhere = (await store.findingsElsewhere(tenant)).filter((id) => !rows.has(id));
   await judge(
-    missing.map((id) => there.get(id) ?? neverSeen(id, rows.get(id))),
+    missing.map((id) => known.get(id) ?? neverSeen(id, rows.get(id))),
     elsewhere,
   );
-  await store.fleetLooked(tenant, now);
+  await store.fleetLooked(tenant, sum.opened + sum.cleared, now);
   return sum;
 }
 
@@ -91,5 +128,6 @@ function neverSeen(objectId: string, row: InventoryRow | undefined): FleetRow {
     changes: [],
     tenantLifetimeSecondsMax: null,
     credentials: [],
+    digest: "",
   };
 }

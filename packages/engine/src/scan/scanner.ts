@@ -53,6 +53,8 @@ export function createScanner(options: {
   // Each connection begins with an empty message ("look"); the first is not somebody's wish.
   let listening = false;
   let stopListening: () => Promise<void> = async () => {};
+  // Tenants of which this process has judged everything: another build may have said it in other words.
+  const judgedHere = new Set<string>();
   const schedules = new Map(options.tenants.map((tenant) => [tenant.tenant, new Schedule(rules)]));
 
   async function scanDue(): Promise<void> {
@@ -160,8 +162,13 @@ export function createScanner(options: {
       const { objects, ...read } = await readDetails(work, after);
       const [looked, full] = [await store.fleetLookedAt(name), await store.lastFullScan(name)];
       const isWhole = after === "full" || looked === null || (full?.finishedAt ?? 0) > looked;
-      const only = isWhole ? null : [...new Set([...changed, ...objects])];
-      const found = await judgeFleet(store, name, { rows: rules.rows(), termsOf: rules.termsOf }, clock.now(), only);
+      const which = !isWhole
+        ? { only: [...new Set([...changed, ...objects])] }
+        : judgedHere.has(name)
+          ? "turned"
+          : "anew";
+      const found = await judgeFleet(store, name, { rows: rules.rows(), termsOf: rules.termsOf }, clock.now(), which);
+      if (isWhole) judgedHere.add(name);
       const summary = { ...read, ...found };
       await store.detailEnd({ ...pass, done: true, summary, at: clock.now() });
       options.log("details.completed", { tenant: name, after, ...summary });

@@ -24,6 +24,8 @@ const FleetRow = row({
   gone: z.boolean(),
   owners: z.array(z.object({ enabled: z.boolean().nullable() })).nullable(),
   tenantLifetimeSecondsMax: z.int().nullable(),
+  /** When the report of last uses was read; null: it was not. */
+  usesReadAt: z.int().nullable(),
   credentials: z.array(
     z.object({
       id: z.string(),
@@ -31,7 +33,7 @@ const FleetRow = row({
       state: z.enum(credentialStates),
       startsAt: z.int().nullable(),
       expiresAt: z.int().nullable(),
-      use: z.object({ readAt: z.int(), lastUsedAt: z.int().nullable() }).nullable(),
+      lastUsedAt: z.int().nullable(),
     }),
   ),
   changes: z.array(
@@ -42,7 +44,15 @@ const FleetRow = row({
       because: z.enum(auditReasonCodes),
     }),
   ),
-});
+  /** Of all of the above but the time of the report. */
+  digest: z.string(),
+}).transform(({ usesReadAt, credentials, ...object }) => ({
+  ...object,
+  credentials: credentials.map(({ lastUsedAt, ...credential }) => ({
+    ...credential,
+    use: usesReadAt === null ? null : { readAt: usesReadAt, lastUsedAt },
+  })),
+}));
 export type FleetRow = z.output<typeof FleetRow>;
 
 /** A finding of the fleet as it is kept. */
@@ -91,6 +101,16 @@ export interface FindingSaid {
   readonly environment: string | null;
   readonly observed: string;
   readonly required: string;
+}
+
+/** What findings of an object rest on. */
+export interface Judged {
+  readonly objectId: string;
+  readonly digest: string;
+  /** Digest of what is asked of it. */
+  readonly terms: string;
+  /** When time alone changes them; null: it does not. */
+  readonly turnsAt: number | null;
 }
 
 /** What of the findings to show. */
@@ -157,24 +177,31 @@ export interface Pass {
   readonly worker: string;
 }
 
-const objects = `
-  select d.object_id, d.kind, d.app_id, d.name, d.gone_at is not null as gone, o.owners,
+/**
+ * Objects as they are judged. Everything else is looked up for each by its id: a page of a large fleet must not depend on what
+ * the database believes of the size of a table that was filled a moment ago. Without `offset 0` it would be looked up again for
+ * the digest.
+ */
+const objects = (where: string) => `
+  select d.*, encode(sha256(convert_to(json_build_array(d.kind, d.app_id, d.name, d.gone, d.owners, d.tenant_lifetime_seconds_max,
+      d.uses_read_at is not null, d.credentials, d.changes)::text, 'UTF8')), 'hex') as digest
+  from (select d.object_id, d.kind, d.app_id, d.name, d.gone_at is not null as gone,
+    (select o.owners from cs.object_owners o where o.tenant = d.tenant and o.object_id = d.object_id) as owners,
     (select p.secret_seconds_max from cs.object_policy p
       where p.tenant = d.tenant and p.kind = d.kind and p.object_id in (d.object_id, '')
         and coalesce(d.created_at, 1546300800000) >= p.created_from
       order by p.object_id desc limit 1) as tenant_lifetime_seconds_max,
-    coalesce((select jsonb_agg(jsonb_build_object('id', c.id, 'kind', c.kind, 'state', c.state, 'startsAt', c.starts_at,
-        'expiresAt', c.expires_at, 'use', case when r.read_at is not null and r.available
-          then jsonb_build_object('readAt', r.read_at, 'lastUsedAt', u.last_used_at) end) order by c.id)
-      from cs.credential c left join cs.credential_use u on u.tenant = c.tenant and u.id = c.id
+    (select r.read_at from cs.detail_reading r where r.tenant = $1 and r.part = 'uses' and r.available) as uses_read_at,
+    coalesce((select json_agg(json_build_object('id', c.id, 'kind', c.kind, 'state', c.state, 'startsAt', c.starts_at,
+        'expiresAt', c.expires_at, 'lastUsedAt',
+        (select u.last_used_at from cs.credential_use u where u.tenant = c.tenant and u.id = c.id)) order by c.id)
+      from cs.credential c
       where c.tenant = d.tenant and c.object_id = d.object_id and c.gone_at is null and c.kind <> 'role'), '[]') as credentials,
-    coalesce((select jsonb_agg(jsonb_build_object('credential', a.credential, 'act', a.act, 'at', a.at, 'because', a.because)
+    coalesce((select json_agg(json_build_object('credential', a.credential, 'act', a.act, 'at', a.at, 'because', a.because)
         order by a.at, a.entry)
       from cs.audit_change a where a.tenant = d.tenant and a.object_id = d.object_id and a.verdict = 'out-of-band'
         and a.explained_at is null and cs.audit_stands(a)), '[]') as changes
-  from cs.directory_object d
-    left join cs.object_owners o on o.tenant = d.tenant and o.object_id = d.object_id
-    left join cs.detail_reading r on r.tenant = d.tenant and r.part = 'uses'`;
+  from cs.directory_object d where d.tenant = $1 and ${where} offset 0) d`;
 
 /** The newest acceptance of a finding `f`. */
 const accepted = `left join lateral (select a.* from cs.acceptance a
@@ -186,19 +213,50 @@ const acceptanceAt = (place: string) => `cs.acceptance_state(a.*, f.observed, ${
 /** The fleet with its details, and what is said of it. */
 export function fleetStore(sql: Sql) {
   return {
-    /** Objects that are there, or of which something is still said, by id. */
-    fleet: (tenant: string, after: string, limit: number): Promise<FleetRow[]> =>
+    /** The last of so many objects after one, by id; null: there are no more than these. */
+    fleetUntil: async (tenant: string, after: string, count: number): Promise<string | null> =>
+      (
+        await sql.first(
+          row({ objectId: z.string() }),
+          "select object_id from cs.directory_object where tenant = $1 and object_id > $2 order by object_id offset $3 limit 1",
+          [tenant, after, count - 1],
+        )
+      )?.objectId ?? null,
+
+    /**
+     * Objects between two ids of which something else may be said than when they were judged: what they are, what is asked of
+     * them, or the time. `terms`: what is asked of each, by its id, and of all others. `anew`: all of them.
+     */
+    fleetTurned: (
+      tenant: string,
+      between: { readonly after: string; readonly until: string | null },
+      terms: { readonly of: string; readonly others: string },
+      now: number,
+      anew: boolean,
+    ): Promise<FleetRow[]> =>
       sql.rows(
         FleetRow,
-        `${objects} where d.tenant = $1 and d.object_id > $2 and (d.gone_at is null or exists (
-           select from cs.fleet_finding f where f.tenant = d.tenant and f.object_id = d.object_id and f.cleared_at is null))
-         order by d.object_id limit $3`,
-        [tenant, after, limit],
+        `select * from (${objects("d.object_id > $2 and ($3::text is null or d.object_id <= $3)")} offset 0) d
+         where $7 or not coalesce((select j.digest = d.digest and j.terms = coalesce($4::jsonb ->> d.object_id, $5)
+             and (j.turns_at is null or j.turns_at > $6)
+           from cs.fleet_judged j where j.tenant = $1 and j.object_id = d.object_id), false)
+         order by d.object_id`,
+        [tenant, between.after, between.until, terms.of, terms.others, now, anew],
       ),
 
     /** These objects, as far as the directory ever had them. */
     fleetOf: (tenant: string, ids: readonly string[]): Promise<FleetRow[]> =>
-      sql.rows(FleetRow, `${objects} where d.tenant = $1 and d.object_id = any ($2)`, [tenant, ids]),
+      sql.rows(FleetRow, objects("d.object_id = any ($2)"), [tenant, ids]),
+
+    /** Which of these the directory has. */
+    fleetThere: async (tenant: string, ids: readonly string[]): Promise<string[]> =>
+      (
+        await sql.rows(
+          row({ objectId: z.string() }),
+          "select object_id from cs.directory_object where tenant = $1 and object_id = any ($2) and gone_at is null",
+          [tenant, ids],
+        )
+      ).map(({ objectId }) => objectId),
 
     /** Rows of the inventory in this tenant of which a run is open. */
     openTargets: async (tenant: string): Promise<string[]> =>
@@ -215,28 +273,32 @@ export function fleetStore(sql: Sql) {
       (
         await sql.rows(
           row({ objectId: z.string() }),
-          `select distinct f.object_id from cs.fleet_finding f where f.tenant = $1 and f.cleared_at is null and f.object_id <> ''
+          // Nothing else is said of what the directory never had; by its code they are found in an index.
+          `select f.object_id from cs.fleet_finding f where f.tenant = $1 and f.cleared_at is null and f.code = 'listed-but-gone'
              and not exists (select from cs.directory_object d where d.tenant = f.tenant and d.object_id = f.object_id)`,
           [tenant],
         )
       ).map(({ objectId }) => objectId),
 
-    /** Says this of these objects and nothing else. Objects may be many, what is said of them at once as well. */
+    /** Says this of these objects and nothing else, and keeps what it rests on. Objects may be many, what is said of them as well. */
     findingsPut: (
       tenant: string,
       ids: readonly string[],
       said: readonly FindingSaid[],
       at: number,
+      judged: readonly Judged[] = [],
     ): Promise<z.output<typeof Put>> =>
       sql.call(Put, "cs.findings_put", {
         tenant,
         objects: ids,
         findings: JSON.stringify(said.map((one) => ({ ...one, rank: fleetCodesByUrgency.indexOf(one.code) }))),
+        judged: JSON.stringify(judged),
         at,
       }),
 
-    /** All of a tenant was looked at. */
-    fleetLooked: (tenant: string, at: number): Promise<void> => sql.call(nothing, "cs.fleet_looked", { tenant, at }),
+    /** All of a tenant was looked at; `written`: findings that were opened or cleared. */
+    fleetLooked: (tenant: string, written: number, at: number): Promise<void> =>
+      sql.call(nothing, "cs.fleet_looked", { tenant, written, at }),
 
     fleetLookedAt: async (tenant: string): Promise<number | null> =>
       (await sql.first(row({ at: z.int() }), "select at from cs.fleet_look where tenant = $1", [tenant]))?.at ?? null,

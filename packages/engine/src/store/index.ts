@@ -17,6 +17,7 @@ export type {
   FleetFilter,
   FleetFindingRow,
   FleetRow,
+  Judged,
   Pass,
 } from "./fleet-store.ts";
 export { type HashedLog, hashLog } from "./hashed-log.ts";

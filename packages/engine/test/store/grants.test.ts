@@ -127,7 +127,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.uses_put('s', gen_random_uuid(), '[]')", but("cs_scanner")],
   ["select cs.failures_put('s', gen_random_uuid(), '[]', 0, true)", but("cs_scanner")],
   ["delete from cs.sign_in_failure", running],
-  ["select cs.findings_put('t', '{}', '[]', 0)", but("cs_scanner", "cs_executor")],
+  ["select cs.findings_put('t', '{}', '[]', '[]', 0)", but("cs_scanner", "cs_executor")],
   ["select cs.acceptance_ask('{1}', 1, 'p', 'x', 0)", but("cs_api")],
   ["select cs.acceptance_confirm('{1}', 'p', 0)", but("cs_api")],
   ["select cs.acceptance_withdraw('{1}', 'p', 0)", but("cs_api")],

@@ -1,8 +1,9 @@
-import type { ScannedCredential, ScannedObject } from "@countersign/core";
+import type { InventoryRow, ScannedCredential, ScannedObject } from "@countersign/core";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openClient } from "../../src/database/connect.ts";
 import { embeddedAdmin } from "../../src/database/users.ts";
+import { judgeFleet } from "../../src/scan/findings.ts";
 import { heedsNothing } from "../../src/store/journal-store.ts";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import { newWorker, startedAt, startServer, storesOf, toExecuting } from "./harness.ts";
@@ -239,6 +240,71 @@ describe("a listing", () => {
     expect(summary).toMatchObject({ objects: 1, objectsGone: 1, credentialsGone: 3, credentialsChanged: 0 });
     const left = await stores.cs_api.credentials({ tenant: "delta", limit: 1_000 });
     expect(left).toHaveLength(77);
+  });
+});
+
+describe("what is said of the fleet", () => {
+  const row = { name: "billing", procedure: "entra-client-secret", tenant: "said", environment: "prod", owners: [] };
+  const listed = { ...row, objectId: "o-1", appId: "app-o-1" } as unknown as InventoryRow;
+  const asked = {
+    expiringSeconds: 3_600,
+    lifetimeSecondsMax: 30 * 86_400,
+    quietSeconds: 7 * 86_400,
+    failingSeconds: 86_400,
+    failingMin: 3,
+  };
+  let [rows, terms] = [[] as InventoryRow[], asked];
+  /** How many objects were judged in a look at all. */
+  async function judged(at: number, which: "turned" | "anew" = "turned") {
+    const ids: string[] = [];
+    const store: Store = {
+      ...stores.cs_scanner,
+      findingsPut: (tenant, objects, ...rest) => {
+        ids.push(...objects);
+        return stores.cs_scanner.findingsPut(tenant, objects, ...rest);
+      },
+    };
+    await judgeFleet(store, "said", { rows, termsOf: () => terms }, at, which);
+    return ids.sort();
+  }
+
+  it("is worked out again only where what it rests on has changed, or the time has come, and is then the same as anew", async () => {
+    const fleet = Array.from({ length: 5 }, (_, i) => application(`o-${i}`, [secret(`s-${i}`)]));
+    const all = fleet.map(({ objectId }) => objectId);
+    const said = async () =>
+      (await stores.cs_api.fleetFindings({ tenant: "said" }, { limit: 1_000, now: startedAt })).map(
+        ({ id: _, lastSeen: __, ...finding }) => finding,
+      );
+    await scan("said", startedAt, { pages: [fleet] });
+    expect(await judged(startedAt)).toEqual(all);
+    expect(await judged(startedAt + 1)).toEqual([]);
+
+    const changed = { ...fleet[3], disabled: false, name: "Renamed" } as ScannedObject;
+    const one = fleet.map((object) => (object.objectId === "o-3" ? changed : object));
+    await scan("said", startedAt + 2, { pages: [one] });
+    expect(await judged(startedAt + 3)).toEqual(["o-3"]);
+
+    await admin.query("insert into cs.object_owners values ('said', 'o-2', '[]', 0)");
+    expect(await judged(startedAt + 4)).toEqual(["o-2"]);
+    await admin.query("insert into cs.detail_reading values ('said', 'uses', null, 0, $1, true)", [startedAt]);
+    expect(await judged(startedAt + 5)).toEqual(all);
+    await admin.query("insert into cs.credential_use values ('said', 's-4', 1)");
+    expect(await judged(startedAt + 6)).toEqual(["o-4"]);
+    await admin.query("insert into cs.object_policy values ('said', '', 'application', 60, 0)");
+    expect(await judged(startedAt + 7)).toEqual(all);
+    rows = [listed];
+    expect(await judged(startedAt + 8)).toEqual(["o-1"]);
+    terms = { ...asked, lifetimeSecondsMax: 1_800 };
+    expect(await judged(startedAt + 9)).toEqual(all);
+
+    // An hour before their end all begin to expire.
+    expect(await judged(startedAt + day - 3_600_000 - 1)).toEqual([]);
+    expect(await judged(startedAt + day - 3_600_000)).toEqual(all);
+    expect(await judged(startedAt + day - 3_600_000)).toEqual([]);
+    const before = await said();
+    expect(await judged(startedAt + day - 3_600_000, "anew")).toEqual(all);
+    expect(await said()).toEqual(before);
+    expect(before.length).toBeGreaterThan(5);
   });
 });
 

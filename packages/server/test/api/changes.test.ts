@@ -45,7 +45,7 @@ async function scan(at: number, ids: readonly number[]): Promise<void> {
   const result = { applications: 2, findings: 0, kind: "listing", query: "q", tenant } as const;
   const queryDigest = `sha256:${"1".repeat(64)}` as const;
   await store.scanEnd({ id, worker, result: { ...result, queryDigest }, summary, findings: [], links: [], at });
-  await judgeFleet(store, tenant, rules, at);
+  await judgeFleet(store, tenant, rules, at, "turned");
 }
 
 const rules = {
@@ -87,7 +87,7 @@ async function read(changes: readonly Told[], at = now): Promise<void> {
   }));
   await store.auditPage({ tenant, worker, changes: judged, seen: changes.length, unreadable: 0, link: null, at });
   await store.auditEnd({ tenant, worker, read: true, deep: false, lateMs: 0, entry: null, at });
-  await judgeFleet(store, tenant, rules, at, [...new Set(changes.map(({ objectId }) => objectId))]);
+  await judgeFleet(store, tenant, rules, at, { only: [...new Set(changes.map(({ objectId }) => objectId))] });
 }
 
 async function call(login: string, path: string, body?: object) {
