@@ -16,6 +16,7 @@ const verbs = {
   test: { file: "tools/test.mjs", args: [], builds: ["console"] },
   check: { file: "tools/check.mjs", args: [], builds: [] },
   crash: { file: "tests/crash/main.ts", args: [], builds: [] },
+  model: { file: "tests/model/main.ts", args: [], builds: [] },
   faults: { file: "tests/faults/main.ts", args: [], builds: [] },
   evidence: { file: "tests/bundles/main.ts", args: [], builds: [] },
   conformance: { file: "tests/conformance/main.ts", args: [], builds: [] },

@@ -5,12 +5,13 @@ import type { Violation } from "./check.ts";
 import type { Observation } from "./observe.ts";
 import type { Lane } from "./stage/lane.ts";
 
-/** Journal and log of these runs (null: of all), joined with what happened outside since the lane began. */
-export function laneHistory(lane: Lane, runs: readonly string[] | null = null): Promise<History> {
+/** Journal and log of these runs (null: of all), joined with what happened outside after an entry of the effect log. */
+export function laneHistory(lane: Lane, runs: readonly string[] | null = null, after = 0): Promise<History> {
   return historyOf({
     database: lane.server.login,
     management: lane.simulator.management,
     config: join(lane.folder, "countersign.yaml"),
+    after,
     ...(runs === null ? {} : { runs }),
   });
 }

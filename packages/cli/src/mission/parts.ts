@@ -129,7 +129,11 @@ export const parts: readonly Item[] = [
     id: "M12",
     what: "deterministic execution",
     does: "A versioned procedure makes the list of steps; the same input, the same bytes.",
-    tests: [rotation, "packages/core/test/procedure/procedure.test.ts > is as it was released"],
+    tests: [
+      rotation,
+      "packages/core/test/procedure/procedure.test.ts > is as it was released",
+      "tests/model/model.test.ts > has the same history each time it is played",
+    ],
   },
   {
     id: "M13",
@@ -163,6 +167,7 @@ export const parts: readonly Item[] = [
     tests: [
       undone,
       told,
+      "tests/model/model.test.ts > does after each command what the model says, and ends as it says",
       scenario(
         "close",
         "is closed as it stands by an owner and a second person of security, over a list of what remains",

@@ -1,0 +1,140 @@
+import type { RunState } from "@countersign/core";
+import { type LogEntry, readJournal } from "../crash/observe.ts";
+import { type Effect, effectsOf, readEffects } from "../crash/stage/effects.ts";
+import type { Lane } from "../crash/stage/lane.ts";
+import type { Row } from "../crash/stage/names.ts";
+
+/** A run as its row and its log say. */
+export interface SeenRun {
+  readonly id: string;
+  readonly state: RunState;
+  readonly entries: readonly LogEntry[];
+}
+
+/** What can be seen of one row between two commands: by the database and by the tenant, not by the product. */
+export interface Look {
+  /** Domain time, ms. */
+  readonly now: number;
+  /** Oldest first. */
+  readonly runs: readonly SeenRun[];
+  /** Live secrets of the application: id, and the run whose marker it carries; null: not one of ours. */
+  readonly keys: ReadonlyMap<string, string | null>;
+}
+
+export async function look({ simulator, server }: Lane, row: Row): Promise<Look> {
+  const { now } = (await simulator.get("/clock")) as { now: string };
+  const { applications } = await simulator.directory();
+  const credentials = applications.find(({ name }) => name === row.name)?.credentials ?? [];
+  const found = await server.admin.query<{ id: string }>(
+    "select id from cs.run where target_key = $1 order by created_at, id",
+    [row.name],
+  );
+  const runs: SeenRun[] = [];
+  for (const { id } of found.rows) {
+    const { state, entries } = await readJournal(server.admin, id);
+    runs.push({ id, state: state as RunState, entries });
+  }
+  return {
+    now: Date.parse(now),
+    runs,
+    keys: new Map(credentials.map(({ keyId, displayName }) => [keyId, markerOf(displayName)])),
+  };
+}
+
+/** The run in `cs:<run>:<attempt>:<nonce>` (docs/connectors/entra.md). */
+function markerOf(displayName: string | null): string | null {
+  return /^cs:(run_[0-9a-z]{26}):/.exec(displayName ?? "")?.[1] ?? null;
+}
+
+/** A history without what differs between two runs of the same sequence: ids, times, digests, and what a name is worth. */
+export interface NormalHistory {
+  /** One list per run: its entries in order. */
+  readonly runs: readonly (readonly string[])[];
+  /** One list per run: what people were told. The notifier works beside the executor, so its entries fall where they may. */
+  readonly notices: readonly (readonly string[])[];
+  /** What the product changed outside, in order. */
+  readonly effects: readonly string[];
+}
+
+export async function normalHistory(lane: Lane, row: Row, after: number): Promise<NormalHistory> {
+  const { runs } = await look(lane, row);
+  const { effects } = await readEffects(lane.simulator.management, after, { origin: "outside", effect: true });
+  const ours = effectsOf(effects, row, lane.directory).filter(
+    ({ userAgent, op }) => userAgent?.startsWith("countersign/") === true && changes.has(op),
+  );
+  return {
+    runs: runs.map(({ entries }) =>
+      entries.filter(({ type }) => !type.startsWith("notice.")).map((entry) => normalEntry(entry, row)),
+    ),
+    notices: runs.map(({ entries }) =>
+      entries
+        .filter(({ type }) => type.startsWith("notice."))
+        .map(normalNotice)
+        .toSorted(),
+    ),
+    effects: ours.map((effect) => normalEffect(effect, row)),
+  };
+}
+
+const changes: ReadonlySet<string> = new Set(["application.addPassword", "application.removePassword", "secret.set"]);
+
+/** What of an entry says the same whenever the same thing happens. */
+const telling = [
+  "from",
+  "to",
+  "step",
+  "direction",
+  "attempt",
+  "call",
+  "outcome",
+  "verified",
+  "decision",
+  "role",
+  "grade",
+  "open",
+  "provenDead",
+  "state",
+] as const;
+
+type Facts = Readonly<Record<string, unknown>>;
+
+function normalNotice({ type, data }: LogEntry): string {
+  const facts = data as Facts;
+  return [type, ...["channel", "kind", "outcome"].flatMap((key) => part(key, facts[key]))].join(" ");
+}
+
+function normalEntry({ type, data }: LogEntry, row: Row): string {
+  const facts = data as Facts;
+  const because = facts.because as Facts | null | undefined;
+  const error = facts.error as Facts | null | undefined;
+  const parts = [
+    ...telling.flatMap((key) => part(key, facts[key])),
+    ...part("because", because?.code),
+    ...part("at", because?.step),
+    ...part("error", error?.code),
+  ];
+  return [type, ...parts].join(" ").replaceAll(row.name, "{row}");
+}
+
+function normalEffect({ op, target }: Effect, row: Row): string {
+  return [op, ...part("vault", target.vault)].join(" ").replaceAll(row.name, "{row}");
+}
+
+/** One fact, if it was said. */
+function part(key: string, value: unknown): string[] {
+  return value === undefined || value === null ? [] : [`${key}=${JSON.stringify(value)}`];
+}
+
+/** The first place at which two histories part; null: they are the same. */
+export function difference(one: NormalHistory, other: NormalHistory): string | null {
+  const lines = ({ runs, notices, effects }: NormalHistory) => [
+    ...runs.flatMap((entries, index) => entries.map((entry) => `run ${index + 1}: ${entry}`)),
+    ...notices.flatMap((told, index) => told.map((entry) => `told of run ${index + 1}: ${entry}`)),
+    ...effects.map((effect) => `effect: ${effect}`),
+  ];
+  const [first, second] = [lines(one), lines(other)];
+  const at = first.findIndex((line, index) => line !== second[index]);
+  if (at < 0 && first.length === second.length) return null;
+  const where = at < 0 ? first.length : at;
+  return `line ${where + 1}: ${first[where] ?? "nothing"} / ${second[where] ?? "nothing"}`;
+}

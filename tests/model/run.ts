@@ -1,0 +1,195 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runStates } from "@countersign/core";
+import fc from "fast-check";
+import { type Lane, startLane } from "../crash/stage/lane.ts";
+import { type Row, rowsOf } from "../crash/stage/names.ts";
+import type { PlantedBug } from "../crash/stage/product.ts";
+import { varied } from "../faults/told.ts";
+import { openSink, type Sink } from "../scenarios/sink.ts";
+import { commandNames, weighted } from "./commands.ts";
+import { difference } from "./look.ts";
+import type { Model } from "./model.ts";
+import { BrokenError, Play, type Played, Step } from "./play.ts";
+
+export interface ModelOptions {
+  /** Of the first sequence; each further one has the next. */
+  readonly seed: number;
+  readonly sequences: number;
+  /** One case alone: its place in fast-check's tree of cases, and which of its commands made sense. Null: from the start. */
+  readonly replay: { readonly path: string; readonly commands: string } | null;
+  /** A bug that the product is to have; null: none. */
+  readonly planted: PlantedBug | null;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A sequence that broke a promise, as small as it could be made. */
+export interface Failure {
+  readonly seed: number;
+  readonly sentence: string;
+  /** The command line that plays it again, alone. */
+  readonly replay: string;
+}
+
+export interface ModelReport {
+  readonly model: "run";
+  readonly sequences: number;
+  readonly commands: number;
+  readonly seconds: number;
+  readonly violations: readonly Failure[];
+  /** Each sequence had the same history each time it was played. */
+  readonly deterministic: boolean;
+  readonly coverage: {
+    readonly commands: Readonly<Record<string, number>>;
+    readonly states: Readonly<Record<string, number>>;
+  };
+}
+
+const commandsMax = 60;
+/** A failure is made smaller for so long, ms of real time. */
+const smallerMs = 180_000;
+/** Rows that the smaller forms of a failure may use up. */
+const rowsSpare = 60;
+/** Nothing here is slow on purpose: a busy machine must add no faults of its own. */
+const deadlineMs = 2_000;
+
+type Sequence = Iterable<fc.AsyncCommand<Model, Play>>;
+
+/** Plays each sequence twice and compares what came of it: with the model, and the one time with the other. */
+export async function runModel(options: ModelOptions): Promise<ModelReport> {
+  const { seed: first, sequences, say, signal } = options;
+  const started = performance.now();
+  const seconds = () => Math.round((performance.now() - started) / 1_000);
+  const cache = mkdtempSync(join(tmpdir(), "countersign-model-cache-"));
+  const sink = await openSink();
+  const rows = rowsOf("entra-client-secret", 2 * sequences + rowsSpare);
+  const played: Played[] = [];
+  const violations: Failure[] = [];
+  let lane: Lane | null = null;
+  try {
+    lane = await laneOf(options, rows, cache, sink);
+    const bench: Bench = { lane, sink, rows };
+    for (let seed = first; seed < first + sequences && !signal.aborted; seed += 1) {
+      const { clean, failure } = await tryOut(bench, seed, options.replay);
+      if (clean !== null) played.push(clean);
+      if (failure === null)
+        say(`seed ${seed}: ${clean?.did.length} commands, ${clean?.states.at(-1) ?? "no run"}, ${seconds()} s`);
+      else {
+        say(`seed ${seed}: ${failure.sentence}\nreplay: ${failure.replay}`);
+        violations.push(failure);
+      }
+    }
+  } catch (error) {
+    if (lane !== null) say(readFileSync(lane.log, "utf8").slice(-2_000));
+    throw error;
+  } finally {
+    await lane?.stop();
+    await sink.close();
+    rmSync(cache, { recursive: true, force: true });
+  }
+  const did = played.flatMap((one) => one.did);
+  const states = played.flatMap((one) => one.states);
+  return {
+    model: "run",
+    sequences,
+    commands: did.length,
+    seconds: seconds(),
+    violations,
+    deterministic: !violations.some(({ sentence }) => sentence.startsWith(unlike)),
+    coverage: { commands: countsOf(commandNames, did), states: countsOf(runStates, states) },
+  };
+}
+
+/** What the sequences of one installation are played with; each play uses up a row. */
+interface Bench {
+  readonly lane: Lane;
+  readonly sink: Sink;
+  readonly rows: Row[];
+}
+
+const unlike = "deterministic: ";
+
+/** One sequence, twice; when something is broken, ever smaller ones. */
+async function tryOut(
+  bench: Bench,
+  seed: number,
+  replay: ModelOptions["replay"],
+): Promise<{ readonly clean: Played | null; readonly failure: Failure | null }> {
+  const commands = fc.commands(
+    weighted.flatMap(({ weight, arbitrary }) =>
+      Array.from({ length: weight }, () => arbitrary.map((command) => new Step(command))),
+    ),
+    { maxCommands: commandsMax, size: "max", ...(replay === null ? {} : { replayPath: replay.commands }) },
+  );
+  let clean: Played | null = null;
+  let until = Number.POSITIVE_INFINITY;
+  const property = fc.asyncProperty(commands, async (sequence) => {
+    // What is not played any more counts as well: the failure stays as small as it is.
+    if (performance.now() > until || bench.rows.length < 2) return;
+    try {
+      const one = await play(bench, sequence);
+      const other = await play(bench, sequence);
+      const differs = difference(one.history, other.history);
+      if (differs !== null)
+        throw new BrokenError(
+          [{ rule: "deterministic", sentence: `expected the same history twice, got ${differs}` }],
+          one.said,
+        );
+      clean ??= one;
+    } catch (error) {
+      until = Math.min(until, performance.now() + smallerMs);
+      throw error;
+    }
+  });
+  const result = await fc.check(property, { seed, numRuns: 1, ...(replay === null ? {} : { path: replay.path }) });
+  if (!result.failed) return { clean, failure: null };
+  const { errorInstance: error, counterexample, counterexamplePath: path } = result;
+  const ran = /replayPath="([^"]*)"/.exec(String(counterexample?.[0] ?? ""))?.[1] ?? "";
+  const said = error instanceof BrokenError ? error.said : [];
+  return {
+    clean,
+    failure: {
+      seed,
+      sentence: [textOf(error), ...said].join("\n    "),
+      replay: `npm run model -- --seed ${seed} --path ${path} --commands ${ran}`,
+    },
+  };
+}
+
+async function play({ lane, rows, sink }: Bench, commands: Sequence): Promise<Played> {
+  const row = rows.shift();
+  if (row === undefined) throw new Error("expected a row that was not used yet, got none");
+  const one = await Play.begin(lane, row, sink);
+  try {
+    await fc.asyncModelRun(() => ({ model: one.model, real: one }), commands);
+    return await one.finish();
+  } catch (error) {
+    await one.abandon();
+    throw error;
+  } finally {
+    await one.world.end();
+  }
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof BrokenError) return error.message;
+  return error instanceof Error ? `${error.stack} ${String(error.cause ?? "")}` : String(error);
+}
+
+function countsOf(names: readonly string[], seen: readonly string[]): Record<string, number> {
+  return Object.fromEntries(names.map((name) => [name, seen.filter((one) => one === name).length]));
+}
+
+async function laneOf({ seed, planted }: ModelOptions, rows: readonly Row[], cache: string, sink: Sink): Promise<Lane> {
+  const lane = await startLane({ seed, rows, cache, vary: (folder) => varied(sink, folder, deadlineMs) });
+  await lane.product.ready;
+  if (planted !== null) {
+    lane.plant(planted);
+    await lane.product.kill();
+    lane.start();
+    await lane.untilReady();
+  }
+  return lane;
+}
