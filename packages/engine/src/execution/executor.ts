@@ -10,6 +10,7 @@ import {
   type Verb,
 } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
+import { hasten } from "../clock/hasten.ts";
 import type { Dispatch } from "../dispatch/index.ts";
 import type { ClaimedRun, Hold, RunRow, Store, Survey } from "../store/index.ts";
 import { HeldValues, type StepServices } from "./context.ts";
@@ -77,7 +78,13 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const { store, clock, dispatch, liveness } = options;
   const worker = randomUUID();
   const stopped = new AbortController();
-  let wake: () => void = () => {};
+  /** Whether a sweep was asked for since the last one began. */
+  let isAsked = false;
+  let heard: () => void = () => {};
+  const wake = () => {
+    isAsked = true;
+    heard();
+  };
   let beating: Promise<void> = Promise.resolve();
   let sweeping: Promise<void> = Promise.resolve();
   const lease = new Lease(
@@ -102,6 +109,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const reviews = createReviews({ store, clock });
 
+  const hasToSweep = hasten(clock);
+
   function verbOf(id: string): Verb<unknown> {
     const verb = options.connectors.verbs.get(id);
     if (verb === undefined) throw new CountersignError("VERB_UNKNOWN", `expected verb ${id} in this build, got none`);
@@ -109,15 +118,18 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   /**
-   * When there is work that domain time has to wait for. In a restored database nothing ever comes due, as the last sweep
-   * has found; whether anything is taken up is asked again with each claim.
+   * When there is work that domain time has to wait for; what is due now is swept up. In a restored database nothing ever
+   * comes due, as the last sweep has found; whether anything is taken up is asked again with each claim.
    */
   async function nextDue(): Promise<number | null> {
     if (behind) return null;
     const { due, unresolved, unreviewed } = await store.waits();
     const times = [due, unresolved ? await twins.nextDue() : null, unreviewed ? await reviews.nextDue() : null];
     const known = times.filter((time) => time !== null);
-    return known.length === 0 ? null : Math.min(...known);
+    if (known.length === 0) return null;
+    const next = Math.min(...known);
+    if (next <= clock.now() && hasToSweep()) wake();
+    return next;
   }
 
   /** Offers every run that is due; a job is only a hint, the claim decides. */
@@ -145,6 +157,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function sweepForEver(): Promise<void> {
     const stopListening = await store.listen("cs_due", () => wake());
     while (!stopped.signal.aborted) {
+      isAsked = false;
       await sweep().catch((error: unknown) => {
         takenUp.resolve();
         options.log("sweep.failed", { error: describe(error) });
@@ -154,23 +167,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
     await stopListening();
   }
 
-  /** Resolves when a notification asks for a sweep, or when none has begun for a while: a tick of the clock sweeps too. */
+  /** Resolves when something is due or was told of, also while the last sweep was under way, or when that is a while ago. */
   async function wokenOrIdle(): Promise<void> {
-    let woken = false;
     const notified = new Promise<void>((resolve) => {
-      wake = () => {
-        woken = true;
-        resolve();
-      };
+      heard = resolve;
     });
-    while (!woken && !stopped.signal.aborted) {
-      const leftMs = sweptAt + sweepMs - performance.now();
-      if (leftMs <= 0) return;
-      const ended = new AbortController();
-      const signal = AbortSignal.any([stopped.signal, ended.signal]);
-      await Promise.race([notified, delay(leftMs, undefined, { signal }).catch(() => {})]);
-      ended.abort();
-    }
+    if (isAsked || stopped.signal.aborted) return;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([stopped.signal, ended.signal]);
+    const leftMs = Math.max(0, sweptAt + sweepMs - performance.now());
+    await Promise.race([notified, delay(leftMs, undefined, { signal }).catch(() => {})]);
+    ended.abort();
   }
 
   /**
@@ -365,7 +372,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const { host, bootId, pid, pidStarted } = thisProcess();
       await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
       beating = lease.run();
-      clock.onTick(sweep);
       clock.nextDue(nextDue);
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();

@@ -33,10 +33,15 @@ export class ExpiryWatch {
     return this.#next;
   }
 
+  /** Whether somebody may have to be told, given when the last scan ended. */
+  isDue(scanned: number | null, now: number): boolean {
+    const isTime = this.#next !== null && this.#next <= now;
+    return isTime || scanned !== this.#scanSeen || now >= this.#lookedAt + lookEveryMs;
+  }
+
   async tellDue(now: number): Promise<void> {
     const scanned = await this.#store.lastScanEnd();
-    const isDue = this.#next !== null && this.#next <= now;
-    if (!isDue && scanned === this.#scanSeen && now < this.#lookedAt + lookEveryMs) return;
+    if (!this.isDue(scanned, now)) return;
     this.#next = await this.#look(now);
     this.#scanSeen = scanned;
     this.#lookedAt = now;

@@ -1,6 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as immediate } from "node:timers/promises";
 import { CountersignError, type NoticesConfig, type NotifyConfig, type TicketsConfig } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
+import { hasten } from "../clock/hasten.ts";
 import type { NoticeRow, TakenDelivery } from "../store/index.ts";
 import { nextTryMs, restMs, standStillMs } from "./backoff.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
@@ -49,11 +50,12 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const channels = configured.map((config) => createChannel(config, options));
   const expiry = new ExpiryWatch({ ...options, rules: options.notices.expiry });
   const weekly = new WeeklyDigest({ ...options, rules: options.notices.weekly });
+  const hasToWake = hasten(clock);
   const stopped = new AbortController();
   const wakers = new Set<() => void>();
   /** Those that a new notice may give something to do: a digest goes by time alone. */
   const noticeWakers = new Set<() => void>();
-  /** Those that look at each instant: a scan may just have shown what expires. */
+  /** Those that a scan may give something to do: it may just have shown what expires. */
   const ownerWakers = new Set<() => void>();
   const wakeAll = () => {
     for (const wake of wakers) wake();
@@ -63,6 +65,21 @@ export function createNotifier(options: NotifierOptions): Notifier {
   };
   let loops: Promise<unknown> = Promise.resolve();
   let stopListening: () => Promise<void> = async () => {};
+
+  /** When there is something to tell that domain time has to wait for; the loops are woken for what is due now. */
+  async function nextDue(): Promise<number | null> {
+    const { due, scanned } = await store.noticesWait();
+    const now = clock.now();
+    const isDue = due !== null && due <= now;
+    const ownersAre = expiry.isDue(scanned, now) || weekly.isDue(now);
+    if ((isDue || ownersAre) && hasToWake()) {
+      for (const wake of isDue ? wakers : ownerWakers) wake();
+      // A loop that was woken is at work by then: time does not move before it is done.
+      await immediate();
+    }
+    const times = [due, expiry.next, weekly.next].filter((time) => time !== null);
+    return times.length === 0 ? null : Math.min(...times);
+  }
 
   async function cutDigests(): Promise<void> {
     const now = clock.now();
@@ -224,14 +241,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
         channels.map(({ name, kind }) => ({ name, kind })),
         clock.now(),
       );
-      clock.onTick(async () => {
-        const due = await store.noticesNextDue().catch(() => clock.now());
-        for (const wake of ownerWakers) wake();
-        if (due !== null && due <= clock.now()) wakeAll();
-      });
-      clock.nextDue(() => store.noticesNextDue());
-      clock.nextDue(async () => expiry.next);
-      clock.nextDue(async () => weekly.next);
+      clock.nextDue(nextDue);
       stopListening = await store.listen("cs_notice", wakeForNotice);
       loops = Promise.all([
         loop("routing", routeDue),

@@ -54,10 +54,14 @@ export class WeeklyDigest {
     return this.#next;
   }
 
+  isDue(now: number): boolean {
+    return this.#next !== null && this.#next <= now;
+  }
+
   async tellDue(now: number): Promise<void> {
     if (this.#rules === null) return;
     if (this.#last === null) this.#overTo(await this.#begin(now), this.#rules);
-    if (this.#last === null || this.#next === null || this.#next > now) return;
+    if (this.#last === null || !this.isDue(now)) return;
     const instant = lastCron(this.#rules.cron, this.#rules.zone, this.#last, now);
     if (instant === null) return;
     const since = Math.max(this.#last, now - sinceMsMax);

@@ -45,9 +45,9 @@ export function createScanWatch(options: {
 
   return clockJob({
     clock,
-    isDue: () => true,
+    // Not before a listing may be late, and while one is until it has come through.
+    isDue: () => options.tenants.some((tenant) => (wellUntil.get(tenant) ?? 0) <= clock.now()),
     async look() {
-      // Asked at every instant at which anything happens: in one statement, however many tenants there are.
       const last = new Map((await store.lastFullScans(options.tenants)).map((scan) => [scan.tenant, scan.finishedAt]));
       for (const tenant of options.tenants) await judge(tenant, last.get(tenant) ?? null);
     },

@@ -1,5 +1,6 @@
 import type { Facts } from "@countersign/core";
 import { z } from "zod";
+import { lastScanEndOf } from "./owner-notice-store.ts";
 import { ChannelRow, DeliveryRow, FindingRow, NoticeRow, RunRow, TicketRow } from "./rows.ts";
 import { nothing, row, type Sql } from "./sql.ts";
 
@@ -232,16 +233,17 @@ export function noticeStore(sql: Sql) {
       return (await sql.first(z.object({ count: z.int() }), text))?.count ?? 0;
     },
 
-    /** The earliest domain time at which the notifier has something to do; null when nothing waits. */
-    async noticesNextDue(): Promise<number | null> {
+    /** The earliest domain time at which the notifier has something to do (null: nothing waits), and when the last scan ended. */
+    async noticesWait(): Promise<{ readonly due: number | null; readonly scanned: number | null }> {
       // What waits behind another delivery of its ticket, or for a pause to end, is not due before that.
       const text = `select least(
           (select min(not_before) from cs.notice where state = 'due'),
           (select min(not_before) from cs.delivery where state = 'bundled'),
           (select min(greatest(d.not_before, c.paused_until)) from cs.delivery d join cs.channel c on c.name = d.channel
             where d.state = 'due' and not exists (
-              select from cs.delivery e where e.ticket_id = d.ticket_id and e.state = 'due' and e.id < d.id))) as due`;
-      return (await sql.first(z.object({ due: z.int().nullable() }), text))?.due ?? null;
+              select from cs.delivery e where e.ticket_id = d.ticket_id and e.state = 'due' and e.id < d.id))) as due, (${lastScanEndOf}) as scanned`;
+      const waits = z.object({ due: z.int().nullable(), scanned: z.int().nullable() });
+      return (await sql.first(waits, text)) ?? { due: null, scanned: null };
     },
   };
 }

@@ -23,6 +23,9 @@ export interface ExpiryItem extends Pick<Expiring, "tenant" | "objectId" | "id" 
   readonly item: Facts;
 }
 
+/** Domain time at which the last scan ended (`at`). */
+export const lastScanEndOf = "select max(finished_at) as at from cs.scan where state = 'done'";
+
 /** What owners are told before it is late. */
 export function ownerNoticeStore(sql: Sql) {
   return {
@@ -61,8 +64,7 @@ export function ownerNoticeStore(sql: Sql) {
 
     /** Domain time at which the last scan ended; null: there was none. */
     async lastScanEnd(): Promise<number | null> {
-      const text = "select max(finished_at) as at from cs.scan where state = 'done'";
-      return (await sql.first(z.object({ at: z.int().nullable() }), text))?.at ?? null;
+      return (await sql.first(z.object({ at: z.int().nullable() }), lastScanEndOf))?.at ?? null;
     },
 
     /** The last of the weekly times that is over; null: there was none. */
