@@ -110,6 +110,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const reviews = createReviews({ store, clock });
 
   const hasToSweep = hasten(clock);
+  /** When something was due next when it was last asked. */
+  let next: number | null = null;
 
   function verbOf(id: string): Verb<unknown> {
     const verb = options.connectors.verbs.get(id);
@@ -126,10 +128,14 @@ export function createExecutor(options: ExecutorOptions): Executor {
     const { due, unresolved, unreviewed } = await store.waits();
     const times = [due, unresolved ? await twins.nextDue() : null, unreviewed ? await reviews.nextDue() : null];
     const known = times.filter((time) => time !== null);
-    if (known.length === 0) return null;
-    const next = Math.min(...known);
-    if (next <= clock.now() && hasToSweep()) wake();
+    next = known.length === 0 ? null : Math.min(...known);
+    if (next !== null && next <= clock.now() && hasToSweep()) wake();
     return next;
+  }
+
+  /** What comes due by time goes before what others do at the same instant. */
+  async function sweepIfDue(): Promise<void> {
+    if (next !== null && next <= clock.now() && hasToSweep()) await sweep();
   }
 
   /** Offers every run that is due; a job is only a hint, the claim decides. */
@@ -372,6 +378,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const { host, bootId, pid, pidStarted } = thisProcess();
       await store.workerStart({ id: worker, role: "executor", host, bootId, pid, pidStarted });
       beating = lease.run();
+      clock.onTick(sweepIfDue);
       clock.nextDue(nextDue);
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
       sweeping = sweepForEver();
