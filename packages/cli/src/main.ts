@@ -1,3 +1,4 @@
+import { NotTheApi, ProblemError } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import { Command, CommanderError } from "commander";
 import { addAcceptances } from "./commands/acceptances.ts";
@@ -14,7 +15,7 @@ import { addRuns } from "./commands/runs.ts";
 import { addServe } from "./commands/serve.ts";
 import { addVerify } from "./commands/verify.ts";
 import { addWebhooks } from "./commands/webhooks.ts";
-import { exit, say } from "./output.ts";
+import { exit, plain, say } from "./output.ts";
 
 const program = new Command("countersign")
   .description("Governed rotation of secrets: approved, crash-safe, provable.")
@@ -49,7 +50,14 @@ function codeOf(error: unknown): number {
     say(`${error.code}: ${error.message}`);
     return error.code === "INPUT_INVALID" ? exit.usage : exit.failed;
   }
-  if (error instanceof Error && error.name === "ProblemError") {
+  if (error instanceof ProblemError) {
+    const { code, errors = [] } = error.problem;
+    const named = errors.filter(({ pointer }) => pointer !== "");
+    if (named.length === 0) say(`${code}: ${error.message}`);
+    for (const { pointer, detail } of named) say(`${code}: ${pointer.slice(1)}: ${detail}`);
+    return code === "INPUT_INVALID" ? exit.usage : exit.failed;
+  }
+  if (error instanceof NotTheApi) {
     say(error.message);
     return exit.failed;
   }
@@ -57,5 +65,12 @@ function codeOf(error: unknown): number {
     say("no answer; does the product run, and is --url right?");
     return exit.failed;
   }
-  throw error;
+  if (error instanceof Error && "syscall" in error) {
+    // Of the system, and about a file that was named: its own sentence says which and why.
+    say(plain(error.message));
+    return exit.failed;
+  }
+  say(`UNEXPECTED: ${error instanceof Error ? `${error.name} ${plain(error.message)}` : "something that is no error"}`);
+  if (process.env.COUNTERSIGN_DEBUG === "1" && error instanceof Error) say(error.stack ?? "");
+  return exit.failed;
 }

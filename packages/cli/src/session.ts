@@ -28,5 +28,7 @@ export function sessionOf(options: { readonly url: string; readonly login?: stri
       "expected --login (or COUNTERSIGN_LOGIN) and COUNTERSIGN_PASSWORD, got none",
     );
   }
+  if (!URL.canParse(options.url) || !/^https?:$/.test(new URL(options.url).protocol))
+    throw new CountersignError("INPUT_INVALID", "expected --url (or COUNTERSIGN_URL) to be an http or https address");
   return signIn(options.url, login, password);
 }

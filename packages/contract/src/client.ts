@@ -27,6 +27,31 @@ export class ProblemError extends Error {
   }
 }
 
+/** A gateway, another product, or another version of this one answered. Nothing of what it said is repeated. */
+export class NotTheApi extends Error {
+  override readonly name = "NotTheApi";
+}
+
+/** What a server that did not do what was asked says: its problem document, or that it is none of ours. */
+export async function problemIn(answer: Response): Promise<Error> {
+  const parsed = Problem.safeParse(await jsonIn(answer));
+  return parsed.success ? new ProblemError(parsed.data) : notOurs(answer);
+}
+
+async function jsonIn(answer: Response): Promise<unknown> {
+  try {
+    return JSON.parse(await answer.text());
+  } catch {
+    return undefined;
+  }
+}
+
+function notOurs({ url, status }: Response, member?: PropertyKey): NotTheApi {
+  const at = URL.canParse(url) ? new URL(url).origin : "the address";
+  const where = member === undefined ? "" : ` in ${String(member)}`;
+  return new NotTheApi(`expected the API of Countersign at ${at}, got another answer (${status})${where}`);
+}
+
 /** The path of a route with its parameters filled in. */
 export function pathOf(name: RouteName, params: Readonly<Record<string, string>> = {}): string {
   return routes[name].path.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(params[key] ?? ""));
@@ -42,7 +67,7 @@ interface AnyCall {
 
 /**
  * A typed client: one function per route, every answer checked with the route's schema.
- * Throws {@link ProblemError} for a problem document. Routes that answer no JSON give null: fetch `pathOf` yourself.
+ * Throws {@link ProblemError} for a problem document, {@link NotTheApi} for what no route answers. Routes that answer no JSON give null: fetch `pathOf` yourself.
  */
 export function createClient(
   baseUrl: string,
@@ -66,8 +91,11 @@ export function createClient(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(signal === undefined ? {} : { signal }),
     });
-    if (!answer.ok) throw new ProblemError(Problem.parse(await answer.json()));
-    return route.response.parse((route.content ?? "json") === "json" ? await answer.json() : null);
+    if (!answer.ok) throw await problemIn(answer);
+    if ((route.content ?? "json") !== "json") return route.response.parse(null);
+    const parsed = route.response.safeParse(await jsonIn(answer));
+    if (!parsed.success) throw notOurs(answer, parsed.error.issues[0]?.path[0]);
+    return parsed.data;
   };
   return Object.fromEntries(
     Object.keys(routes).map((name) => [name, (input: AnyCall) => call(name as RouteName, input ?? {})]),

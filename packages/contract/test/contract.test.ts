@@ -1,6 +1,15 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { apiMarkdown, createClient, openApi, ProblemError, problemCodes, type Route, routes } from "../src/index.ts";
+import {
+  apiMarkdown,
+  createClient,
+  NotTheApi,
+  openApi,
+  ProblemError,
+  problemCodes,
+  type Route,
+  routes,
+} from "../src/index.ts";
 
 const table = Object.entries(routes) as [string, Route][];
 
@@ -86,6 +95,27 @@ describe("what is derived from it", () => {
     };
     await expect(answering(problem, 403).getStatus({})).rejects.toBeInstanceOf(ProblemError);
   });
+
+  it.each([
+    [200, ""],
+    [200, "<html>sign in</html>"],
+    [200, '{"token":7,"__proto__":{}}'],
+    [500, '{"type":"x","detail":"words of somebody else"}'],
+    [502, "<html>bad gateway</html>"],
+  ])(
+    "a client that says of another server's %i that it is none of ours, and repeats nothing of it",
+    async (status, body) => {
+      const client = createClient(
+        "http://x.test",
+        (async () => new Response(body, { status })) as unknown as typeof fetch,
+      );
+      const call = client.signIn({ body: { login: "a", password: "b", kind: "bearer" } });
+      await expect(call).rejects.toThrow(NotTheApi);
+      await expect(call).rejects.toThrow(
+        new RegExp(`^expected the API of Countersign at the address, got another answer \\(${status}\\)( in \\w+)?$`),
+      );
+    },
+  );
 
   it("only problem codes of the product's closed list", async () => {
     const { errorCodes } = await import("@countersign/core");

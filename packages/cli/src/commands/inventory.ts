@@ -54,6 +54,7 @@ export function addInventory(program: Command): void {
     .option("--client-secret <reference>", "the reader's secret; with --tenant-id", "env:COUNTERSIGN_READER_SECRET")
     .option("--authority <url>", "with --tenant-id", "https://login.microsoftonline.com")
     .option("--graph <url>", "with --tenant-id", "https://graph.microsoft.com")
+    .option("--graph-audience <url>", "with --tenant-id; left out: the origin of --graph")
     .option("--ca <file>", "with --tenant-id: certificates to trust besides the public ones, PEM")
     .option(
       "--environment <pattern=name>",

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { Problem, ProblemError, pathOf } from "@countersign/contract";
+import { pathOf, problemIn } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { printJson, say, timeOf } from "../output.ts";
@@ -49,7 +49,7 @@ async function exportPopulation(options: ExportOptions): Promise<void> {
     },
     body: JSON.stringify({ from, to, sample: sample === undefined ? null : { seed, size: Number(sample) } }),
   });
-  if (!answer.ok) throw new ProblemError(Problem.parse(await answer.json()));
+  if (!answer.ok) throw await problemIn(answer);
   const bytes = Buffer.from(await answer.arrayBuffer());
   writeFileSync(out, bytes);
   if (options.json === true) printJson({ from, to, file: out, bytes: bytes.length });

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
-import { type Answer, Problem, ProblemError, pathOf } from "@countersign/contract";
-import { CountersignError } from "@countersign/core";
+import { type Answer, pathOf, problemIn } from "@countersign/contract";
+import { CountersignError, type ErrorCode, errorCodes } from "@countersign/core";
 import type { Command } from "commander";
-import { printJson, say, table } from "../output.ts";
+import { plain, printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 import { type ChangesOptions, runChanges, runExplain } from "./changes.ts";
 import { type CloseOptions, runClose } from "./close.ts";
@@ -52,6 +52,21 @@ function urgentLines({ compromise, breakGlass }: Answer<"getRun">): string[] {
   return lines;
 }
 
+/** Why a run stands where it stands: what stopped it, the findings that block it, whose word is missing. */
+function becauseLines({ run, findings, approvals }: Answer<"getRun">): string[] {
+  const lines: string[] = [];
+  if (run.because !== null) {
+    const { code, ...rest } = run.because;
+    const facts = Object.entries(rest).map(([name, value]) => ` ${name} ${String(value)}`);
+    lines.push(plain(`because ${code}${facts.join("")}`));
+    if (code in errorCodes) lines.push(`  ${errorCodes[code as ErrorCode]}`);
+  }
+  for (const { code, sentence, observed, required } of findings.filter(({ result }) => result === "block"))
+    lines.push(plain(`${code}: ${sentence} Required: ${String(required)}; observed: ${String(observed)}`));
+  for (const { role, count } of approvals.missing) lines.push(`missing: ${count} of ${role}`);
+  return lines;
+}
+
 /** Commands that talk to the API as a signed-in person. Approving is not among them: it happens in the browser. */
 export function addRuns(program: Command): void {
   const command = (name: string, description: string) =>
@@ -94,6 +109,7 @@ export function addRuns(program: Command): void {
     .option("--client-secret <reference>", "its secret: file:PATH or env:NAME", "env:COUNTERSIGN_READER_SECRET")
     .option("--authority <url>", "where tokens come from", "https://login.microsoftonline.com")
     .option("--graph <url>", "where the directory is", "https://graph.microsoft.com")
+    .option("--graph-audience <url>", "what its tokens are asked for; left out: the origin of --graph")
     .option("--ca <file>", "private certificate authority, PEM")
     .option("--days <n>", "what expires within so many days", "30")
     .option("--quiet-days <n>", "what nobody has used for so many days", "90")
@@ -200,6 +216,7 @@ export function addRuns(program: Command): void {
       const detail = await client.getRun({ params: { id } });
       if (options.json === true) return printJson(detail);
       say(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
+      for (const line of becauseLines(detail)) say(line);
       for (const line of urgentLines(detail)) say(line);
       say(
         table(
@@ -216,7 +233,11 @@ export function addRuns(program: Command): void {
 
   command("approve", "open the approval page of a run; approving happens there")
     .argument("<run>", "id")
-    .action((id: string, options: Common) => say(`${options.url}/runs/${id}/approve`));
+    .action((id: string, options: Common) => {
+      const page = `${options.url}/runs/${id}/approve`;
+      if (options.json === true) printJson({ run: id, page });
+      else say(page);
+    });
 
   command("confirm", "say as an owner that a step by hand was done, or put back; can be taken back until retirement")
     .argument("<run>", "id")
@@ -250,7 +271,7 @@ export function addRuns(program: Command): void {
       const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), {
         headers: { "x-countersign": "1", ...session.headers() },
       });
-      if (!answer.ok) throw new ProblemError(Problem.parse(await answer.json()));
+      if (!answer.ok) throw await problemIn(answer);
       const bytes = Buffer.from(await answer.arrayBuffer());
       writeFileSync(options.out, bytes);
       if (options.json === true) printJson({ run: id, file: options.out, bytes: bytes.length });

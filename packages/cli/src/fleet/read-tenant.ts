@@ -20,6 +20,7 @@ export interface ReaderOptions {
   readonly clientSecret: string;
   readonly authority: string;
   readonly graph: string;
+  readonly graphAudience?: string;
   readonly ca?: string;
 }
 
@@ -42,6 +43,7 @@ export function openReader(options: ReaderOptions): { clock: EngineClock; connec
           id: options.tenantId,
           authority: options.authority,
           graph: options.graph,
+          ...(options.graphAudience === undefined ? {} : { graphAudience: options.graphAudience }),
           reader: client,
           writer: client,
           ownExecutorAppIds: [],

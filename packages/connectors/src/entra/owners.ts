@@ -18,7 +18,7 @@ const Owner = z.object({
 });
 type Owner = z.infer<typeof Owner>;
 
-const Owned = z.object({ id: z.string().min(1).max(64), owners: z.array(Owner).max(1_000).optional() });
+const Owned = z.object({ id: z.string().min(1).max(64), owners: z.array(Owner).max(1_000).nullish() });
 const OwnedPage = page(Owned);
 const OwnerPage = page(Owner);
 
@@ -26,7 +26,10 @@ const call = { method: "GET", retry: "safe", effect: false, as: "reader", priori
 
 type Collection = "applications" | "servicePrincipals";
 
-/** One page of who owns what. Those with as many owners as a listing shows are asked for one by one. */
+/**
+ * One page of who owns what. Those with as many owners as a listing shows, or of which
+ * it shows none at all, are asked for one by one.
+ */
 export async function ownersPage(
   ctx: ReadContext,
   tenant: Tenant,
@@ -36,15 +39,19 @@ export async function ownersPage(
   const query = { $select: "id", $expand: `owners($select=${fields})`, $top: String(pageSize) };
   const asked = { ...call, name: "owners.list", path: `/v1.0/${collection}`, query, answer: OwnedPage };
   const { body } = await graphCall(ctx, tenant, asked, link === null ? undefined : tenant.graph.follow(link));
-  const found: ObjectOwners[] = [];
-  for (const { id, owners = [] } of body.value) {
-    const all = owners.length < expandMax ? owners : await everyOwner(ctx, tenant, collection, id);
-    found.push({ objectId: id, owners: all.map(ownerOf) });
-  }
+  // A server that does not expand has not said that there are none: only a list that is there says so.
+  const isWhole = ({ owners }: z.infer<typeof Owned>) => owners != null && owners.length < expandMax;
+  const found: ObjectOwners[] = body.value
+    .filter(isWhole)
+    .map(({ id, owners }) => ({ objectId: id, owners: (owners ?? []).map(ownerOf) }));
+  const kind = collection === "applications" ? ("application" as const) : ("service-principal" as const);
+  const open = body.value.filter((one) => !isWhole(one)).map(({ id }) => ({ kind, objectId: id }));
+  found.push(...(await ownersOfEach(ctx, tenant, open)));
   return { found, next: body["@odata.nextLink"] ?? null };
 }
 
-/** Owners in flight of objects that are asked for one by one. */
+/** Owners in flight of objects that are asked for one by one.
+ */
 const readsInFlightMax = 8;
 
 /** Owners of a few objects, each asked for by its id; one that is gone by now is left out. */

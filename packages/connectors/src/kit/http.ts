@@ -141,8 +141,9 @@ export function createHttp(settings: Network & { readonly version: string; reado
     for (let n = 1; ; n += 1) {
       let tried = await attempt(leave, call, false);
       if (!isFailure(tried)) return tried;
-      if (tried.status === 401 && tried.refused && call.token !== undefined && !renewed) {
-        // Refused before anything was done: our token had ended. One new token, then the refusal counts.
+      if (tried.status === 401 && (tried.refused || !call.effect) && call.token !== undefined && !renewed) {
+        // Refused before anything was done: our token had ended. One new token, then the refusal counts. A 401 that nobody
+        // signed may come from anything in between: after it only what changes nothing is sent again.
         renewed = true;
         tried = await attempt(leave, call, true);
         if (!isFailure(tried)) return tried;
@@ -265,9 +266,10 @@ function read<T>(call: Call<T>, answer: Incoming, sent: string, ownId: string, n
   };
 }
 
+/** JSON of an answer; a byte order mark before it is left out, as RFC 8259 allows. */
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text) as unknown;
   } catch {
     return undefined;
   }

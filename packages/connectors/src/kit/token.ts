@@ -13,7 +13,7 @@ export interface TokenSource {
 /** The call's name in errors: where it stands, what was wanted with the token was never asked for. */
 export const tokenCall = "token.issue";
 
-/** Tokens are used until this long before they end. */
+/** Tokens are used until this long before they end; one that lives for less than twice as long, for half of its life. */
 const marginMs = 300_000;
 
 const TokenAnswer = z.object({
@@ -55,7 +55,7 @@ export function clientCredentials(
   return { client_id: clientId, client_secret: secret.reveal(), grant_type: "client_credentials", scope };
 }
 
-/** Our own sign-in with a client secret; one request at a time, cached until five minutes before the token ends. */
+/** Our own sign-in with a client secret; one request at a time, cached until shortly before the token ends. */
 export function clientSecretTokens(settings: ClientSecretSettings): TokenSource {
   let cached: { readonly value: SecretValue; readonly until: number } | null = null;
   let pending: Promise<SecretValue> | null = null;
@@ -74,7 +74,8 @@ export function clientSecretTokens(settings: ClientSecretSettings): TokenSource 
       budget: settings.budget,
     });
     const value = SecretValue.of(answer.body.access_token);
-    cached = { value, until: leave.clock.now() + answer.body.expires_in * 1_000 - marginMs };
+    const lifeMs = answer.body.expires_in * 1_000;
+    cached = { value, until: leave.clock.now() + lifeMs - Math.min(marginMs, lifeMs / 2) };
     return value;
   }
 

@@ -8,10 +8,9 @@ export async function recordLedger(work: RunWork, what: "published" | "retired" 
   const shared = sharedOf(work);
   const { kind } = shared;
   const entries = [
-    ...created.map((id) => ({
-      id,
+    ...created.map((made) => ({
+      ...made,
       run: work.id,
-      expiresAt: null,
       state: "ours-active" as const,
       gone: what === "rolled-back" && kind !== "role",
     })),
@@ -44,12 +43,12 @@ export async function recordUnpublished(work: RunWork): Promise<void> {
   const { steps } = work.plan;
   if (steps.some((step) => work.verbOf(step).value === "stores" && work.mayHaveEffect(step.id))) return;
   const left = work.attempts(createStep(work)?.id ?? "", "do").filter((attempt) => !work.isVoid(attempt));
-  const unpublished = { run: work.id, expiresAt: null, state: "ours-unpublished" as const, gone: false };
-  const ids = [...new Set(left.flatMap(({ objectIds }) => idOf(objectIds)))];
-  if (ids.length === 0) return;
+  const unpublished = { run: work.id, state: "ours-unpublished" as const, gone: false };
+  const made = new Map(left.flatMap((attempt) => madeBy(attempt)).map((one) => [one.id, one]));
+  if (made.size === 0) return;
   await work.store.credentialsSet(
     sharedOf(work),
-    ids.map((id) => ({ ...unpublished, id })),
+    [...made.values()].map((one) => ({ ...one, ...unpublished })),
   );
 }
 
@@ -68,22 +67,32 @@ function stateOfOld(what: "published" | "retired" | "rolled-back", binding: stri
   return what === "rolled-back" ? ("ours-active" as const) : ("ours-retiring" as const);
 }
 
+/** What an attempt has made, and when it ends by itself; null where that is not known. */
+interface Made {
+  readonly id: string;
+  readonly expiresAt: number | null;
+}
+
 /** The credential this run has made, if it still counts. */
-function createdId(work: RunWork): string[] {
+function createdId(work: RunWork): Made[] {
   const create = createStep(work);
-  return idOf(create === undefined ? undefined : work.outcomeOf(create.id)?.objectIds);
+  const done = create === undefined ? undefined : work.outcomeOf(create.id);
+  return done === undefined ? [] : madeBy(done);
 }
 
 /** Every credential that an attempt of this run is known to have made, also what was taken back since. */
-function everCreated(work: RunWork): string[] {
-  return work.attempts(createStep(work)?.id ?? "", "do").flatMap(({ objectIds }) => idOf(objectIds));
+function everCreated(work: RunWork): Made[] {
+  return work.attempts(createStep(work)?.id ?? "", "do").flatMap((attempt) => madeBy(attempt));
 }
 
 function createStep(work: RunWork): PlanStep | undefined {
   return work.plan.steps.find((step) => work.verbOf(step).value === "yields");
 }
 
-function idOf(objectIds: Facts | undefined): string[] {
-  const id = objectIds?.keyId ?? objectIds?.role;
-  return typeof id === "string" ? [id] : [];
+/** The outside says when it ends (`endsAt`); where its answer was lost, what was asked for stands (`endDateTime`). */
+function madeBy({ objectIds, facts }: { readonly objectIds: Facts; readonly facts: Facts }): Made[] {
+  const id = objectIds.keyId ?? objectIds.role;
+  const end = facts.endsAt ?? facts.endDateTime;
+  const expiresAt = typeof end === "string" && !Number.isNaN(Date.parse(end)) ? Date.parse(end) : null;
+  return typeof id === "string" ? [{ id, expiresAt }] : [];
 }
