@@ -12,6 +12,8 @@ beforeAll(async () => {
     applications: [
       { name: "app-killed", instant: true },
       { name: "app-cut", consumers: ["latest"], instant: true },
+      { name: "app-unproven" },
+      { name: "app-unstored", instant: true },
     ],
     scenario: { users: [{ name: "mallory" }] },
     policy: (yaml) =>
@@ -35,9 +37,12 @@ async function untilHeld(): Promise<string> {
   }
 }
 
-/** Lets the effect of the next such request happen, kills the executor before it hears of it, and starts another one. */
-async function killDuring(op: string, cause: () => Promise<unknown>): Promise<void> {
-  await stage.manage("POST", "/holds", { op, position: "after-effect", times: 1 });
+/** Kills the executor while the next such request stands, `after-effect` unless said, and starts another one: it never hears of it. */
+async function killDuring(
+  hold: { op: string; [field: string]: unknown },
+  cause: () => Promise<unknown>,
+): Promise<void> {
+  await stage.manage("POST", "/holds", { position: "after-effect", times: 1, ...hold });
   const caused = cause();
   const held = await untilHeld();
   await processes.kill("executor");
@@ -96,7 +101,7 @@ describe("the replacement of a secret that somebody made, while executors are ki
     await stage.decide("ada", run, "app-owner");
     await stage.decide("dora", run, "platform");
     // It has made a secret, and nobody has heard of it.
-    await killDuring("application.addPassword", () => stage.decide("cleo", run, "security"));
+    await killDuring({ op: "application.addPassword" }, () => stage.decide("cleo", run, "security"));
     await stage.advance(120);
     expect(await stage.stateOf(run)).toBe("overlapping");
     await stage.manage("POST", "/portal/pastes", { program: program.name, vault: "main", secret: "app-cut" });
@@ -104,7 +109,7 @@ describe("the replacement of a secret that somebody made, while executors are ki
     const word = { step: "switch", direction: "do", confirmation: "given" } as const;
     await owner.confirmStep({ params: { id: run }, body: word });
     // The named secret is gone, and nobody has heard of it.
-    await killDuring("application.removePassword", () => stage.advance(3 * 3_600));
+    await killDuring({ op: "application.removePassword" }, () => stage.advance(3 * 3_600));
     await stage.advanceUntil(run, ["completed"], { stepSeconds: 600, hoursMax: 4 });
 
     const left = await stage.secretsOf("app-cut");
@@ -115,4 +120,52 @@ describe("the replacement of a secret that somebody made, while executors are ki
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
   });
+});
+
+describe("an executor that is killed while it alone holds the value of the secret it made", () => {
+  it.each([
+    [
+      "F2: before it is stored",
+      "app-unstored",
+      (run: string) =>
+        killDuring({ op: "secret.set", match: { secret: "app-unstored" }, position: "after-send" }, async () => {
+          await stage.approve(run);
+          await stage.advance(120);
+        }),
+    ],
+    [
+      "V6: while it waits until the secret signs in everywhere",
+      "app-unproven",
+      async (run: string) => {
+        await stage.manage("PUT", "/knobs", { preset: "off", replicationSeconds: [30, 40] });
+        await stage.approve(run);
+        await stage.advance(10);
+        expect(await stage.secretsOf("app-unproven")).toHaveLength(2);
+        await processes.kill("executor");
+        await stage.manage("PUT", "/knobs", { preset: "off" });
+        await processes.startOne("executor");
+      },
+    ],
+  ])(
+    "%s: the next one takes that secret back and makes another; nothing is orphaned",
+    async (_, name, startAndKill) => {
+      const [old] = await stage.secretsOf(name);
+      const run = await stage.request(name);
+      await startAndKill(run);
+      await stage.advanceUntil(run, ["completed"], { stepSeconds: 600, hoursMax: 48 });
+
+      const changes = (await stage.effects(name)).map(({ op, target }) => [op.split(".")[1], target.keyId]);
+      const [lost, kept] = changes.filter(([act]) => act === "addPassword").map(([, keyId]) => keyId);
+      expect(changes.filter(([act]) => act !== "set")).toEqual([
+        ["addPassword", lost],
+        ["removePassword", lost],
+        ["addPassword", kept],
+        ["removePassword", old],
+      ]);
+      expect(await stage.secretsOf(name)).toEqual([kept]);
+      const { failedSignIns, orphans } = await stage.figures(name);
+      expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+      expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
+    },
+  );
 });

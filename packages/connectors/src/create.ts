@@ -30,7 +30,7 @@ import { proveRefused } from "./entra/prove-refused.ts";
 import { removePassword } from "./entra/remove-password.ts";
 import { entraScanner } from "./entra/scanner.ts";
 import { callersOf, createSignInLog } from "./entra/sign-in-log.ts";
-import { createSweep } from "./entra/sweep.ts";
+import { createTwins } from "./entra/twins.ts";
 import { entraWorld } from "./entra/world.ts";
 import { referenceFilePoint } from "./files/point.ts";
 import { FilesConnection } from "./files/schema.ts";
@@ -75,8 +75,8 @@ import { createTargets, storedTargets } from "./targets.ts";
 
 /** The connectors of a build, and what an executor needs besides verbs. */
 export interface BuiltConnectors extends Connectors {
-  /** Removes late twins of this run from an application; see `entra/sweep.ts`. */
-  readonly sweepMarkers: ReturnType<typeof createSweep>;
+  /** Late twins of a run at an application; see `entra/twins.ts`. */
+  readonly twins: ReturnType<typeof createTwins>;
   /** What can be seen of who uses an application; only reads leave. */
   readonly finder: Finder;
   /** Reads the inventory where people keep it. Throws OUTSIDE_*, CONFLICT, LIMIT_EXCEEDED, IDENTITY_MISMATCH. */
@@ -292,7 +292,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     worlds: new Map(worlds.map((world) => [world.procedure, world])),
     scanners,
     audits,
-    sweepMarkers: createSweep(tenants),
+    twins: createTwins(tenants),
     finder: {
       vaults: vaultSettings.map(({ name }) => name),
       entries: (ctx, connection) => listEntries(ctx, vaults(connection)),

@@ -61,10 +61,12 @@ describe("a creation whose answer is lost", () => {
     const keep = [String(objectIds.keyId)];
     const target = app;
     const nonces = [first.nonce, second.nonce];
-    expect(await connectors.sweepMarkers(second, target, { keep, nonces })).toEqual({ removed: [], strangers: [] });
+    expect(await connectors.twins.find(second, target, { keep, nonces })).toEqual({ twins: [], strangers: [] });
     await clock.sleep(601_000);
-    expect((await connectors.sweepMarkers(second, target, { keep, nonces }, true)).removed).toHaveLength(1);
-    expect((await connectors.sweepMarkers(second, target, { keep, nonces })).removed).toHaveLength(1);
+    const { twins } = await connectors.twins.find(second, target, { keep, nonces });
+    expect(twins).toHaveLength(1);
+    for (const twin of twins)
+      expect(await connectors.twins.remove(second, target, twin)).toMatchObject({ alreadyAbsent: false });
     await clock.sleep(601_000);
     expect(liveKeys()).toEqual([...before, ...keep].sort());
     expect(liveKeys()).toContain(oldKeyId);
@@ -78,8 +80,8 @@ describe("a creation whose answer is lost", () => {
     credential.displayName = forged;
     const before = liveKeys();
     const ctx = contextOf({ clock, tenantId: sim.tenantId });
-    expect(await connectors.sweepMarkers(ctx, app, { keep: [], nonces: [ctx.nonce] })).toEqual({
-      removed: [],
+    expect(await connectors.twins.find(ctx, app, { keep: [], nonces: [ctx.nonce] })).toEqual({
+      twins: [],
       strangers: [credential.keyId],
     });
     expect(

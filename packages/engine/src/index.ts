@@ -29,7 +29,7 @@ export { type Liveness, thisProcess } from "./execution/lease.ts";
 export { noPauses, type Pauses, pausesOver } from "./execution/pauses.ts";
 export { createPlanner } from "./execution/phases/plan.ts";
 export { newRunId } from "./execution/run-id.ts";
-export type { SweepTwins } from "./execution/sweep.ts";
+export type { Twins } from "./execution/sweep.ts";
 export { type Checked, checkInvariants } from "./history/check.ts";
 export { createInvariantsJob } from "./history/daily.ts";
 export { readHistory } from "./history/read.ts";

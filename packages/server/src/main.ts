@@ -197,7 +197,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     guard: createGuard({ store, clock, connectors, ground, judge, checkpointer }),
     assertNotBehind: () => checkpointer.assertNotBehind(),
     planner: createPlanner({ store, judge, ground }),
-    sweepTwins: (at, target, rules, dryRun) => connectors.sweepMarkers(at, target, rules, dryRun),
+    twins: connectors.twins,
     pauses: options.pauseUrl === null ? noPauses : pausesOver(options.pauseUrl),
     liveness: config.liveness,
     build,

@@ -3,9 +3,24 @@ import type { Effect } from "../../crash/stage/effects.ts";
 import { tellOnFailure } from "../failure.ts";
 import { refusal, Stage } from "../stage.ts";
 
-/** How the rotation of another product loses, orphans or breaks a secret, point by point, and what happens here instead. */
+/**
+ * How the rotation of another product loses, orphans or breaks a secret, point by point, and how ours might have; and what
+ * happens here instead.
+ */
 let stage: Stage;
-const names = ["limit", "refused", "lost", "order", "slow", "twice", "stuck", "record", "dropped"] as const;
+const names = [
+  "limit",
+  "refused",
+  "lost",
+  "order",
+  "slow",
+  "twice",
+  "stuck",
+  "record",
+  "dropped",
+  "late",
+  "unseen",
+] as const;
 type Name = (typeof names)[number];
 const app = (name: Name) => `app-${name}`;
 beforeAll(async () => {
@@ -201,5 +216,45 @@ describe("what goes wrong elsewhere", () => {
     await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 600 });
     expect(await secretsOf("dropped")).toHaveLength(1);
     await expectNobodyNoticed("dropped");
+  });
+});
+
+describe("what would have gone wrong here", () => {
+  it("P5: a secret whose creation was not answered and that is seen only minutes later is removed then, never called absent", async () => {
+    await stage.manage("PUT", "/knobs", { preset: "off", visibilityLagSeconds: [400, 600] });
+    await fault("late", "application.addPassword", { position: "after-effect", kind: "reset" });
+    const run = await approved("late");
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 300, hoursMax: 48 });
+    await stage.advance(24 * 3_600);
+    await stage.manage("PUT", "/knobs", { preset: "off" });
+
+    const attempts = (await stage.run(run)).steps.find(({ id }) => id === "create")?.attempts;
+    expect(attempts?.map(({ outcome }) => outcome)).toEqual(["unknown", "done"]);
+    const effects = await stage.effects(app("late"));
+    const [lost, kept] = effects.filter(({ op }) => op === "application.addPassword");
+    const removals = effects.filter(({ op }) => op === "application.removePassword");
+    const removal = removals.find(({ target }) => target.keyId === lost?.target.keyId);
+    expect(removals).toHaveLength(2);
+    // It could not be seen earlier, and is not left until somebody asks.
+    const seconds = (Date.parse(removal?.at ?? "") - Date.parse(lost?.at ?? "")) / 1_000;
+    expect(seconds).toBeGreaterThanOrEqual(400);
+    expect(seconds).toBeLessThan(3_600);
+    expect((await secretsOf("late")).map(({ keyId }) => keyId)).toEqual([kept?.target.keyId]);
+    await expectNobodyNoticed("late");
+    expect(await stage.verdict(run)).toBe("proven");
+  });
+
+  it("P5: and one that is taken back before a single replica shows it is gone for good, or removed when it is seen", async () => {
+    await stage.manage("PUT", "/knobs", { preset: "off", visibilityLagSeconds: [400, 600] });
+    const { id } = await fault("unseen", "secret.set", { kind: "403", times: "always" });
+    const run = await approved("unseen");
+    await stage.advanceUntil(run, ["rolled_back"], { stepSeconds: 300, hoursMax: 48 });
+    await stage.manage("DELETE", `/faults/${id}`);
+    await stage.advance(3_600);
+    await stage.manage("PUT", "/knobs", { preset: "off" });
+    expect(ops(await stage.effects(app("unseen")))).toEqual(["application.addPassword", "application.removePassword"]);
+    expect(await secretsOf("unseen")).toHaveLength(1);
+    await expectNobodyNoticed("unseen");
+    expect(await stage.verdict(run)).toBe("proven");
   });
 });

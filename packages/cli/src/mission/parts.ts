@@ -35,9 +35,12 @@ export const parts: readonly Item[] = [
   {
     id: "M2",
     what: "webhook trigger",
-    does: "Signed webhooks and Event Grid are verified, taken once and routed by the user's rules; they only propose.",
-    missing: "The directory's audit log is not read as a trigger.",
+    does: "Signed webhooks, Event Grid and changes in the directory's audit log are verified, taken once and routed by the user's rules; they only propose.",
     tests: [
+      scenario(
+        "audit-events",
+        "is a request by the rules of the directory's log, which waits for people; pushed again later it is the same",
+      ),
       scenario(
         "webhooks",
         "proposes one run, however often and from how many sides it comes, and the run waits for people",
@@ -59,8 +62,15 @@ export const parts: readonly Item[] = [
     id: "M4",
     what: "allowlist",
     does: "What is not in the accepted inventory is never touched.",
-    missing: "A YAML file alone; no SharePoint list, CSV or REST source.",
-    tests: [scenario("database-owner", "lets nothing begin, whatever it would allow: inventory")],
+    missing: "No REST source; SharePoint was tried against our double only.",
+    tests: [
+      scenario("database-owner", "lets nothing begin, whatever it would allow: inventory"),
+      scenario(
+        "inventory-pull",
+        "shows what it says otherwise, is taken only as it was shown, and counts only once it is accepted",
+      ),
+      scenario("inventory", "an inventory may be a CSV file; a mistake in it is named by line, column and cell"),
+    ],
   },
   {
     id: "M5",

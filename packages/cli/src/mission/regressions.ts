@@ -19,6 +19,14 @@ const f14 = named(
 const f15 = named(
   "F15: an application that is taken out of the inventory in its overlap loses nothing: its run holds until it is back",
 );
+const killed =
+  "tests/scenarios/executor-killed.test.ts > %s: the next one takes that secret back and makes another; nothing is orphaned";
+const p5 = [
+  named(
+    "P5: a secret whose creation was not answered and that is seen only minutes later is removed then, never called absent",
+  ),
+  named("P5: and one that is taken back before a single replica shows it is gone for good, or removed when it is seen"),
+];
 const gate = "tests/scenarios/gate.test.ts > ";
 const freeze = "tests/scenarios/kill-switch.test.ts > ";
 const rollBack = "tests/scenarios/rollback.test.ts > ";
@@ -36,8 +44,7 @@ export const elsewhere: readonly Item[] = [
     id: "F2",
     what: "killed between making and storing: a live secret that nobody knows",
     does: "The intent with its marker is committed first; the next start finds the secret by it and takes it back.",
-    missing: "The kill has no scenario of its own name; the crash suite strikes there, in every slice at other points.",
-    tests: [crash],
+    tests: [killed, crash],
   },
   {
     id: "F3",
@@ -126,8 +133,7 @@ export const elsewhere: readonly Item[] = [
   {
     id: "F15",
     what: "deleting the rotation leaves live secrets behind",
-    does: "The plan outlives the row: the run holds with both valid until the row is back.",
-    missing: "Rolling back without the row in the inventory is not possible.",
+    does: "The plan outlives the row. What is not listed is not touched, not even to roll back: the run holds with both valid until the row is back.",
     tests: [f15],
   },
 ];
@@ -168,8 +174,7 @@ export const others: readonly Item[] = [
     id: "V6",
     what: "Terraform: a kill while it polls leaves a secret outside its state",
     does: "The marker was committed before the call; the next start looks for it.",
-    missing: "As F2: shown by the crash suite, not by a scenario of its own.",
-    tests: [crash],
+    tests: [killed, crash],
   },
   {
     id: "V7",
@@ -208,8 +213,7 @@ export const dangers: readonly Item[] = [
     id: "P5",
     what: "a creation that becomes visible late was called absent",
     does: "An unknown creation stays unknown for 24 h; the late twin is removed when seen.",
-    missing: "No scenario lets a creation appear after minutes; the crash suite lets late requests land.",
-    tests: [crash],
+    tests: p5,
   },
   {
     id: "P6",
@@ -297,7 +301,6 @@ export const dangers: readonly Item[] = [
     id: "P18",
     what: "a restored backup does yesterday again",
     does: "A high-water mark outside the database: behind it nothing begins and nothing is done.",
-    missing: "There is no way out but the newer database: `doctor --after-restore` does not exist.",
     tests: [
       "tests/scenarios/restored.test.ts > does nothing again until a person has read what it lacks, and then only what people approve anew",
     ],

@@ -136,7 +136,10 @@ async function reconcile(ctx: VerbContext, params: Params, tenants: Tenants): Pr
   return { kind: "not-done", facts: own ? { looks: 2 } : { absent: "not-proven", looks: 2 }, left: found };
 }
 
-/** Removes what this step made, by its exact keyId; already absent is done. */
+/**
+ * Removes what this step made, by its exact keyId. Already absent is done, and no proof: a secret that was made moments ago
+ * is as unknown to a replica as one that is gone, so the sweep goes on looking for it.
+ */
 async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, objectIds: Facts): Promise<Done> {
   const keyId = objectIds.keyId;
   if (typeof keyId !== "string")
@@ -146,7 +149,11 @@ async function removeMade(ctx: VerbContext, params: Params, tenants: Tenants, ob
   const gone = await removeCredential(ctx, tenant, params, keyId);
   return {
     objectIds: { keyId },
-    facts: { status: gone.status, alreadyAbsent: gone.alreadyAbsent },
+    facts: {
+      status: gone.status,
+      alreadyAbsent: gone.alreadyAbsent,
+      ...(gone.alreadyAbsent ? { absent: "not-proven" } : {}),
+    },
     requestIds: gone.requestIds,
   };
 }
@@ -170,7 +177,7 @@ async function assertOurs(ctx: VerbContext, params: Params, tenant: Tenant, keyI
 
 /**
  * Takes back an attempt whose keyId was never learned: what carries its marker is removed. Seeing nothing is no proof of
- * absence; the sweep goes on looking for it.
+ * absence; the sweep goes on looking for it, since the attempt itself stays unknown.
  */
 async function removeMarked(ctx: VerbContext, params: Params, tenants: Tenants): Promise<Done> {
   const tenant = tenants(params.tenant);
@@ -183,7 +190,7 @@ async function removeMarked(ctx: VerbContext, params: Params, tenants: Tenants):
   }
   return {
     objectIds: {},
-    facts: removed.length > 0 ? { removed } : { absent: "not-proven" },
+    facts: { removed },
     requestIds: [],
   };
 }

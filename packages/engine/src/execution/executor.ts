@@ -32,7 +32,7 @@ import { start } from "./phases/start.ts";
 import { createReviews } from "./reviews.ts";
 import { readRunData, runDataFacts } from "./run-data.ts";
 import { RunWork } from "./run-work.ts";
-import { createSweep, type SweepTwins } from "./sweep.ts";
+import { createSweep, type Twins } from "./sweep.ts";
 
 export interface ExecutorOptions {
   readonly store: Store;
@@ -43,7 +43,7 @@ export interface ExecutorOptions {
   /** Throws LOG_BEHIND in a restored database: what its rows say may have been done already. */
   readonly assertNotBehind: () => Promise<void>;
   readonly planner: Planner;
-  readonly sweepTwins: SweepTwins;
+  readonly twins: Twins;
   readonly pauses: Pauses;
   readonly liveness: Liveness;
   readonly build: string;
@@ -105,7 +105,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   const takenUp = Promise.withResolvers<void>();
   const services: StepServices = { clock, lease, held: new HeldValues(), pauses: options.pauses, build: options.build };
 
-  const twins = createSweep({ store, clock, lease, sweepTwins: options.sweepTwins, log: options.log });
+  const late = createSweep({ store, clock, lease, twins: options.twins, log: options.log });
 
   const reviews = createReviews({ store, clock });
 
@@ -126,7 +126,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   async function nextDue(): Promise<number | null> {
     if (behind) return null;
     const { due, unresolved, unreviewed } = await store.waits();
-    const times = [due, unresolved ? await twins.nextDue() : null, unreviewed ? await reviews.nextDue() : null];
+    const times = [due, unresolved ? await late.nextDue() : null, unreviewed ? await reviews.nextDue() : null];
     const known = times.filter((time) => time !== null);
     next = known.length === 0 ? null : Math.min(...known);
     if (next !== null && next <= clock.now() && hasToSweep()) wake();
@@ -156,7 +156,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       if (due.length === 0) takenUp.resolve();
     }
     await dispatch.offer(due);
-    await clock.work(() => twins.look());
+    await clock.work(() => late.look());
     if (unreviewed) await clock.work(() => reviews.look());
   }
 

@@ -9,30 +9,40 @@ const lookMs = 50_000;
 const absentMs = 24 * 60 * 60_000;
 const rowsMax = 500;
 
-/** Removes late twins of one run from its target, keeping what is accounted for; how, is the connector's affair. */
-export type SweepTwins = (
-  at: {
-    readonly run: string;
-    readonly clock: EngineClock;
-    readonly signal: AbortSignal;
-    assertAlive(): void;
-    effectSent(): Promise<void>;
-  },
-  target: { readonly tenant: string; readonly objectId: string; readonly appId: string },
-  rules: { readonly keep: readonly string[]; readonly nonces: readonly string[] },
-  /** Only says what would be removed. */
-  dryRun: boolean,
-) => Promise<{ readonly removed: readonly string[]; readonly strangers: readonly string[] }>;
+interface SweepContext {
+  readonly run: string;
+  readonly clock: EngineClock;
+  readonly signal: AbortSignal;
+  assertAlive(): void;
+  effectSent(): Promise<void>;
+}
+interface SweepTarget {
+  readonly tenant: string;
+  readonly objectId: string;
+  readonly appId: string;
+}
+
+/** Late twins of one run at its target; how they are known and removed is the connector's affair. */
+export interface Twins {
+  /** What carries a nonce of the run and is not accounted for, and what carries one that is not its own. Changes nothing. */
+  find(
+    at: SweepContext,
+    target: SweepTarget,
+    rules: { readonly keep: readonly string[]; readonly nonces: readonly string[] },
+  ): Promise<{ readonly twins: readonly string[]; readonly strangers: readonly string[] }>;
+  /** Removes one of them by its exact id. `alreadyAbsent`: it was not seen any more, which proves nothing of one seen before. */
+  remove(at: SweepContext, target: SweepTarget, credential: string): Promise<{ readonly alreadyAbsent: boolean }>;
+}
 
 /**
- * Looks for credentials of creations whose outcome is unknown, also after their run has closed, until they are found and
- * removed or 24 h have passed. The run itself went on with a new nonce long ago.
+ * Looks for credentials of creations whose outcome is unknown, and of those whose removal found nothing, also after their run
+ * has closed, until they are found and removed or 24 h have passed. The run itself went on long ago.
  */
 export function createSweep(options: {
   readonly store: Store;
   readonly clock: EngineClock;
   readonly lease: Lease;
-  readonly sweepTwins: SweepTwins;
+  readonly twins: Twins;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }): { look(): Promise<void>; nextDue(): Promise<number | null> } {
   const { store, clock, lease } = options;
@@ -72,35 +82,43 @@ export function createSweep(options: {
     if (created.some((other) => other.outcome === null)) return;
     const { target, tenant } = plan;
     if (target.kind !== "entra-application") return;
-    const look = (dryRun: boolean) =>
-      options.sweepTwins(
-        {
-          run: row.runId,
-          clock,
-          signal: lease.signal,
-          assertAlive: () => lease.assertAlive(),
-          effectSent: async () => {},
-        },
-        { tenant: tenant.name, objectId: target.objectId, appId: target.appId },
-        // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
-        { keep, nonces: journal.filter((other) => other.step === row.step).map((other) => other.nonce) },
-        dryRun,
-      );
-    const seen = await look(true);
+    const at: SweepContext = {
+      run: row.runId,
+      clock,
+      signal: lease.signal,
+      assertAlive: () => lease.assertAlive(),
+      effectSent: async () => {},
+    };
+    const there: SweepTarget = { tenant: tenant.name, objectId: target.objectId, appId: target.appId };
+    // Every nonce of ours: another attempt's late twin is ours as well, not a stranger's.
+    const nonces = journal.filter((other) => other.step === row.step).map((other) => other.nonce);
+    const seen = await options.twins.find(at, there, { keep, nonces });
     if (seen.strangers.length > 0) options.log("sweep.stranger", { run: row.runId, credentials: seen.strangers });
-    if (seen.removed.length === 0) return;
+    if (seen.twins.length === 0) return;
     // The run may have closed long ago, so these entries stand beside its chain and name it.
     const of = { of: row.runId, step: row.step };
     const where = { appId: target.appId, objectId: target.objectId, tenantId: tenant.id };
-    for (const credential of seen.removed)
+    const left: string[] = [];
+    for (const credential of seen.twins) {
       await store.append({ type: "sweep.intent", data: { credential, ...of, target: where } }, clock.now());
-    const done = new Set((await look(false)).removed);
-    for (const credential of seen.removed) {
-      const outcome = done.has(credential) ? "done" : "unknown";
+      const outcome = await removed(at, there, credential);
       await store.append({ type: "sweep.outcome", data: { credential, ...of, outcome } }, clock.now());
+      if (outcome === "unknown") left.push(credential);
     }
-    options.log("sweep.removed", { run: row.runId, credentials: [...done] });
-    await store.stepResolve({ run: row.runId, ...row }, clock.now());
+    options.log("sweep.removed", { run: row.runId, credentials: seen.twins, left });
+    // Whoever was seen and may still be there is looked for again: its attempt is not closed.
+    if (left.length === 0) await store.stepResolve({ run: row.runId, ...row }, clock.now());
+  }
+
+  /** A twin was seen a moment ago: that it is not seen now is another replica's word, and no proof that it is gone. */
+  async function removed(at: SweepContext, target: SweepTarget, credential: string): Promise<"done" | "unknown"> {
+    try {
+      const { alreadyAbsent } = await options.twins.remove(at, target, credential);
+      return alreadyAbsent ? "unknown" : "done";
+    } catch (error) {
+      if (isCode(error, "DEADLINE_PASSED") || (isCode(error) && error.code.startsWith("OUTSIDE_"))) return "unknown";
+      throw error;
+    }
   }
 
   return {

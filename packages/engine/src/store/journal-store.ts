@@ -100,7 +100,7 @@ export function journalStore(sql: Sql) {
         at: outcome.at,
       }),
 
-    /** Closes an `unknown` for good: counted as absent, or its late twin was removed. Makes no entry. */
+    /** Closes for good what was not proven: counted as absent, or its late twin was removed. Makes no entry. */
     stepResolve: (
       attempt: Pick<StepRow, "step" | "direction" | "attempt"> & { readonly run: string },
       at: number,
@@ -117,11 +117,16 @@ export function journalStore(sql: Sql) {
     steps: (run: string): Promise<StepRow[]> =>
       sql.rows(StepRow, "select * from cs.step where run_id = $1 order by seq", [run]),
 
-    /** Attempts that were looked for and not found, over all runs, oldest first; what a run still reconciles itself is not among them. */
+    /**
+     * Creations that were looked for and not found, and removals that found nothing to remove, over all runs, oldest first;
+     * what a run still reconciles itself is not among them.
+     */
     unresolvedSteps: (limit: number): Promise<StepRow[]> =>
       sql.rows(
         StepRow,
-        "select * from cs.step where outcome = 'unknown' and resolved_at is null and direction = 'do' and outcome_data->'facts' ? 'reconciled' order by outcome_at limit $1",
+        `select * from cs.step where outcome is not null and resolved_at is null
+          and case direction when 'do' then outcome_data->'facts' ? 'reconciled' else outcome = 'done' end
+          order by outcome_at limit $1`,
         [limit],
       ),
 

@@ -148,12 +148,12 @@ export function workerStore(sql: Sql, beats: Sql) {
     },
 
     /**
-     * What waits for a time: the earliest at which a free run is due, whether a creation is unresolved, and whether a
+     * What waits for a time: the earliest at which a free run is due, whether a creation or its removal is unresolved, and whether a
      * break-glass use is not reviewed.
      */
     async waits(): Promise<Waits> {
       const text = `select (${nextDueOf}) as due,
-        exists (select from cs.step where outcome = 'unknown' and resolved_at is null) as unresolved,
+        exists (select from cs.step where outcome is not null and resolved_at is null) as unresolved,
         ${unreviewed} as unreviewed`;
       return (await sql.first(Waits, text)) ?? { due: null, unresolved: false, unreviewed: false };
     },

@@ -88,6 +88,22 @@ describe("the step journal", () => {
     expect(entries.slice(-4)).toEqual(["step.intent", "step.outcome", "step.outcome", "step.outcome"]);
   });
 
+  it("keeps a removal that found nothing unresolved, since that proves nothing, until it is closed", async () => {
+    const { hold, attempt } = await mint(6);
+    const executor = stores.cs_executor;
+    await executor.outcome({ ...attempt, ...outcome, outcome: "done" });
+    const taking = { ...attempt, direction: "discard" as const };
+    const by = { verb: "entra.add-password@1", call: "x", nonce: nonce(6), target: {}, facts: {}, heeds: heedsNothing };
+    await executor.intent({ ...taking, ...by });
+    const gone = { ...outcome, facts: { alreadyAbsent: true, absent: "not-proven" } };
+    expect(await executor.outcome({ ...taking, ...gone, outcome: "done" })).toMatchObject({ resolvedAt: null });
+    const left = async () => (await executor.unresolvedSteps(10)).filter(({ runId }) => runId === hold.run);
+    expect((await left()).map(({ direction }) => direction)).toEqual(["discard"]);
+    expect((await executor.waits()).unresolved).toBe(true);
+    await executor.stepResolve({ ...taking, run: hold.run }, startedAt);
+    expect(await left()).toEqual([]);
+  });
+
   it("commits no intent while the kill switch or an emergency stops it, and writes nothing then", async () => {
     const { hold, attempt } = await mint(7);
     const executor = stores.cs_executor;
