@@ -80,6 +80,23 @@ describe("owners", () => {
   });
 });
 
+describe("ids", () => {
+  const [id, appId, keyId] = ["A1", "B2", "C3"].map((start) => `${start}000000-AAAA-4BBB-8CCC-DDDDDDDDDDDD`);
+  const lower = (text = "") => text.toLowerCase();
+
+  it("are in lower case from the edge on, whatever case a server prints them in", async () => {
+    const { scanner, ctx } = await open((path, response) => {
+      if (path.startsWith("/v1.0/applications?$select=id&"))
+        return json(response, 200, { value: [{ id, owners: [{ id: appId }] }] });
+      return json(response, 200, { value: [{ id, appId, passwordCredentials: [{ keyId }] }] });
+    });
+    const { objects } = await scanner.page(ctx, "applications", null);
+    expect(objects).toMatchObject([{ objectId: lower(id), appId: lower(appId), credentials: [{ id: lower(keyId) }] }]);
+    const { found } = await scanner.owners(ctx, "applications", null);
+    expect(found).toMatchObject([{ objectId: lower(id), owners: [{ id: lower(appId) }] }]);
+  });
+});
+
 describe("tokens", () => {
   it("that live for two minutes are used for one of them, not asked for again at each call", async () => {
     const { scanner, counts, ctx, clock } = await open((_path, response) => json(response, 200, { value: [] }), 120);

@@ -10,10 +10,12 @@ const pageSize = 1_000;
 const keysMax = 1_200;
 
 const text = (max: number) => z.string().max(max).nullish();
+/** Not always in the same case; compared in lower case (`printedId`). */
+const anId = z.string().max(64).toLowerCase().nullish();
 
 const Property = z.object({ displayName: text(256), oldValue: z.string().nullish(), newValue: z.string().nullish() });
 const Target = z.object({
-  id: text(64),
+  id: anId,
   type: text(64),
   modifiedProperties: z.array(Property).max(1_000).nullish(),
 });
@@ -27,8 +29,8 @@ const Entry = z.object({
   result: text(32),
   initiatedBy: z
     .object({
-      user: z.object({ id: text(64) }).nullish(),
-      app: z.object({ appId: text(64), servicePrincipalId: text(64) }).nullish(),
+      user: z.object({ id: anId }).nullish(),
+      app: z.object({ appId: anId, servicePrincipalId: text(64) }).nullish(),
     })
     .nullish(),
   targetResources: z.array(Target).max(100).nullish(),

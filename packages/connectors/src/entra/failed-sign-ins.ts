@@ -3,6 +3,7 @@ import { z } from "zod";
 import { limits } from "../kit/limits.ts";
 import { isoOf, msOf, vendorTime } from "../kit/time.ts";
 import { graphCall, type Tenant } from "./graph.ts";
+import { printedId } from "./schema.ts";
 import { secretRefusals } from "./sign-in-codes.ts";
 import { unavailable } from "./sign-in-log.ts";
 
@@ -13,11 +14,12 @@ const Page = z.object({ value: z.array(z.unknown()).max(5_000), "@odata.nextLink
 const Line = z.object({
   id: z.string().min(1).max(128),
   createdDateTime: vendorTime,
-  appId: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  appId: printedId.regex(/^[\x21-\x7e]+$/),
   ipAddress: z.string().max(64).nullish(),
   servicePrincipalCredentialKeyId: z
     .string()
     .regex(/^[\x21-\x7e]{0,64}$/)
+    .toLowerCase()
     .nullish(),
   status: z.object({ errorCode: z.int() }),
 });

@@ -1,6 +1,7 @@
 import { isCode, type ObjectOwners, type ReadContext, type ScannedObject } from "@countersign/core";
 import { z } from "zod";
 import { graphCall, graphPages, type Tenant } from "./graph.ts";
+import { printedId } from "./schema.ts";
 import { page } from "./shapes.ts";
 
 /** Directory objects expand to at most so many, without a link to the rest (Graph docs, query parameters). */
@@ -11,14 +12,14 @@ const fields = "id,displayName,userPrincipalName,accountEnabled";
 
 const Owner = z.object({
   "@odata.type": z.string().max(100).nullish(),
-  id: z.string().min(1).max(64),
+  id: printedId,
   displayName: z.string().nullish(),
   userPrincipalName: z.string().nullish(),
   accountEnabled: z.boolean().nullish(),
 });
 type Owner = z.infer<typeof Owner>;
 
-const Owned = z.object({ id: z.string().min(1).max(64), owners: z.array(Owner).max(1_000).nullish() });
+const Owned = z.object({ id: printedId, owners: z.array(Owner).max(1_000).nullish() });
 const OwnedPage = page(Owned);
 const OwnerPage = page(Owner);
 

@@ -3,10 +3,11 @@ import { z } from "zod";
 import type { Leave } from "../kit/leave.ts";
 import { msOf, secondsOfDuration } from "../kit/time.ts";
 import { graphCall, graphPages, type Tenant } from "./graph.ts";
+import { printedId } from "./schema.ts";
 import { AppPolicy, page } from "./shapes.ts";
 
 const AppPolicyPage = page(AppPolicy);
-const AppliesTo = page(z.object({ id: z.string().min(1).max(64), "@odata.type": z.string().max(100).nullish() }));
+const AppliesTo = page(z.object({ id: printedId, "@odata.type": z.string().max(100).nullish() }));
 
 /**
  * Longest lifetime that app management policies allow for a secret of this application, in seconds; null when none is

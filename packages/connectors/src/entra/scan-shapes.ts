@@ -1,11 +1,15 @@
 import { z } from "zod";
 import { vendorTime } from "../kit/time.ts";
+import { printedId } from "./schema.ts";
 import { KeyCredential, PasswordCredential } from "./shapes.ts";
+
+/** Printable, and in lower case from here on (`printedId`). */
+const printed = printedId.regex(/^[\x21-\x7e]+$/);
 
 /** An application or a service principal as scans read it: only these fields, everything else is ignored. */
 export const Holder = z.object({
-  id: z.string().regex(/^[\x21-\x7e]{1,64}$/),
-  appId: z.string().regex(/^[\x21-\x7e]{1,64}$/),
+  id: printed,
+  appId: printed,
   displayName: z.string().nullish(),
   createdDateTime: vendorTime.nullish(),
   passwordCredentials: z.array(PasswordCredential).max(1_200),
@@ -24,9 +28,7 @@ export const Page = z.object({ value: z.array(z.unknown()).max(5_000), "@odata.n
 
 /** A page of the delta query: which objects have changed or gone. */
 export const Changed = z.object({
-  value: z
-    .array(z.object({ id: z.string().regex(/^[\x21-\x7e]{1,64}$/), "@removed": z.object({}).nullish() }))
-    .max(5_000),
+  value: z.array(z.object({ id: printed, "@removed": z.object({}).nullish() })).max(5_000),
   "@odata.nextLink": link,
   "@odata.deltaLink": link,
 });

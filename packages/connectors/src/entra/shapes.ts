@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { vendorTime } from "../kit/time.ts";
+import { printedId } from "./schema.ts";
 
 /** Graph documents, only the fields we act on; unknown ones are ignored (Graph adds fields without notice). */
 export const PasswordCredential = z.object({
-  keyId: z.string().min(1).max(64),
+  keyId: printedId,
   displayName: z.string().nullish(),
   startDateTime: vendorTime.nullish(),
   endDateTime: vendorTime.nullish(),
@@ -12,15 +13,15 @@ export const PasswordCredential = z.object({
 export type PasswordCredential = z.infer<typeof PasswordCredential>;
 
 export const KeyCredential = z.object({
-  keyId: z.string().min(1).max(64),
+  keyId: printedId,
   displayName: z.string().nullish(),
   startDateTime: vendorTime.nullish(),
   endDateTime: vendorTime.nullish(),
 });
 
 export const Application = z.object({
-  id: z.string().min(1).max(64),
-  appId: z.string().min(1).max(64),
+  id: printedId,
+  appId: printedId,
   displayName: z.string().nullish(),
   signInAudience: z.string().nullish(),
   passwordCredentials: z.array(PasswordCredential).max(1_200),
@@ -42,7 +43,7 @@ export function page<T>(item: z.ZodType<T>) {
   return z.object({ value: z.array(item).max(5_000), "@odata.nextLink": z.string().max(8_192).nullish() });
 }
 
-export const Identified = z.object({ id: z.string().min(1).max(128) });
+export const Identified = z.object({ id: z.string().min(1).max(128).toLowerCase() });
 
 const Restriction = z.object({
   restrictionType: z.string(),
@@ -67,14 +68,14 @@ export type AppPolicy = z.infer<typeof AppPolicy>;
 export const SignInLine = z.object({
   id: z.string().min(1).max(128),
   createdDateTime: vendorTime,
-  appId: z.string().nullish(),
+  appId: z.string().toLowerCase().nullish(),
   ipAddress: z.string().nullish(),
-  servicePrincipalCredentialKeyId: z.string().nullish(),
+  servicePrincipalCredentialKeyId: z.string().toLowerCase().nullish(),
   clientCredentialType: z.string().nullish(),
 });
 
 /** The activity report of one credential (beta). */
 export const CredentialActivity = z.object({
-  keyId: z.string(),
+  keyId: printedId,
   signInActivity: z.object({ lastSignInDateTime: vendorTime.nullish() }).nullish(),
 });
