@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { runOf } from "../crash/observe.ts";
+import { request } from "../crash/stage/by-hand.ts";
 import { type Lane, startLane } from "../crash/stage/lane.ts";
 import { type Row, rowsOf } from "../crash/stage/names.ts";
 import { startWorkloads } from "../crash/stage/tenant.ts";
@@ -110,9 +111,9 @@ async function approvals(lane: Lane, rows: readonly Row[]): Promise<number[]> {
 }
 
 async function approvable(lane: Lane, row: Row): Promise<void> {
-  await startWorkloads(lane.simulator, [row], lane.folder);
+  await startWorkloads(lane, [row]);
   await advance(lane, 10);
-  await lane.people.request(row.name);
+  await request(lane, row);
   await advance(lane, 5);
   await reach(lane, row, "awaiting_approval");
 }

@@ -1,6 +1,6 @@
 import type { Journal, JournalStep, Observation } from "./observe.ts";
 import { committed, type Effect } from "./stage/effects.ts";
-import { consumersOf } from "./stage/names.ts";
+import { consumersOf, isNamed, programOf } from "./stage/names.ts";
 
 /** A broken promise: which, at which point, and what was seen. */
 export interface Violation {
@@ -57,27 +57,37 @@ type Must = (holds: boolean, rule: string, sentence: string) => void;
  * with it; and every consumer has come to it. A role's password is in no listing: who may log in says which one is left.
  */
 function checkLeft(seen: Observation, old: string, goesBack: boolean, must: Must): void {
-  const { live, inRecord, orphans } = seen;
-  must(live.length === 1, "I3", `expected one live credential, got ${live.length}`);
+  const { live, stays, inRecord, orphans } = seen;
+  const left = leftOf(seen);
+  must(stays === null || live.includes(stays), "I5", `expected ${stays} to stay, which nobody has named, it did not`);
+  must(left.length === 1, "I3", `expected one live credential, got ${left.length}`);
   must(
-    (live[0] === old) === goesBack,
+    (left[0] === old) === goesBack,
     "I5",
-    `expected ${goesBack ? "the old" : "a new"} credential to be left, got ${live[0]}`,
+    `expected ${goesBack ? "the old" : "a new"} credential to be left, got ${left[0]}`,
   );
-  must(
-    inRecord !== null && live[0] === inRecord,
-    "I3",
-    `expected the record to hold the live credential ${live[0]}, got ${inRecord}`,
-  );
+  const held = heldOf(seen, goesBack);
+  must(inRecord !== null && held === inRecord, "I3", `expected the record to hold ${held}, got ${inRecord}`);
   must(orphans === 0, "I3", `expected no orphan, got ${orphans}`);
-  for (const { name } of consumersOf(seen.row)) {
+  const program = isNamed(seen.row) ? [programOf(seen.row)] : [];
+  for (const name of [...consumersOf(seen.row).map((consumer) => consumer.name), ...program]) {
     const last = seen.effects.findLast((effect) => isSignIn(effect) && effect.workload === name);
     must(
-      last?.effect === true && (last.target.keyId ?? last.target.role) === live[0],
+      last?.effect === true && (last.target.keyId ?? last.target.role) === held,
       "I1",
-      `expected ${name} to have come to the credential that is left, got ${String(last && (last.target.keyId ?? last.target.role))}`,
+      `expected ${name} to have come to ${held}, got ${String(last && (last.target.keyId ?? last.target.role))}`,
     );
   }
+}
+
+/** What signs in without what stays whatever happens. */
+function leftOf({ live, stays }: Pick<Observation, "live" | "stays">): readonly string[] {
+  return live.filter((id) => id !== stays);
+}
+
+/** What the record, and so every declared consumer, is to hold in the end. */
+export function heldOf(seen: Pick<Observation, "live" | "stays">, goesBack: boolean): string | undefined {
+  return goesBack && seen.stays !== null ? seen.stays : leftOf(seen)[0];
 }
 
 function isSignIn({ op }: Effect): boolean {

@@ -2,8 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { closedStates, type RunState } from "@countersign/core";
 import { Blows, type Struck, type Target } from "./blows.ts";
 import { runsOf } from "./observe.ts";
+import { approversOf, moveByHand, request } from "./stage/by-hand.ts";
 import type { Lane } from "./stage/lane.ts";
-import { type Row, seated, vaults } from "./stage/names.ts";
+import { isNamed, type Row, seated, vaults } from "./stage/names.ts";
 import { startWorkloads } from "./stage/tenant.ts";
 
 /** What happened on one row's way, and around the blows that the product was dealt. */
@@ -25,7 +26,7 @@ const stepsMax = 40;
 export async function drive(lane: Lane, targets: readonly Target[], after: number): Promise<Driven[]> {
   await lane.untilReady();
   const rows = targets.map(({ row }) => row);
-  await startWorkloads(lane.simulator, rows, lane.folder);
+  await startWorkloads(lane, rows);
   // Each consumer signs in with the old credential once, so that its last use is known.
   await advance(lane, 10);
   const crash = new Blows(lane, targets, after);
@@ -34,6 +35,7 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
   await crash.arm();
   let moving: Promise<void> | null = null;
   let steps = 0;
+  const moved = new Set<string>();
   let runs: ReadonlyMap<string, { readonly id: string; readonly state: string }> = new Map();
   const { leaseMs, callDeadlineMs, settleMs } = lane.liveness;
   const deadline = performance.now() + runDeadlineMs + 2 * (leaseMs + callDeadlineMs + settleMs);
@@ -69,7 +71,7 @@ export async function drive(lane: Lane, targets: readonly Target[], after: numbe
         if (!(await isSettled(moving))) continue;
         moving = null;
       }
-      const acts = rows.flatMap((row) => actsFor(lane, crash, row, runs.get(row.name)));
+      const acts = rows.flatMap((row) => actsFor(lane, crash, row, runs.get(row.name), moved));
       if (acts.length > 0) {
         const asked = acts.filter(({ isMore }) => !isMore);
         await crash.unlessReached(Promise.all(acts.map(({ act }) => act())));
@@ -99,19 +101,31 @@ function actsFor(
   crash: Blows,
   row: Row,
   run: { readonly id: string; readonly state: string } | undefined,
+  moved: Set<string>,
 ): { readonly act: () => Promise<void>; readonly isMore: boolean }[] {
   const asks = (act: () => Promise<void>, isMore = false) => [{ act, isMore }];
   if (run === undefined)
     return asks(async () => {
-      crash.runIs(row, await lane.people.request(row.name));
+      crash.runIs(row, await request(lane, row));
     });
-  if (run.state === "awaiting_approval") return asks(() => approve(lane, run.id));
+  if (run.state === "awaiting_approval") return asks(() => approve(lane, row, run.id));
   if (run.state === "overlapping" && row.course === "back")
     return asks(() => lane.people.rollBack("ben", run.id).catch(ignoreProblem), true);
+  const way = isNamed(row) ? wayOf(run.state) : null;
+  if (way !== null && !moved.has(`${way} ${run.id}`))
+    return asks(
+      () => moveByHand(lane, row, run.id, way).then(() => void moved.add(`${way} ${run.id}`), ignoreProblem),
+      true,
+    );
   // Only after a stall: a value that was published late leaves it to a person.
   if (run.state === "held" && crash.hasStalled)
     return asks(() => lane.people.rollBackHeld("cleo", run.id).catch(ignoreProblem), true);
   return [];
+}
+
+/** Which way an owner moves by hand what lives on a named secret. */
+export function wayOf(state: string): "do" | "undo" | null {
+  return state === "overlapping" ? "do" : state === "rolling_back" ? "undo" : null;
 }
 
 /** The partner's vault refuses what is copied into it: the run has to go back by itself. */
@@ -125,10 +139,9 @@ async function refuseCopy(lane: Lane, row: Row): Promise<void> {
   });
 }
 
-async function approve(lane: Lane, run: string): Promise<void> {
+async function approve(lane: Lane, row: Row, run: string): Promise<void> {
   // After a crash one of them may have decided already: the state of the run says whether more is needed.
-  await lane.people.approve("ada", run, "app-owner").catch(ignoreProblem);
-  await lane.people.approve("ben", run, "platform").catch(ignoreProblem);
+  for (const [login, role] of approversOf(row)) await lane.people.approve(login, run, role).catch(ignoreProblem);
 }
 
 function ignoreProblem(error: unknown): void {

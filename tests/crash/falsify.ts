@@ -1,4 +1,4 @@
-import { check, type Violation } from "./check.ts";
+import { check, heldOf, type Violation } from "./check.ts";
 import type { AtCrash, Journal, Observation } from "./observe.ts";
 import type { Effect } from "./stage/effects.ts";
 import { consumersOf } from "./stage/names.ts";
@@ -18,7 +18,8 @@ const falsifications: readonly Falsification[] = [
       ...seen,
       effects: seen.effects.filter(
         ({ workload, target }) =>
-          workload !== consumersOf(seen.row)[0]?.name || (target.keyId ?? target.role) !== seen.live[0],
+          workload !== consumersOf(seen.row)[0]?.name ||
+          (target.keyId ?? target.role) !== heldOf(seen, seen.row.course === "back"),
       ),
     }),
   },

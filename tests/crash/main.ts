@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { type CrashReport, runCrash } from "./run.ts";
+import { procedures } from "./stage/names.ts";
 import { runStorm } from "./storm.ts";
 import { kinds } from "./trials.ts";
 
@@ -56,6 +57,7 @@ for (let index = 0; index < Number(values.seeds) && !ending.signal.aborted; inde
   reports.push(
     await runCrash({
       seed,
+      procedures,
       kinds: kinds.filter((kind) => named.includes(kind) || (kind === "stall" && values.stalls)),
       slice: slice === null ? null : { kill: slice, stall: slice, second: slice },
       only: values.only === undefined ? null : new RegExp(values.only),

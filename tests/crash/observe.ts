@@ -6,7 +6,7 @@ import { z } from "zod";
 import type { Driven } from "./drive.ts";
 import { type Effect, effectsOf } from "./stage/effects.ts";
 import type { Lane } from "./stage/lane.ts";
-import { type Row, rolesOf, seated } from "./stage/names.ts";
+import { isEntra, isNamed, type Row, rolesOf, seated } from "./stage/names.ts";
 import { readSecret, signInKey } from "./stage/vault-client.ts";
 
 /** One row of the journal. */
@@ -126,6 +126,8 @@ export interface Observation {
   readonly effects: readonly Effect[];
   /** Ids of what signs in now: live secrets of the application, or roles that may log in. */
   readonly live: readonly string[];
+  /** What the record held before and no run of the row ends; null: what is replaced is what it held. */
+  readonly stays: string | null;
   /** Which of them the record's newest version holds. */
   readonly inRecord: string | null;
   readonly orphans: number;
@@ -158,9 +160,8 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
     bundles.push(...(await Promise.all(ended.slice(at, at + bundlesMax).map(bundleOf))));
   for (const [index, { point, row, driven }] of ended.entries()) {
     const { run, announced: _, ...struck } = driven;
-    const isEntra = row.procedure === "entra-client-secret";
     const keys = applications.find(({ name }) => name === row.name)?.credentials ?? [];
-    const orphans = isEntra
+    const orphans = isEntra(row)
       ? (figures.applications.find(({ name }) => name === row.name)?.orphans ?? [])
       : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name));
     const plan = run === null ? null : await readPlan(server.admin, run);
@@ -171,7 +172,8 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
       effects: effectsOf(effects, row, lane.directory),
       journal: run === null ? null : await readJournal(server.admin, run),
       plan,
-      live: isEntra ? keys.map(({ keyId }) => keyId) : await server.logins(rolesOf(row.name)),
+      live: isEntra(row) ? keys.map(({ keyId }) => keyId) : await server.logins(rolesOf(row.name)),
+      stays: staysOf(lane, row),
       inRecord: await inRecord(lane, row),
       orphans: orphans.length,
       overlapSeconds: plan?.timing.overlapSeconds ?? 0,
@@ -181,12 +183,18 @@ export async function observe(lane: Lane, ended: readonly Ended[], after: number
   return seen;
 }
 
+/** Where the request names a secret that somebody else has made, the one that the record held is nobody's to end. */
+export function staysOf({ directory }: Lane, row: Row): string | null {
+  if (!isNamed(row)) return null;
+  return directory.applications.find(({ name }) => name === row.name)?.credentials[0]?.keyId ?? null;
+}
+
 const Account = z.looseObject({ user: z.string(), password: z.string() });
 
 /** The credential whose value the newest version of the record is: by its value, not by what its tags claim; null when it does not sign in. */
 export async function inRecord(lane: Lane, row: Row): Promise<string | null> {
   const value = await readSecret(lane, seated("main", row.seat), row.name);
-  if (row.procedure === "postgres-role-password") {
+  if (!isEntra(row)) {
     const { user, password } = Account.parse(JSON.parse(value));
     return (await lane.server.signsIn(user, password)) ? user : null;
   }

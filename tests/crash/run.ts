@@ -13,7 +13,7 @@ import { randomOf, shuffled } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
 import { liveness as usual } from "./stage/documents.ts";
 import { startLane } from "./stage/lane.ts";
-import { procedures, type Row, rowsOf } from "./stage/names.ts";
+import { isNamed, type ProcedureName, type Row, rowsOf } from "./stage/names.ts";
 import {
   firstKills,
   type Group,
@@ -21,6 +21,7 @@ import {
   type Kind,
   killTrials,
   kinds,
+  oneOfEach,
   secondKills,
   sliceOf,
   stallTrials,
@@ -30,6 +31,7 @@ import {
 export interface CrashOptions {
   readonly seed: number;
   readonly kinds: readonly Kind[];
+  readonly procedures: readonly ProcedureName[];
   /** Of each kind only so many, drawn by the seed, every procedure and course among them; null: all. */
   readonly slice: Readonly<Record<Kind, number>> | null;
   /** Only trials whose name matches. */
@@ -113,7 +115,7 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
 }
 
 /** So many runs stand at their points at the same time and are struck together. */
-const groupMax = 10;
+const groupMax = 11;
 
 /**
  * How patient the product is where runs are struck. A call must be able to wait until a whole group has come to its
@@ -183,22 +185,23 @@ function chosen(
 /** Each procedure without a blow: by a new process, by one that has worked before, and one run that goes back. */
 async function cleanRuns(options: CrashOptions, cache: string) {
   // Callers of their own: also what is done for all rows at once is told apart. The last one is new to the process, as the first.
-  const through = procedures.flatMap((procedure, at) =>
+  const { procedures } = options;
+  const onward = procedures.flatMap((procedure, at) =>
     rowsOf(procedure, 2).map((row) => ({ ...row, seat: 2 * at + 1 })),
   );
   const backs = procedures.flatMap((procedure, at) =>
     rowsOf(procedure, 1, "back").map((row) => ({ ...row, seat: 2 * at + 2 })),
   );
-  const lane = await startLane({ seed: options.seed * 100, rows: [...through, ...backs], cache });
+  const lane = await startLane({ seed: options.seed * 100, rows: [...onward, ...backs], cache });
   try {
     await lane.product.ready;
     const points: CrashPoint[] = [];
     const violations: Violation[] = [];
     const looked: Observation[] = [];
     for (const procedure of procedures) {
-      const [first, second] = through.filter((row) => row.procedure === procedure);
-      const back = backs.find((row) => row.procedure === procedure);
-      if (first === undefined || second === undefined || back === undefined) continue;
+      const [first, second] = onward.filter((row) => row.procedure === procedure);
+      const third = backs.find((row) => row.procedure === procedure);
+      if (first === undefined || second === undefined || third === undefined) continue;
       // Node writes what it has compiled when a process ends by itself: all later ones, which are killed, start from it.
       if (points.length > 0) {
         await lane.product.end();
@@ -211,17 +214,24 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       };
       const cold = await clean(first);
       const warm = await clean(second);
-      const backwards = await clean(back);
+      const backwards = await clean(third);
       for (const { seen } of [cold, warm, backwards]) {
         looked.push(seen);
         violations.push(...check(seen, false));
       }
       violations.push(...missedFalsifications(cold.seen), ...missedFalsifications(backwards.seen));
       const turned = { ...runOf(backwards), from: turnOf(backwards) };
-      points.push(
-        ...derivePoints(runOf(cold), runOf(warm), lane.directory),
-        ...derivePoints(turned, turned, lane.directory),
-      );
+      const through = derivePoints(runOf(cold), runOf(warm), lane.directory);
+      const back = derivePoints(turned, turned, lane.directory);
+      if (isNamed(first)) {
+        const own = derivePoints(fromSwitch(cold, "do"), runOf(warm), lane.directory);
+        const ownBack = derivePoints(fromSwitch(backwards, "undo"), turned, lane.directory);
+        const all = [...apart(through, own, points), ...apart(back, ownBack, points)];
+        // Nearly all of its calls are made by verbs that the others have as well: one position of each, drawn by the seed.
+        const isCall = ({ at }: CrashPoint) => at.kind === "call";
+        const drawn = oneOfEach(all.filter(isCall), randomOf(options.seed));
+        points.push(...drawn, ...all.filter((point) => !isCall(point)));
+      } else points.push(...through, ...back);
       const ends = [cold, warm, backwards].map(({ seen }) => seen.journal?.state ?? "no run");
       options.say(`clean runs of ${procedure}: ${ends.join(", ")}; ${points.length} points so far`);
     }
@@ -230,7 +240,7 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       ...judged(history, looked),
       ...falsified(history).missed.map((sentence) => ({ point: "falsified", rule: "planted", sentence })),
     );
-    const search = await searchLane(lane, [...through, ...backs]);
+    const search = await searchLane(lane, [...onward, ...backs]);
     return { points, violations: [...violations, ...search.violations], secretsFound: search.found };
   } finally {
     await lane.stop();
@@ -239,6 +249,30 @@ async function cleanRuns(options: CrashOptions, cache: string) {
 
 function runOf({ seen, driven }: Rotated) {
   return { row: seen.row, effects: seen.effects, announced: driven.announced, entries: seen.journal?.entries ?? [] };
+}
+
+/** A run from where on an owner is asked to switch by hand what lives on the named secret, or to put it back. */
+function fromSwitch(rotated: Rotated, direction: "do" | "undo") {
+  const { seen, driven } = rotated;
+  const asked = seen.journal?.entries.find(({ type, data }) => {
+    return type === "step.intent" && data.step === "switch" && data.direction === direction;
+  });
+  const effects = seen.effects.findIndex(({ at }) => asked !== undefined && at >= asked.at);
+  const announced = driven.announced.findIndex((name) => name.startsWith(`${direction}:switch@`));
+  if (effects < 0 || announced < 0) throw new Error(`expected a run with ${direction} of switch, got none`);
+  return { ...runOf(rotated), from: { effects, announced } };
+}
+
+/**
+ * Of a procedure that shares its first steps with another: all points of its `own` steps, and of `all` those that no run of the other one has: the
+ * same call or attempt at the same position, on the same side of the authorisation, there or on the way back.
+ */
+function apart(all: readonly CrashPoint[], own: readonly CrashPoint[], others: readonly CrashPoint[]): CrashPoint[] {
+  const sameAs = ({ name, course, instant }: CrashPoint) =>
+    `${course} ${instant === "plan"} ${name.slice(name.lastIndexOf("/", name.indexOf("#"))).replace(/#\d+@/, "@")}`;
+  const names = new Set(own.map(({ name }) => name));
+  const known = new Set(others.map(sameAs));
+  return [...own, ...all.filter((point) => !names.has(point.name) && !known.has(sameAs(point)))];
 }
 
 /** Where a run turned back: after the refused copy, or when it was moved. */

@@ -8,8 +8,9 @@ import { judged, laneHistory } from "./judge.ts";
 import { observe, runsOf } from "./observe.ts";
 import { randomOf } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
+import { request } from "./stage/by-hand.ts";
 import { type Lane, startLane } from "./stage/lane.ts";
-import { procedures, type Row, rowsOf } from "./stage/names.ts";
+import { type Row, rowsOf } from "./stage/names.ts";
 import type { Product } from "./stage/product.ts";
 import { startWorkloads, stopWorkloads } from "./stage/tenant.ts";
 
@@ -62,9 +63,10 @@ const endDeadlineMs = 8 * 60_000;
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const started = performance.now();
   const cache = mkdtempSync(join(tmpdir(), "countersign-storm-"));
-  const rows = procedures.flatMap((procedure, index) =>
-    rowsOf(procedure, index === 0 ? Math.ceil((options.runs * 3) / 4) : Math.floor(options.runs / 4)),
-  );
+  const rows = [
+    ...rowsOf("entra-client-secret", Math.ceil((options.runs * 3) / 4)),
+    ...rowsOf("postgres-role-password", Math.floor(options.runs / 4)),
+  ];
   const lane = await startLane({ seed: options.seed, rows, cache, vary: () => ({ liveness, more: budgets }) });
   try {
     await lane.product.ready;
@@ -198,8 +200,8 @@ class Storm {
       const due = Math.min(rows.length, (1 + Math.floor((this.#kills / kills) * waves)) * waveRows);
       const wave = rows.slice(requested, due);
       requested += wave.length;
-      if (wave.length > 0) await startWorkloads(this.#lane.simulator, wave, this.#lane.folder, signInEverySeconds);
-      for (const row of wave) await this.#sometime(() => this.#lane.people.request(row.name));
+      if (wave.length > 0) await startWorkloads(this.#lane, wave, signInEverySeconds);
+      for (const row of wave) await this.#sometime(() => request(this.#lane, row));
       const { rows: waiting } = await this.#lane.server.admin.query<{ id: string }>(
         "select id from cs.run where state = 'awaiting_approval'",
       );

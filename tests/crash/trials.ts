@@ -127,7 +127,7 @@ function kill(point: CrashPoint, random: () => number): Blow {
 }
 
 /** One position of each call and attempt. */
-function oneOfEach(points: readonly CrashPoint[], random: () => number): CrashPoint[] {
+export function oneOfEach(points: readonly CrashPoint[], random: () => number): CrashPoint[] {
   const calls = new Map<string, CrashPoint[]>();
   for (const point of points) {
     const call = point.name.slice(0, point.name.lastIndexOf("@"));

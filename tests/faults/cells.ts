@@ -3,7 +3,7 @@ import type { Effect } from "../crash/stage/effects.ts";
 import type { Row } from "../crash/stage/names.ts";
 import type { Directory } from "../crash/stage/simulator.ts";
 import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
-import type { Story } from "./stories.ts";
+import { goesBack, type Story } from "./stories.ts";
 
 /** One thing that goes wrong in one rotation. */
 export interface Cell {
@@ -36,6 +36,8 @@ export interface CleanRun {
   readonly rollingBackAt: string | null;
   /** When an entry of its log was made. */
   readonly entriesAt: readonly string[];
+  /** When the step began from which on the story's calls are tried; null: from the beginning. */
+  readonly from: string | null;
 }
 
 /** A cell without any fault: what its run does is what can go wrong. */
@@ -64,8 +66,9 @@ export function deriveCells(
       calls.map(({ at }) => at),
       clean.entriesAt,
     );
-    const tried = calls.flatMap(({ phase }, index) => {
-      const wanted = story.asksBack === true || story.refused !== undefined ? phase === "back" : phase !== "back";
+    const tried = calls.flatMap(({ at, phase }, index) => {
+      const isEarly = clean.from !== null && at < clean.from && story.from?.before.test(shape.op) !== true;
+      const wanted = !isEarly && (phase === "back") === goesBack(story);
       return wanted ? [{ phase, nth: index + 1, look: `${phase} ${lookOf[index]}` }] : [];
     });
     const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);

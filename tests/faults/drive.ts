@@ -1,7 +1,9 @@
 import { closedStates, type RunState } from "@countersign/core";
+import { wayOf } from "../crash/drive.ts";
 import { matchFor } from "../crash/points.ts";
+import { approversOf, moveByHand, request } from "../crash/stage/by-hand.ts";
 import type { Lane } from "../crash/stage/lane.ts";
-import type { Row } from "../crash/stage/names.ts";
+import { isNamed, type Row } from "../crash/stage/names.ts";
 import { startWorkloads, stopWorkloads } from "../crash/stage/tenant.ts";
 import { armOf, type Cell } from "./cells.ts";
 import { inParts } from "./parts.ts";
@@ -22,6 +24,8 @@ export interface Trial {
   mended: boolean;
   /** A person has asked for the roll back. */
   asked: boolean;
+  /** Which ways an owner has moved what lives on a named secret. */
+  readonly movedByHand: Set<"do" | "undo">;
   over: boolean;
 }
 
@@ -56,6 +60,7 @@ export function trialOf(cell: Cell, row: Row): Trial {
     restedAt: null,
     mended: false,
     asked: false,
+    movedByHand: new Set(),
     over: false,
   };
 }
@@ -68,13 +73,12 @@ export async function rotateAll(
   signal: AbortSignal,
 ): Promise<readonly Trial[]> {
   await startWorkloads(
-    lane.simulator,
+    lane,
     batch.map(({ row }) => row),
-    lane.folder,
   );
   await advance(lane, 10);
   await inParts(batch, (trial) => arm(lane, trial));
-  await inParts(batch, ({ row }) => lane.people.request(row.name));
+  await inParts(batch, ({ row }) => request(lane, row));
   const approved = new Set<string>();
   for (let step = 0; step < stepsMax && !signal.aborted; step += 1) {
     const open = batch.filter(({ over }) => !over);
@@ -83,15 +87,25 @@ export async function rotateAll(
     await lookAt(lane, open, now);
     await inParts(
       open.filter(({ run, state }) => state === "awaiting_approval" && run !== null && !approved.has(run)),
-      async ({ run }) => {
+      async ({ row, run }) => {
         approved.add(run ?? "");
-        await lane.people.approve("ada", run ?? "", "app-owner");
-        await lane.people.approve("ben", run ?? "", "platform");
+        for (const [login, role] of approversOf(row)) await lane.people.approve(login, run ?? "", role);
       },
     );
     await inParts(
       open.filter(({ cell, state, asked }) => cell.story.asksBack === true && state === "overlapping" && !asked),
       (trial) => askBack(lane, trial),
+    );
+    await inParts(
+      open.flatMap((trial) => {
+        const way = wayOf(trial.state);
+        return isNamed(trial.row) && way !== null && !trial.movedByHand.has(way) ? [{ trial, way }] : [];
+      }),
+      async ({ trial, way }) => {
+        if (trial.cell.story.asksBack === true && way === "do") return;
+        trial.movedByHand.add(way);
+        await moveByHand(lane, trial.row, trial.run ?? "", way);
+      },
     );
     const rested = open.filter(({ restedAt }) => restedAt !== null && now - restedAt >= restMs);
     if (rested.length === 0) continue;

@@ -15,6 +15,7 @@ beforeAll(async () => {
     only: null,
     part: null,
     lanes: 1,
+    list: false,
     say: () => {},
     signal: new AbortController().signal,
   });

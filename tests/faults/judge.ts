@@ -1,11 +1,13 @@
-import { consumersOf } from "../crash/stage/names.ts";
+import { type CallShape, fits } from "../crash/points.ts";
+import { consumersOf, programOf } from "../crash/stage/names.ts";
+import type { Directory } from "../crash/stage/simulator.ts";
 import type { Seen } from "./look.ts";
 import { desksCount } from "./told.ts";
 
 /** A broken promise, and in which cell. */
 export interface Violation {
   readonly cell: string;
-  /** The invariant (ARCHITECTURE.md), `end`, `notice`, `ticket`, `stage` or `evidence`. */
+  /** The invariant (ARCHITECTURE.md), `reached`, `end`, `notice`, `ticket`, `stage` or `evidence`. */
   readonly rule: string;
   readonly sentence: string;
 }
@@ -19,6 +21,19 @@ const ends: ReadonlySet<string> = new Set(["completed", "rolled_back", "held", "
 const untouched: ReadonlySet<string> = new Set(["blocked", "expired"]);
 
 type Must = (holds: boolean, rule: string, sentence: string) => void;
+
+/** A call that the undisturbed run had made was not made so often: nothing went wrong here, so nothing was shown. */
+export function notReached(
+  { cell, row, state, entries, effects }: Seen,
+  { shape, nth }: { readonly shape: CallShape; readonly nth: number },
+  directory: Directory,
+): Violation {
+  const made = effects.filter((effect) => effect.workload === null && fits(shape, effect, row, directory)).length;
+  const moved = entries.findLast((entry) => entry.type === "run.moved");
+  const because = JSON.stringify(moved?.data ?? null);
+  const sentence = `expected the call to be made ${nth} times, got ${made} of them until the run was ${state} (${because})`;
+  return { cell, rule: "reached", sentence };
+}
 
 /** What must hold whatever went wrong. */
 export function judge(seen: Seen): Violation[] {
@@ -48,8 +63,9 @@ function judgeEnd({ state, mended, entries }: Seen, must: Must): void {
 
 /** Who can sign in with what, by the tenant's own word. */
 function judgeCredentials(seen: Seen, must: Must): void {
-  const { row, state, live, inRecord, plan } = seen;
-  const names = consumersOf(row).map(({ name }) => name);
+  const { row, state, live, stays, inRecord, plan } = seen;
+  const left = live.filter((id) => id !== stays);
+  const names = [...consumersOf(row).map(({ name }) => name), programOf(row)];
   const failed = seen.effects.filter(
     ({ op, workload, effect }) =>
       (op === "token" || op === "postgres.connect") && workload !== null && names.includes(workload) && !effect,
@@ -68,7 +84,7 @@ function judgeCredentials(seen: Seen, must: Must): void {
   const removed = seen.effects.filter(({ op, effect }) => op === "application.removePassword" && effect);
   if (state === "completed") {
     must(old !== null && !live.includes(old), "I5", "expected a completed run to have retired the old credential");
-    must(live.length === 1, "I3", `expected one credential after a completed run, got ${live.length}`);
+    must(left.length === 1, "I3", `expected one credential after a completed run, got ${left.length}`);
   } else if (old !== null && !retireIntended) {
     must(live.includes(old), "I5", `expected the old credential to sign in while the run is ${state}, it does not`);
     must(
@@ -78,7 +94,12 @@ function judgeCredentials(seen: Seen, must: Must): void {
     );
   }
   if (state === "rolled_back" && plan !== null)
-    must(live.length === 1 && inRecord === old, "I8", `expected only the old credential, got ${live.join(", ")}`);
+    must(
+      left.length === 1 && left[0] === old && inRecord === (stays ?? old),
+      "I8",
+      `expected only the old credential, got ${live.join(", ")}`,
+    );
+  must(stays === null || live.includes(stays), "I5", `expected ${stays} to stay, which nobody has named, it did not`);
 
   const authorised = seen.entries.findIndex(({ type }) => type === "run.authorised");
   const intended = seen.entries.findIndex(({ type }) => type === "step.intent");

@@ -1,8 +1,8 @@
 import type { PlanFacts } from "@countersign/evidence";
-import { inRecord, type LogEntry, provenBundle, readJournal, readPlan } from "../crash/observe.ts";
+import { inRecord, type LogEntry, provenBundle, readJournal, readPlan, staysOf } from "../crash/observe.ts";
 import type { Effect } from "../crash/stage/effects.ts";
 import type { Lane } from "../crash/stage/lane.ts";
-import { type Row, rolesOf } from "../crash/stage/names.ts";
+import { isEntra, type Row, rolesOf } from "../crash/stage/names.ts";
 import type { Sink } from "../scenarios/sink.ts";
 import type { Trial } from "./drive.ts";
 import type { BatchEffects } from "./effects.ts";
@@ -23,6 +23,8 @@ export interface Seen {
   readonly effects: readonly Effect[];
   /** Ids of what may sign in now. */
   readonly live: readonly string[];
+  /** What the record held before and no run of the row ends; null: what is replaced is what it held. */
+  readonly stays: string | null;
   /** The credential whose value the record's newest version holds. */
   readonly inRecord: string | null;
   /** Ids of live credentials of the run that nobody uses and nothing accounts for: also not the ledger. */
@@ -49,8 +51,7 @@ export async function lookAtRested(
   const accounted = new Set(ledger.map(({ id }) => id));
   return inParts(trials, async (trial) => {
     const { cell, row, run, state, mended } = trial;
-    const isEntra = row.procedure === "entra-client-secret";
-    const found = isEntra
+    const found = isEntra(row)
       ? (figures.applications.find(({ name }) => name === row.name)?.orphans ?? [])
       : (figures.postgres[0]?.orphans ?? []).filter((orphan) => JSON.stringify(orphan).includes(row.name));
     const ids =
@@ -64,7 +65,8 @@ export async function lookAtRested(
       plan: run === null ? null : await readPlan(server.admin, run),
       entries: run === null ? [] : (await readJournal(server.admin, run)).entries,
       effects: effects.of(row),
-      live: isEntra ? ids : await server.logins(rolesOf(row.name)),
+      live: isEntra(row) ? ids : await server.logins(rolesOf(row.name)),
+      stays: staysOf(lane, row),
       inRecord: await inRecord(lane, row),
       orphans: found.map(idOfOrphan).filter((id) => state !== "held" || !accounted.has(id)),
       told: told(run ?? "", row.name),

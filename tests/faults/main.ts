@@ -9,6 +9,7 @@ const { values } = parseArgs({
     only: { type: "string" },
     part: { type: "string" },
     lanes: { type: "string", default: "2" },
+    list: { type: "boolean", default: false },
   },
 });
 
@@ -23,12 +24,13 @@ const report = await runFaults({
   only: values.only === undefined ? null : new RegExp(values.only),
   part: number === undefined || of === undefined ? null : { number, of },
   lanes: Number(values.lanes),
+  list: values.list,
   say,
   signal: ending.signal,
 });
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(
   `${report.cells} of ${report.wanted} cells wanted, ${report.derived} derived, ${report.folded} folded, ${report.violations.length} violations, ends ${JSON.stringify(report.ends)}, ` +
-    `held then ${JSON.stringify(report.heldEnds)}, ${report.notReached.length} not reached, ${report.seconds} s`,
+    `held then ${JSON.stringify(report.heldEnds)}, ${report.notReached} not reached, ${report.seconds} s`,
 );
 process.exitCode = report.violations.length === 0 && report.cells > 0 && report.cells === report.wanted ? 0 : 1;

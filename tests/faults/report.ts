@@ -10,8 +10,8 @@ export interface FaultReport {
   /** Further calls that are the same verb in the same state as a derived cell's, and are tried by it. */
   readonly folded: number;
   readonly cells: number;
-  /** Cells whose call was not made so often in their run: nothing went wrong there. */
-  readonly notReached: readonly string[];
+  /** Cells whose call was not made so often in their run, not in a second try either: nothing went wrong there, which is a violation. */
+  readonly notReached: number;
   readonly violations: readonly Violation[];
   /** How many runs came to rest in each state while the fault lasted. */
   readonly ends: Counts;
@@ -29,7 +29,6 @@ export interface FaultReport {
 export class Tally {
   cells = 0;
   readonly violations: Violation[] = [];
-  readonly notReached: string[] = [];
   readonly #ends: Record<string, number> = {};
   readonly #byKind: Record<string, Record<string, number>> = {};
   readonly #byStory: Record<string, Record<string, number>> = {};
@@ -54,7 +53,7 @@ export class Tally {
     return {
       ...of,
       cells: this.cells,
-      notReached: this.notReached,
+      notReached: broken("reached"),
       violations: this.violations,
       ends: this.#ends,
       endsByKind: this.#byKind,

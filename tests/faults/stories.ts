@@ -1,5 +1,5 @@
 import type { CallShape } from "../crash/points.ts";
-import { type ConsumerKind, type ProcedureName, type Row, rowName } from "../crash/stage/names.ts";
+import { type ConsumerKind, letters, type ProcedureName, type Row, rowName } from "../crash/stage/names.ts";
 
 /** A rotation in which something is to go wrong: forward, or on its way back. */
 export interface Story {
@@ -10,6 +10,8 @@ export interface Story {
   readonly refused?: CallShape;
   /** A person rolls back during the overlap; the fault of the cell then hits the roll back. */
   readonly asksBack?: true;
+  /** Calls are tried from this step on, and these before it: all others before it are those of another story, made by the same steps. */
+  readonly from?: { readonly step: string; readonly before: RegExp };
   /** Which calls are tried; null: all. Others are the same call of the same verb in the same state as in another story. */
   readonly ops: RegExp | null;
 }
@@ -21,6 +23,12 @@ const everyPlace: readonly ConsumerKind[] = ["latest", "copied", "pipeline", "se
 export const stories: readonly Story[] = [
   { name: "entra", procedure: "entra-client-secret", ops: null },
   { name: "postgres", procedure: "postgres-role-password", ops: null },
+  {
+    name: "named",
+    procedure: "entra-replace-foreign",
+    from: { step: "switch", before: /^signIns\./ },
+    ops: null,
+  },
   { name: "places", procedure: "entra-client-secret", consumers: everyPlace, ops: placeOps },
   {
     name: "entra-back",
@@ -28,6 +36,7 @@ export const stories: readonly Story[] = [
     refused: { op: "secret.set", match: { vault: "{partner}", secret: "{row}" } },
     ops: null,
   },
+  { name: "named-back", procedure: "entra-replace-foreign", asksBack: true, ops: null },
   { name: "postgres-back", procedure: "postgres-role-password", asksBack: true, ops: null },
   {
     name: "places-back",
@@ -50,7 +59,7 @@ export class Rows {
   /** With `seat`: of its own tenant, connections and callers. */
   take(story: Story, seat?: number): Row {
     const { procedure, consumers } = story;
-    const letter = consumers !== undefined ? "c" : procedure === "entra-client-secret" ? "e" : "p";
+    const letter = consumers !== undefined ? "c" : letters[procedure];
     const name = rowName(letter, this.#next++);
     const course = goesBack(story) ? "back" : "through";
     const row: Row = { name, procedure, course, ...(consumers === undefined ? {} : { consumers }), seat };

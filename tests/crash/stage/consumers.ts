@@ -3,6 +3,7 @@ import {
   type Consumer,
   type ConsumerKind,
   groupOf,
+  isEntra,
   type Row,
   seated,
   seatsOf,
@@ -71,7 +72,7 @@ const kinds: Readonly<Record<ConsumerKind, Kind>> = {
 
 /** The consumer's line of the inventory. */
 export function inventoryLine(row: Row, { name, kind, address }: Consumer): string {
-  const callers = row.procedure === "postgres-role-password" ? "" : address;
+  const callers = isEntra(row) ? address : "";
   return `      - { name: ${name}, kind: ${kinds[kind].kind}, environment: dev${kinds[kind].target(row.name, row.seat)}, pickup: PT10M, cadence: PT5M, callers: [${callers}] }`;
 }
 
@@ -79,7 +80,7 @@ export function inventoryLine(row: Row, { name, kind, address }: Consumer): stri
 export function workloadOf(row: Row, { name, kind, address }: Consumer, files: string): object {
   return {
     name,
-    ...(row.procedure === "entra-client-secret" ? { application: row.name } : {}),
+    ...(isEntra(row) ? { application: row.name } : {}),
     ...kinds[kind].workload(row.name, files, row.seat),
     ipAddress: address,
   };

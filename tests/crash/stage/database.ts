@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { startEmbedded } from "@countersign/engine";
 import pg from "pg";
-import { type Row, rolesOf, rotatorOf, workDatabase } from "./names.ts";
+import { isEntra, type Row, rolesOf, rotatorOf, workDatabase } from "./names.ts";
 
 /** A real PostgreSQL server: one database of the product, one whose roles are rotated. */
 export interface WorkServer {
@@ -62,7 +62,7 @@ export async function startServer(stateFolder: string, rows: readonly Row[]): Pr
       );
     await first.query("create role orders_owner nologin");
     const initial = new Map<string, string>();
-    for (const row of rows.filter(({ procedure }) => procedure === "postgres-role-password")) {
+    for (const row of rows.filter((one) => !isEntra(one))) {
       const password = randomBytes(24).toString("hex");
       initial.set(row.name, password);
       const [a, b] = rolesOf(row.name);

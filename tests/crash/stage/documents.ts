@@ -5,6 +5,8 @@ import { inventoryLine, placeConnections } from "./consumers.ts";
 import type { WorkServer } from "./database.ts";
 import {
   consumersOf,
+  isEntra,
+  isNamed,
   people,
   personId,
   type Row,
@@ -85,7 +87,7 @@ function configuration(
     signInLogLagSeconds: 0
 `;
   const vault = (name: string, seat: number | undefined) =>
-    `  - { name: ${seated(name, seat)}, kind: key-vault, environment: dev, prod: false, tenant: ${seated("crash", seat)}, url: "${urls.vaults[seated(name, seat)]}", audience: "https://vault.azure.net", client: ${client("vault", seat)}, names: ["e*", "p*", "c*"] }`;
+    `  - { name: ${seated(name, seat)}, kind: key-vault, environment: dev, prod: false, tenant: ${seated("crash", seat)}, url: "${urls.vaults[seated(name, seat)]}", audience: "https://vault.azure.net", client: ${client("vault", seat)}, names: ["e*", "p*", "f*", "c*"] }`;
   const orders = (seat: number | undefined) =>
     `  - { name: ${seated("orders", seat)}, kind: postgres, environment: dev, prod: false, host: ${proxy.hostname}, port: ${proxy.port}, database: ${workDatabase}, user: ${rotatorOf({ seat })}, password: "file:rotator.secret", tls: { mode: disable }, roles: ["p*"] }`;
   const connections = seatsOf(rows).flatMap((seat) => [
@@ -122,13 +124,12 @@ function inventory(directory: Directory, rows: readonly Row[]): string {
   const ids = new Map(directory.applications.map((application) => [application.name, application]));
   const lines = rows.flatMap((row) => {
     const found = ids.get(row.name);
-    const own =
-      row.procedure === "entra-client-secret"
-        ? [`objectId: ${found?.objectId}`, `appId: ${found?.appId}`]
-        : [`connection: ${seated("orders", row.seat)}`, `roles: [${rolesOf(row.name).join(", ")}]`];
+    const own = isEntra(row)
+      ? [`objectId: ${found?.objectId}`, `appId: ${found?.appId}`]
+      : [`connection: ${seated("orders", row.seat)}`, `roles: [${rolesOf(row.name).join(", ")}]`];
     return [
       `  - name: ${row.name}`,
-      `    procedure: ${row.procedure}`,
+      `    procedure: ${isNamed(row) ? "entra-client-secret" : row.procedure}`,
       `    tenant: ${seated("crash", row.seat)}`,
       ...own.map((line) => `    ${line}`),
       "    environment: dev",
@@ -159,6 +160,12 @@ environments:
         - { role: app-owner, from: owner-of-app, count: 1 }
         - { role: platform, from: "role:platform", count: 1 }
       separation: [requester-cannot-approve, one-person-one-role]
+    remediation:
+      approvals:
+        expiresAfter: ${expiresAfter}
+        require:
+          - { role: app-owner, from: owner-of-app, count: 1 }
+          - { role: security, from: "role:security", count: 1 }
     proof: { times: 2, spacing: PT5S, deadline: PT5M }
     rollback: { minRemaining: P2D }
     retire: { minGrade: strong, consumerLevel: used, quiet: PT10M }

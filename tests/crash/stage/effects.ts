@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { groupOf, type Row, rolesOf, rotatorOf, seated } from "./names.ts";
+import { groupOf, isEntra, type Row, rolesOf, rotatorOf, seated } from "./names.ts";
 import type { Directory } from "./simulator.ts";
 
 /** One thing that was done to the tenant, or tried, as its effect log has it (docs/simulator.md). */
@@ -78,7 +78,9 @@ export function effectsOf(effects: readonly Effect[], row: Row, directory: Direc
   const roles: readonly unknown[] = rolesOf(row.name);
   const seat: readonly unknown[] =
     row.seat === undefined ? [] : [rotatorOf(row), ...callersOf(row, directory).map(([, clientId]) => clientId)];
-  return effects.filter(
+  // What people do in the portal is nobody's call.
+  const called = effects.filter(({ op }) => !op.startsWith("portal."));
+  return called.filter(
     ({ target, workload, caller }) =>
       (workload === null && [caller, target.appId, target.role].some((who) => seat.includes(who))) ||
       workload?.startsWith(`${row.name}-`) === true ||
@@ -87,7 +89,7 @@ export function effectsOf(effects: readonly Effect[], row: Row, directory: Direc
       target.site === row.name ||
       target.group === String(groupOf(row.name)) ||
       roles.includes(target.role) ||
-      (row.procedure === "postgres-role-password" && String(target.text ?? "").includes(`${row.name}_`)),
+      (!isEntra(row) && String(target.text ?? "").includes(`${row.name}_`)),
   );
 }
 

@@ -26,6 +26,8 @@ export interface Lane {
   readonly people: Sessions;
   /** Ids of everything in the tenant as it was at the start. */
   readonly directory: Directory;
+  /** Secrets that were made by hand since, by row. */
+  readonly named: Map<string, string>;
   readonly liveness: typeof liveness;
   /** Who hears of the next holds; the one before no longer does. */
   listenToHolds(listener: (event: HoldEvent) => void): void;
@@ -52,6 +54,8 @@ export async function startLane(options: {
   readonly rows: readonly Row[];
   readonly cache: string;
   readonly vary?: (folder: string) => Variation;
+  /** The product does not announce its journal: where it is never to stop, that is a call for nothing. */
+  readonly silent?: true;
 }): Promise<Lane> {
   const folder = mkdtempSync(join(tmpdir(), "countersign-crash-"));
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -102,7 +106,8 @@ export async function startLane(options: {
     let planted: PlantedBug | null = null;
     const launch = (place: number): Product => {
       const config = configs[place] ?? "";
-      const next = startProduct({ folder, config, pauseUrl: pauses.url, log, bundle, cache: options.cache, planted });
+      const pauseUrl = options.silent === true ? null : pauses.url;
+      const next = startProduct({ folder, config, pauseUrl, log, bundle, cache: options.cache, planted });
       all.push(next);
       return next;
     };
@@ -123,6 +128,7 @@ export async function startLane(options: {
       pauses,
       people,
       directory,
+      named: new Map(),
       liveness: { ...liveness, ...variation?.liveness },
       listenToHolds(listener) {
         hear = listener;

@@ -1,12 +1,34 @@
 import { createHash } from "node:crypto";
 
 /** Kinds of rotation that the crash tests drive; the names are the product's own. */
-export const procedures = ["entra-client-secret", "postgres-role-password"] as const;
+export const procedures = ["entra-client-secret", "postgres-role-password", "entra-replace-foreign"] as const;
 export type ProcedureName = (typeof procedures)[number];
+
+/** Letter of their rows' names. */
+export const letters = {
+  "entra-client-secret": "e",
+  "postgres-role-password": "p",
+  "entra-replace-foreign": "f",
+} as const satisfies Readonly<Record<ProcedureName, string>>;
+
+/** Whether the row is an application; otherwise it is a pair of database roles. */
+export function isEntra({ procedure }: Pick<Row, "procedure">): boolean {
+  return procedure !== "postgres-role-password";
+}
+
+/** Whether its request names a secret that somebody else has made. */
+export function isNamed({ procedure }: Pick<Row, "procedure">): boolean {
+  return procedure === "entra-replace-foreign";
+}
+
+/** The program that lives on that secret. */
+export function programOf({ name }: Pick<Row, "name">): string {
+  return `${name}-program`;
+}
 
 /**
  * How a rotation goes: `through` to its end, or `back`, because the vault of its partner refuses the copy
- * (`entra-client-secret`), or because a person asks for it in the overlap (`postgres-role-password`).
+ * (`entra-client-secret`), or because a person asks for it in the overlap (the others).
  */
 export const courses = ["through", "back"] as const;
 export type Course = (typeof courses)[number];
@@ -59,6 +81,8 @@ const addresses = {
 const usualConsumers = {
   "entra-client-secret": ["latest", "pinned", "copied"],
   "postgres-role-password": ["connection-file"],
+  // Others are written as in a rotation of entra-client-secret, by the same steps.
+  "entra-replace-foreign": ["latest"],
 } as const satisfies Readonly<Record<ProcedureName, readonly ConsumerKind[]>>;
 
 /** Rows that go back have the numbers from here on. */
@@ -71,11 +95,10 @@ export function rowsOf(procedure: ProcedureName, count: number, course: Course =
 
 /** The row with a number. Every name has the same length, so that none is part of another. */
 export function rowOf(procedure: ProcedureName, course: Course, index: number): Row {
-  const letter = procedure === "entra-client-secret" ? "e" : "p";
-  return { name: rowName(letter, (course === "back" ? backFrom : 0) + index), procedure, course };
+  return { name: rowName(letters[procedure], (course === "back" ? backFrom : 0) + index), procedure, course };
 }
 
-/** A row's name: one letter (`e`, `p`, or `c` for rows with consumers of their own) and its number. */
+/** A row's name: one letter (`e`, `p`, `f`, or `c` for rows with consumers of their own) and its number. */
 export function rowName(letter: string, index: number): string {
   return `${letter}${String(index).padStart(4, "0")}`;
 }

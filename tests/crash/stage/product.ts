@@ -45,7 +45,8 @@ export interface ProductOptions {
   readonly folder: string;
   /** Configuration in the folder. */
   readonly config: string;
-  readonly pauseUrl: string;
+  /** Where it announces each position of each journaled attempt; null: nowhere. */
+  readonly pauseUrl: string | null;
   /** Where stdout and stderr go. */
   readonly log: string;
   /** Folder in which Node keeps compiled code between starts. */
@@ -70,8 +71,7 @@ export function startProduct(options: ProductOptions): Product {
       join(options.folder, options.config),
       "--role",
       "all",
-      "--pause-url",
-      options.pauseUrl,
+      ...(options.pauseUrl === null ? [] : ["--pause-url", options.pauseUrl]),
     ],
     {
       stdio: ["ignore", "pipe", "pipe"],

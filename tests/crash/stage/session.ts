@@ -6,8 +6,11 @@ import type { Login } from "./names.ts";
 /** People at the API; their sessions live in the product's database and so outlast its crashes. */
 export interface Sessions {
   readonly of: (login: Login) => Promise<Client>;
-  request(row: string): Promise<string>;
-  approve(login: Login, run: string, role: "app-owner" | "platform"): Promise<void>;
+  /** With `replace`: of this secret, which somebody else has made. */
+  request(login: Login, row: string, replace?: string): Promise<string>;
+  approve(login: Login, run: string, role: "app-owner" | "platform" | "security"): Promise<void>;
+  /** An owner says that a step was done, or put back, by hand. */
+  confirm(login: Login, run: string, step: string, direction: "do" | "undo"): Promise<void>;
   /** Asks for a run to be rolled back; asking again changes nothing. */
   rollBack(login: Login, run: string): Promise<void>;
   /** Decides that a held run is rolled back. */
@@ -40,9 +43,14 @@ export function openSessions(url: () => string): Sessions {
   };
   return {
     of,
-    async request(row) {
-      const client = await of("cleo");
-      return (await client.requestRun({ body: { row, reason: "crash test" } })).run;
+    async request(login, row, replace) {
+      const client = await of(login);
+      const named = replace === undefined ? {} : { replace };
+      return (await client.requestRun({ body: { row, reason: "crash test", ...named } })).run;
+    },
+    async confirm(login, run, step, direction) {
+      const client = await of(login);
+      await client.confirmStep({ params: { id: run }, body: { step, direction, confirmation: "given" } });
     },
     async approve(login, run, role) {
       const client = await of(login);

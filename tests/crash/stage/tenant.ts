@@ -1,8 +1,22 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeByHand, portalUsers } from "./by-hand.ts";
 import { placesOf, workloadOf } from "./consumers.ts";
 import type { WorkServer } from "./database.ts";
-import { consumersOf, type Row, rolesOf, seated, seatsOf, tenantIdOf, vaults, workDatabase } from "./names.ts";
+import type { Lane } from "./lane.ts";
+import {
+  consumersOf,
+  isEntra,
+  isNamed,
+  programOf,
+  type Row,
+  rolesOf,
+  seated,
+  seatsOf,
+  tenantIdOf,
+  vaults,
+  workDatabase,
+} from "./names.ts";
 import type { Directory, Simulator } from "./simulator.ts";
 
 const signInEverySeconds = 240;
@@ -18,11 +32,12 @@ export async function seedTenant(
   rows: readonly Row[],
   folder: string,
 ): Promise<Directory> {
-  const entra = rows.filter(({ procedure }) => procedure === "entra-client-secret");
-  const postgres = rows.filter(({ procedure }) => procedure === "postgres-role-password");
+  const entra = rows.filter(isEntra);
+  const postgres = rows.filter((row) => !isEntra(row));
   const account = (row: string) => ({ user: rolesOf(row)[0], password: server.initial.get(row) ?? "" });
   const seats = seatsOf(rows).filter((seat) => seat !== undefined);
   await simulator.post("/seed", {
+    users: portalUsers,
     aliases: seats.map((seat) => tenantIdOf("", seat)),
     applications: entra.map(({ name, seat }) => ({
       name,
@@ -90,11 +105,11 @@ export async function seedTenant(
 
 /** Starts the programs that live on these rows' secrets: they sign in from now on, until {@link stopWorkloads}. */
 export async function startWorkloads(
-  simulator: Simulator,
+  lane: Lane,
   rows: readonly Row[],
-  folder: string,
   intervalSeconds = signInEverySeconds,
 ): Promise<void> {
+  const { simulator, folder } = lane;
   // All at the same instant: each instant at which something happens is one more at which the whole product looks around.
   const workloads = rows.flatMap((row) =>
     consumersOf(row).map((consumer) => ({
@@ -106,9 +121,12 @@ export async function startWorkloads(
     })),
   );
   await simulator.post("/seed", { workloads });
+  await makeByHand(lane, rows, intervalSeconds);
 }
 
 /** A row whose run is over costs nothing any more. */
 export async function stopWorkloads(simulator: Simulator, row: Row): Promise<void> {
-  for (const { name } of consumersOf(row)) await simulator.post(`/workloads/${name}/stop`, {});
+  const programs = isNamed(row) ? [programOf(row)] : [];
+  for (const name of [...consumersOf(row).map((consumer) => consumer.name), ...programs])
+    await simulator.post(`/workloads/${name}/stop`, {});
 }
