@@ -73,8 +73,9 @@ export function deriveCells(
     });
     const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);
     const once = tried.filter(({ look }, index) => tried.findIndex((other) => other.look === look) === index);
-    folded += (tried.length - once.length) * kindsOf(shape.op).length;
-    for (const kind of kindsOf(shape.op)) {
+    const { told, alike } = kindsOf(shape);
+    folded += (tried.length - once.length) * told.length + (tried.length + firsts.length) * alike;
+    for (const kind of told) {
       const cell = (nth: number, always: boolean): Cell => ({
         name: `${story.name}/${label}#${nth} ${kind.name} ${always ? "always" : "once"}`,
         story,

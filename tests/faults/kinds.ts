@@ -1,3 +1,5 @@
+import type { CallShape } from "../crash/points.ts";
+
 /** How one call goes wrong, in the words of the simulator's `POST /faults`. */
 export interface FaultKind {
   readonly name: string;
@@ -56,9 +58,26 @@ const statementKinds: readonly FaultKind[] = [
   { name: "sql-serialization", kind: "409", position: "before-effect" },
 ];
 
-export function kindsOf(op: string): readonly FaultKind[] {
-  if (op === "postgres.connect") return connectKinds;
-  return op.startsWith("postgres.") ? statementKinds : httpKinds;
+/** Every way in which such a call can go wrong, `told` apart from `alike`: those that nobody could tell from one that is tried. */
+export function kindsOf(shape: CallShape): { readonly told: readonly FaultKind[]; readonly alike: number } {
+  const all =
+    shape.op === "postgres.connect" ? connectKinds : shape.op.startsWith("postgres.") ? statementKinds : httpKinds;
+  if (!isLook(shape)) return { told: all, alike: 0 };
+  const told = all.filter(({ name }) => !alikeForLooks.has(name));
+  return { told, alike: all.length - told.length };
+}
+
+/**
+ * Of a call that changes nothing these are one and the same as `timeout-after`: nothing is different over there, and nothing has come
+ * when the deadline passes and the connection is closed.
+ */
+const alikeForLooks: ReadonlySet<string> = new Set(["timeout-before", "slow", "sql-timeout-before", "sql-slow"]);
+
+/** A sign-in is none: it is seen, and counts as use. */
+function isLook({ op, match }: CallShape): boolean {
+  if (op === "postgres.query")
+    return /^(select|begin)\b/i.test(match.text ?? "") && !/pg_terminate/.test(match.text ?? "");
+  return /\.(get|list|owners|policies|default|query)$/.test(op);
 }
 
 /** Every read of the directory says for this long what was true before a change, virtual seconds. */

@@ -44,7 +44,7 @@ export class World {
     await lane.untilReady();
     await untilMorning(lane);
     const world = new World(lane, row, await lane.simulator.cursor(), foreign);
-    await startWorkloads(lane.simulator, [row], lane.folder);
+    await startWorkloads(lane, [row]);
     await world.#advance(10);
     return world;
   }
