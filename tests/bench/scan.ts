@@ -1,7 +1,7 @@
 import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FleetCode } from "@countersign/core";
-import { type CredentialFilter, type FleetFilter, type Store, systemClock } from "@countersign/engine";
+import { type FleetFilter, type LedgerFilter, type Store, systemClock } from "@countersign/engine";
 import type { Addresses } from "@countersign/simulator";
 import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
@@ -204,7 +204,8 @@ async function findingQueries(store: Store): Promise<number> {
   for (let n = 0; n < tries; n += 1) {
     const filter = asked[n % asked.length] ?? {};
     const started = performance.now();
-    await Promise.all([store.fleetFindings(filter, { limit, now: 0 }), store.fleetFindingCounts(filter, 0)]);
+    const within = { ...filter, found: await store.findingsFound(filter) };
+    await Promise.all([store.fleetFindings(within, { limit, now: 0 }), store.fleetFindingCounts(within, 0)]);
     times.push(performance.now() - started);
   }
   return round(times.toSorted((a, b) => a - b)[94] ?? 0);
@@ -215,17 +216,18 @@ async function queries(store: Store): Promise<number> {
   const now = Date.now();
   const limit = 200;
   const [some] = await store.credentials({ limit: 1 });
-  const asked: CredentialFilter[] = [
-    { limit },
-    { tenant: "fleet", limit, expiresBefore: now + 14 * 86_400_000 },
-    { tenant: "fleet", limit, states: ["foreign"] },
-    { limit, search: "Zahlungen-99" },
-    { limit, ...(some === undefined ? {} : { objectId: some.objectId }) },
+  const asked: LedgerFilter[] = [
+    {},
+    { tenant: "fleet", expiry: "7-days" },
+    { tenant: "fleet", state: "foreign" },
+    { search: "Zahlungen-99" },
+    { search: some?.objectId },
   ];
   const times: number[] = [];
   for (let n = 0; n < tries; n += 1) {
     const started = performance.now();
-    await store.credentials(asked[n % asked.length] ?? { limit });
+    const view = { filter: asked[n % asked.length] ?? {}, now, managed: [] };
+    await Promise.all([store.ledger(view, { limit }), store.ledgerCounts(view)]);
     times.push(performance.now() - started);
   }
   return round(times.toSorted((a, b) => a - b)[94] ?? 0);

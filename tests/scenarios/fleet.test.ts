@@ -141,6 +141,21 @@ describe("the fleet", () => {
       }
       expect(ids.size).toBe(said.filter(({ code }) => filter.code === undefined || code === filter.code).length);
     }
+    // What a search finds is what has it in its name, or has it as an id: also where it means something to the database.
+    const app = said.find(({ name }) => name.includes("<b>app"));
+    for (const search of ["<B>APP", "Überw", "%", "_", "a'; --", "\\", app?.appId ?? "", app?.objectId ?? ""]) {
+      const found = await ledger.reader.findingsFound({ search });
+      const fits = said.filter(
+        ({ name, appId, objectId }) =>
+          name.toLowerCase().includes(search.toLowerCase()) || appId === search || objectId === search,
+      );
+      expect(
+        found?.toSorted((a, b) => a - b),
+        search,
+      ).toEqual(fits.map(({ id }) => id).toSorted((a, b) => a - b));
+      for (const filter of [{ search }, { search, found }])
+        expect(await ledger.reader.fleetFindings(filter, { limit: 100_000, now: 0 }), search).toHaveLength(fits.length);
+    }
     const owners = await ledger.observer.query<{ n: string }>(
       "select count(*) as n from cs.object_owners where jsonb_array_length(owners) = 25",
     );
@@ -234,9 +249,22 @@ describe("the fleet", () => {
 describe("refused sign-ins", () => {
   const failing = async () =>
     (await openFindings("failing")).map(({ name, credential, observed }) => ({ name, credential, observed }));
+  const count = (event: string) => ledger.said.filter((one) => one.event === event).length;
+  /** Scans of which the second pass has yet to end. */
+  const underWay = () => count("scan.completed") - count("details.completed");
+  /** Time goes by, what has come due by the cron meanwhile is over, and then there is a look. */
   async function look(ms: number, at: "all" | "changes") {
+    const before = underWay();
     await sim.driver.advanceBy(ms, 60_000);
+    await Promise.all(ticks.map((tick) => tick()));
+    const isOver = async () => {
+      expect((await ledger.observer.query("select from cs.scan where state = 'running'")).rowCount).toBe(0);
+      expect(underWay()).toBe(before);
+    };
+    await vi.waitFor(isOver, { timeout: 30_000 });
+    await sim.driver.advanceBy(60_000, 60_000);
     await (at === "all" ? scanner.scanNow() : scanner.scanChanges());
+    expect(underWay()).toBe(before);
   }
 
   it("are said with the next look, and until a whole day has gone by without one; unknown is not fine", async () => {

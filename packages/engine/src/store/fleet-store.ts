@@ -9,7 +9,7 @@ import {
 } from "@countersign/core";
 import { z } from "zod";
 import { credentialStates } from "./rows.ts";
-import { nothing, row, type Sql } from "./sql.ts";
+import { containing, nothing, row, type Sql } from "./sql.ts";
 
 const code = z.enum(fleetCodesByUrgency as [FleetCode, ...FleetCode[]]);
 const kind = z.enum(["application", "service-principal"]);
@@ -117,6 +117,8 @@ export interface Judged {
 export interface FleetFilter {
   /** Part of an application's name, or a whole id; case does not count in names. */
   readonly search?: string | undefined;
+  /** In place of a search, what it has found. */
+  readonly found?: readonly number[] | null | undefined;
   readonly code?: FleetCode | undefined;
   readonly tenant?: string | undefined;
   readonly environment?: string | undefined;
@@ -176,6 +178,9 @@ export interface Pass {
   readonly id: string;
   readonly worker: string;
 }
+
+/** Findings that are looked up one by one; of more than these all are read in order. */
+const foundMax = 2_000;
 
 /**
  * Objects as they are judged. Everything else is looked up for each by its id: a page of a large fleet must not depend on what
@@ -302,6 +307,21 @@ export function fleetStore(sql: Sql) {
 
     fleetLookedAt: async (tenant: string): Promise<number | null> =>
       (await sql.first(row({ at: z.int() }), "select at from cs.fleet_look where tenant = $1", [tenant]))?.at ?? null,
+
+    /**
+     * What a search finds, for {@link FleetFilter.found}; null: there is no search, or more than can be named. Names stand in
+     * an index; in the order of a list most of all rows would be read for a few.
+     */
+    async findingsFound({ search, cleared }: FleetFilter): Promise<number[] | null> {
+      if (search === undefined) return null;
+      const { where, values } = conditions({ search, cleared }, "search");
+      const found = await sql.rows(
+        row({ id: z.int() }),
+        `select f.id from cs.fleet_finding f where ${where.join(" and ")} limit ${foundMax + 1}`,
+        values,
+      );
+      return found.length > foundMax ? null : found.map(({ id }) => id);
+    },
 
     /** A page of what is said, the most urgent first; of what was said once, in the order in which it began. */
     fleetFindings(
@@ -475,6 +495,9 @@ export function fleetStore(sql: Sql) {
   };
 }
 
+/** The directory's own form of ids (Graph: a GUID). */
+const isId = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
 /** `search`: only what narrows the counts too. */
 function conditions(filter: FleetFilter, which: "all" | "search") {
   const values: unknown[] = [];
@@ -484,10 +507,10 @@ function conditions(filter: FleetFilter, which: "all" | "search") {
     values.push(value);
     where.push(condition(`$${values.length}`));
   };
-  add(
-    filter.search,
-    (p) => `(f.object_id = ${p} or f.credential = ${p} or f.app_id = ${p} or strpos(f.folded, lower(${p})) > 0)`,
-  );
+  if (filter.found != null) add(filter.found, (p) => `f.id = any (${p})`);
+  else if (filter.search !== undefined && isId.test(filter.search))
+    add(filter.search, (p) => `(f.object_id = ${p} or f.credential = ${p} or f.app_id = ${p})`);
+  else if (filter.search !== undefined) add(containing(filter.search), (p) => `f.folded like lower(${p})`);
   add(filter.objectId, (p) => `f.object_id = ${p}`);
   if (which === "search") return { where, values };
   add(filter.code, (p) => `f.code = ${p}`);

@@ -38,7 +38,7 @@ export type { Channel } from "./listen.ts";
 export type { ListedDelivery, NoticeInput, Route, StepOutcome, TakenDelivery } from "./notice-store.ts";
 export type { Expiring, ExpiryItem } from "./owner-notice-store.ts";
 export type { ReachRow } from "./reach-store.ts";
-export type { CredentialFilter, CredentialInput, CredentialsOf } from "./record-store.ts";
+export type { CredentialInput, CredentialsOf } from "./record-store.ts";
 export type * from "./rows.ts";
 export type {
   Decision,

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CredentialRow, credentialKinds, credentialStates } from "./rows.ts";
-import { row, type Sql } from "./sql.ts";
+import { containing, row, type Sql } from "./sql.ts";
 
 /** How soon a credential expires, from a domain instant; each excludes the ones before it. */
 export const expiries = ["expired", "7-days", "30-days", "90-days", "later", "never"] as const;
@@ -73,12 +73,12 @@ const worded = (from: string) => `
   from ${from} c`;
 
 /** What a search finds is found once: in the order of expiry most of the ledger would be read for a few rows. */
-const searched = ({ filter }: LedgerView, place: string) =>
+const searched = ({ filter }: LedgerView, place: string, like: string) =>
   filter.search === undefined
     ? { before: "", from: "cs.credential" }
     : {
         before: `with found as materialized (select * from cs.credential
-          where id = ${place} or object_id = ${place} or app_id = ${place} or strpos(folded, lower(${place})) > 0)`,
+          where id = ${place} or object_id = ${place} or app_id = ${place} or folded like lower(${like}))`,
         from: "found",
       };
 
@@ -170,8 +170,8 @@ function conditions(view: LedgerView, which: "all" | "search") {
     values.push(value);
     where.push(condition(`$${values.length}`));
   };
-  if (filter.search !== undefined) values.push(filter.search);
-  const { before, from } = searched(view, `$${values.length}`);
+  if (filter.search !== undefined) values.push(filter.search, containing(filter.search));
+  const { before, from } = searched(view, `$${values.length - 1}`, `$${values.length}`);
   if (which === "search") return { before, from, where, values };
   add(filter.state, (p) => `shown_state = ${p}`);
   add(filter.kind, (p) => `kind = ${p}`);

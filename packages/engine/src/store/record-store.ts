@@ -29,8 +29,6 @@ export interface CredentialFilter {
   readonly objectId?: string;
   readonly run?: string;
   readonly expiresBefore?: number;
-  /** Part of an application's name, or a whole id. */
-  readonly search?: string;
   readonly withGone?: boolean;
   readonly after?: Pick<CredentialRow, "expiresAt" | "tenant" | "objectId" | "id">;
   readonly limit: number;
@@ -59,10 +57,6 @@ export function recordStore(sql: Sql) {
       add(filter.objectId, (p) => `object_id = ${p}`);
       add(filter.run, (p) => `run_id = ${p}`);
       add(filter.expiresBefore, (p) => `expires_at < ${p}`);
-      add(
-        filter.search,
-        (p) => `(id = ${p} or object_id = ${p} or app_id = ${p} or strpos(lower(application), lower(${p})) > 0)`,
-      );
       if (filter.after !== undefined) {
         const { expiresAt, tenant, objectId, id } = filter.after;
         values.push(expiresAt ?? forever, tenant, objectId, id);

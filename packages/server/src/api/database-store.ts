@@ -171,9 +171,10 @@ export function databaseStore(
     },
     async fleetFindings({ filter, now, after, limit }) {
       const place = after === null ? {} : { after: placeOf(FindingPlace, after) };
+      const within = { ...filter, found: await store.findingsFound(filter) };
       const [found, counts, unread] = await Promise.all([
-        store.fleetFindings(filter, { limit: limit + 1, now, ...place }),
-        store.fleetFindingCounts(filter, now),
+        store.fleetFindings(within, { limit: limit + 1, now, ...place }),
+        store.fleetFindingCounts(within, now),
         store.unread(),
       ]);
       const shown = found.slice(0, limit);
