@@ -10,14 +10,14 @@ export type KillPoint =
     }
   | { readonly attempt: string; readonly position: "before-intent" | "after-intent" | "after-answer" | "after-commit" };
 
-/** Outside calls that change something, or that a decision hangs on. */
+/** Outside calls of the product that change something, or that a decision hangs on. */
 export const calls = {
-  "create the secret": { op: "application.addPassword", match: { appId: "{app}" } },
-  "remove a secret": { op: "application.removePassword", match: { appId: "{app}" } },
+  "create the secret": { op: "application.addPassword", match: { appId: "{app}", caller: "{writer}" } },
+  "remove a secret": { op: "application.removePassword", match: { appId: "{app}", caller: "{writer}" } },
   "read the application": { op: "application.get", match: { appId: "{app}" } },
-  "write the record": { op: "secret.set", match: { vault: "{main}", secret: "{row}" } },
-  "write the copy": { op: "secret.set", match: { vault: "{partner}", secret: "{row}" } },
-  "read the record": { op: "secret.get", match: { vault: "{main}", secret: "{row}" } },
+  "write the record": { op: "secret.set", match: { vault: "{main}", secret: "{row}", caller: "{vault}" } },
+  "write the copy": { op: "secret.set", match: { vault: "{partner}", secret: "{row}", caller: "{vault}" } },
+  "read the record": { op: "secret.get", match: { vault: "{main}", secret: "{row}", caller: "{vault}" } },
 } as const;
 export type CallName = keyof typeof calls;
 const callNames = Object.keys(calls) as CallName[];
@@ -31,6 +31,8 @@ export type Command =
   | { readonly do: "withdraw" }
   | { readonly do: "roll back" }
   | { readonly do: "decide on the hold"; readonly choice: "retry" | "roll-forward" | "roll-back" }
+  | { readonly do: "ask to close it as it stands" }
+  | { readonly do: "confirm the close" }
   | { readonly do: "freeze" }
   | { readonly do: "lift the freeze" }
   | { readonly do: "wait"; readonly seconds: number | "event" }
@@ -43,6 +45,8 @@ export type Command =
     }
   | { readonly do: "mend" }
   | { readonly do: "add a foreign key" }
+  /** Somebody else rotates by hand: a key of his own, and its value in the record. */
+  | { readonly do: "overwrite the record" }
   | { readonly do: "kill"; readonly at: KillPoint | null };
 export type CommandName = Command["do"];
 
@@ -54,12 +58,15 @@ export const commandNames: readonly CommandName[] = [
   "withdraw",
   "roll back",
   "decide on the hold",
+  "ask to close it as it stands",
+  "confirm the close",
   "freeze",
   "lift the freeze",
   "wait",
   "fault",
   "mend",
   "add a foreign key",
+  "overwrite the record",
   "kill",
 ];
 
@@ -133,17 +140,22 @@ export const weighted: readonly { readonly weight: number; readonly arbitrary: f
       .constantFrom("retry" as const, "roll-forward" as const, "roll-back" as const)
       .map((choice): Command => ({ do: "decide on the hold", choice })),
   },
+  { weight: 2, arbitrary: only({ do: "ask to close it as it stands" }) },
+  { weight: 2, arbitrary: only({ do: "confirm the close" }) },
   { weight: 1, arbitrary: only({ do: "freeze" }) },
   { weight: 3, arbitrary: only({ do: "lift the freeze" }) },
   {
     weight: 8,
     arbitrary: fc
-      .constantFrom<number | "event">("event", "event", 60, 900, hour, 3 * hour, 2 * day)
+      .constantFrom<number | "event">("event", "event", "event", 60, 60, 900, hour, 3 * hour, 3 * hour, 2 * day)
       .map((seconds): Command => ({ do: "wait", seconds })),
   },
   { weight: 2, arbitrary: faults },
   { weight: 2, arbitrary: only({ do: "mend" }) },
-  { weight: 1, arbitrary: only({ do: "add a foreign key" }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<Command>({ do: "add a foreign key" }, { do: "overwrite the record" }),
+  },
   { weight: 2, arbitrary: killPoints.map((at): Command => ({ do: "kill", at })) },
 ];
 

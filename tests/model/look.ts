@@ -19,12 +19,16 @@ export interface Look {
   readonly runs: readonly SeenRun[];
   /** Live secrets of the application: id, and the run whose marker it carries; null: not one of ours. */
   readonly keys: ReadonlyMap<string, string | null>;
+  /** The one whose value the record holds. */
+  readonly record: string;
 }
 
 export async function look({ simulator, server }: Lane, row: Row): Promise<Look> {
   const { now } = (await simulator.get("/clock")) as { now: string };
   const { applications } = await simulator.directory();
   const credentials = applications.find(({ name }) => name === row.name)?.credentials ?? [];
+  const { records } = (await simulator.get("/holdings")) as Holdings;
+  const record = records.find(({ vault, secret }) => vault === "main" && secret === row.name)?.keyId ?? "none";
   const found = await server.admin.query<{ id: string }>(
     "select id from cs.run where target_key = $1 order by created_at, id",
     [row.name],
@@ -37,8 +41,13 @@ export async function look({ simulator, server }: Lane, row: Row): Promise<Look>
   return {
     now: Date.parse(now),
     runs,
+    record,
     keys: new Map(credentials.map(({ keyId, displayName }) => [keyId, markerOf(displayName)])),
   };
+}
+
+interface Holdings {
+  readonly records: readonly { readonly vault: string; readonly secret: string; readonly keyId: string }[];
 }
 
 /** The run in `cs:<run>:<attempt>:<nonce>` (docs/connectors/entra.md). */

@@ -34,6 +34,8 @@ interface Account {
   rejected: boolean;
   withdrawn: boolean;
   askedBack: boolean;
+  closeAsked: boolean;
+  closeConfirmed: boolean;
   askedOn: boolean;
   state: RunState;
   /** Both had signed. */
@@ -52,6 +54,7 @@ const quorum: Reason = ({ signed, rejected }) => signers.every((login) => signed
 const late: Reason = ({ requestedAt }, at) => at - requestedAt >= expirySeconds * 1_000;
 const back: Reason = ({ askedBack }) => askedBack;
 const on: Reason = ({ askedOn }) => askedOn;
+const closed: Reason = ({ closeAsked, closeConfirmed }) => closeAsked && closeConfirmed;
 const overlapped: Reason = ({ overlappedAt }, at) =>
   overlappedAt !== null && at - overlappedAt >= overlapSeconds * 1_000;
 const any =
@@ -83,7 +86,7 @@ const ways: Readonly<Partial<Record<RunState, Readonly<Partial<Record<RunState, 
   executing: { overlapping: quorum, rolling_back: any(back, harmed), held: harmed },
   overlapping: { retiring: overlapped, rolling_back: back, held: harmed },
   retiring: { completed: overlapped, overlapping: harmed, held: harmed },
-  held: { executing: on, overlapping: on, retiring: on, rolling_back: back },
+  held: { executing: on, overlapping: on, retiring: on, rolling_back: back, left_as_is: closed },
   rolling_back: { rolled_back: always, held: harmed },
 };
 
@@ -133,16 +136,15 @@ export class Model {
   faults = 0;
   /** The product is to die at a point that it has not come to yet: one at a time. */
   aimed = false;
-  #record: string;
   #keys: ReadonlyMap<string, string | null>;
   #now: number;
-  readonly #foreign = new Set<string>();
+  readonly #foreign: ReadonlySet<string>;
 
-  /** Begins with the one secret that the record holds. */
-  constructor(first: Look) {
+  /** Begins with what is there before anything was asked for. `foreign`: keys that somebody else makes, as they come. */
+  constructor(first: Look, foreign: ReadonlySet<string>) {
+    this.#foreign = foreign;
     this.#now = first.now;
     this.#keys = first.keys;
-    this.#record = [...first.keys.keys()][0] ?? "";
   }
 
   get newest(): Account | null {
@@ -174,6 +176,8 @@ export class Model {
       case "roll back":
         return open && state !== null && !beforeEffects.has(state);
       case "decide on the hold":
+      case "ask to close it as it stands":
+      case "confirm the close":
         return state === "held";
       case "freeze":
         return !this.frozen;
@@ -184,6 +188,7 @@ export class Model {
       case "mend":
         return this.faults > 0;
       case "add a foreign key":
+      case "overwrite the record":
         return this.#foreign.size < foreignMax;
       case "kill":
         return command.at === null || !this.aimed;
@@ -216,6 +221,10 @@ export class Model {
           : false;
       case "decide on the hold":
         return run?.state === "held" && command.choice === "roll-back" && run.askedBack ? null : run?.state === "held";
+      case "ask to close it as it stands":
+        return run?.state !== "held" ? false : run.closeAsked ? null : true;
+      case "confirm the close":
+        return run?.state === "held" && run.closeAsked ? null : false;
       default:
         return true;
     }
@@ -241,6 +250,12 @@ export class Model {
         if (run !== null && command.choice === "roll-back") run.askedBack = true;
         else if (run !== null) run.askedOn = true;
         break;
+      case "ask to close it as it stands":
+        if (run !== null) run.closeAsked = true;
+        break;
+      case "confirm the close":
+        if (run !== null) run.closeConfirmed = true;
+        break;
       case "freeze":
         this.frozen = true;
         this.#harm("frozen");
@@ -259,17 +274,13 @@ export class Model {
         this.#harm("killed");
         break;
       case "add a foreign key":
+      case "overwrite the record":
         this.#harm("foreign");
         break;
       case "request":
       case "wait":
         break;
     }
-  }
-
-  /** A key that somebody else made. */
-  madeElsewhere(key: string): void {
-    this.#foreign.add(key);
   }
 
   #harm(harm: Harm): void {
@@ -303,13 +314,15 @@ export class Model {
   #open(run: SeenRun, seen: Look): Account {
     const account: Account = {
       id: run.id,
-      old: this.#record,
+      old: seen.record,
       requestedAt: Date.parse(run.entries[0]?.at ?? "") || seen.now,
       signed: new Set(),
       harm: new Set(),
       rejected: false,
       withdrawn: false,
       askedBack: false,
+      closeAsked: false,
+      closeConfirmed: false,
       askedOn: false,
       state: "requested",
       quorumAt: null,
@@ -355,7 +368,6 @@ export class Model {
     account.state = to;
     if (to === "approved") account.quorumAt = at;
     if (to === "overlapping") account.overlappedAt ??= at;
-    if (to === "completed") this.#record = [...this.#keys].find(([, run]) => run === account.id)?.[0] ?? this.#record;
   }
 
   /** A run that nothing disturbs is through in time. */

@@ -8,9 +8,18 @@ import { noticeOf } from "../faults/judge.ts";
 import { desksCount, readTold } from "../faults/told.ts";
 import type { Sink } from "../scenarios/sink.ts";
 import { type Command, type CommandName, wordsOf } from "./commands.ts";
+import type { Stranger } from "./elsewhere.ts";
 import { type NormalHistory, normalHistory } from "./look.ts";
 import { type Broken, Model } from "./model.ts";
 import { World } from "./world.ts";
+
+/** One installation in its tenant, and who else is there. */
+export interface Place {
+  readonly lane: Lane;
+  readonly stranger: Stranger;
+  /** Where the product's webhook goes. */
+  readonly sink: Sink;
+}
 
 /** What came of one sequence. */
 export interface Played {
@@ -51,13 +60,9 @@ export class Play {
     this.#sink = sink;
   }
 
-  static async begin(lane: Lane, row: Row, sink: Sink): Promise<Play> {
-    const made: string[] = [];
-    let told = (key: string): void => void made.push(key);
-    const world = await World.begin(lane, row, (key) => told(key));
-    const model = new Model(await world.look());
-    told = (key) => model.madeElsewhere(key);
-    return new Play(world, model, sink);
+  static async begin({ lane, stranger, sink }: Place, row: Row): Promise<Play> {
+    const world = await World.begin(lane, stranger, row);
+    return new Play(world, new Model(await world.look(), world.madeElsewhere), sink);
   }
 
   /** What was done so far, and what was answered. */
@@ -70,7 +75,11 @@ export class Play {
     const frozen = model.frozen;
     const may = model.mayBeAsked(command);
     // Whatever disturbs is known before it does so.
-    const disturbs = command.do === "fault" || command.do === "kill" || command.do === "add a foreign key";
+    const disturbs =
+      command.do === "fault" ||
+      command.do === "kill" ||
+      command.do === "add a foreign key" ||
+      command.do === "overwrite the record";
     if (disturbs) model.done(command);
     const answer = await world.do(command);
     this.#said.push(`${wordsOf(command)} -> ${answer}`);
@@ -95,12 +104,19 @@ export class Play {
     await world.mendAll();
     model.done({ do: "mend" });
     model.done({ do: "lift the freeze" });
+    let held = 0;
     for (const seconds of restSteps) {
       this.#demand(model.compare(await world.look(), false));
       if (model.state === null || model.isOver) return;
       if (model.state === "held") {
         this.#demand(await this.#toldOfHold());
-        await this.step({ do: "decide on the hold", choice: "roll-back" });
+        // What cannot be taken back is closed as it stands, by two.
+        const tried = held;
+        held += 1;
+        if (tried === 0) await this.step({ do: "decide on the hold", choice: "roll-back" });
+        else
+          for (const word of ["ask to close it as it stands", "confirm the close"] as const)
+            await this.step({ do: word });
       }
       await world.wait(seconds);
     }

@@ -3,15 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runStates } from "@countersign/core";
 import fc from "fast-check";
+import { restart } from "../crash/lane-work.ts";
 import { type Lane, startLane } from "../crash/stage/lane.ts";
 import { type Row, rowsOf } from "../crash/stage/names.ts";
-import type { PlantedBug } from "../crash/stage/product.ts";
 import { varied } from "../faults/told.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
 import { commandNames, weighted } from "./commands.ts";
+import { strangerIn } from "./elsewhere.ts";
 import { difference } from "./look.ts";
 import type { Model } from "./model.ts";
-import { BrokenError, Play, type Played, Step } from "./play.ts";
+import { type Planted, plantedBugs } from "./planted.ts";
+import { BrokenError, type Place, Play, type Played, Step } from "./play.ts";
 
 export interface ModelOptions {
   /** Of the first sequence; each further one has the next. */
@@ -19,8 +21,6 @@ export interface ModelOptions {
   readonly sequences: number;
   /** One case alone: its place in fast-check's tree of cases, and which of its commands made sense. Null: from the start. */
   readonly replay: { readonly path: string; readonly commands: string } | null;
-  /** A bug that the product is to have; null: none. */
-  readonly planted: PlantedBug | null;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -41,6 +41,8 @@ export interface ModelReport {
   readonly violations: readonly Failure[];
   /** Each sequence had the same history each time it was played. */
   readonly deterministic: boolean;
+  /** Commands and states that no sequence came to. */
+  readonly notReached: readonly string[];
   readonly coverage: {
     readonly commands: Readonly<Record<string, number>>;
     readonly states: Readonly<Record<string, number>>;
@@ -69,8 +71,8 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   const violations: Failure[] = [];
   let lane: Lane | null = null;
   try {
-    lane = await laneOf(options, rows, cache, sink);
-    const bench: Bench = { lane, sink, rows };
+    lane = await laneOf(first, rows, cache, sink);
+    const bench = await benchOf(lane, sink, rows);
     for (let seed = first; seed < first + sequences && !signal.aborted; seed += 1) {
       const { clean, failure } = await tryOut(bench, seed, options.replay);
       if (clean !== null) played.push(clean);
@@ -91,6 +93,7 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   }
   const did = played.flatMap((one) => one.did);
   const states = played.flatMap((one) => one.states);
+  const coverage = { commands: countsOf(commandNames, did), states: countsOf(runStates, states) };
   return {
     model: "run",
     sequences,
@@ -98,15 +101,20 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
     seconds: seconds(),
     violations,
     deterministic: !violations.some(({ sentence }) => sentence.startsWith(unlike)),
-    coverage: { commands: countsOf(commandNames, did), states: countsOf(runStates, states) },
+    notReached: Object.entries({ ...coverage.commands, ...coverage.states }).flatMap(([name, count]) =>
+      count === 0 ? [name] : [],
+    ),
+    coverage,
   };
 }
 
 /** What the sequences of one installation are played with; each play uses up a row. */
-interface Bench {
-  readonly lane: Lane;
-  readonly sink: Sink;
+interface Bench extends Place {
   readonly rows: Row[];
+}
+
+async function benchOf(lane: Lane, sink: Sink, rows: Row[]): Promise<Bench> {
+  return { lane, sink, rows, stranger: await strangerIn(lane) };
 }
 
 const unlike = "deterministic: ";
@@ -117,12 +125,7 @@ async function tryOut(
   seed: number,
   replay: ModelOptions["replay"],
 ): Promise<{ readonly clean: Played | null; readonly failure: Failure | null }> {
-  const commands = fc.commands(
-    weighted.flatMap(({ weight, arbitrary }) =>
-      Array.from({ length: weight }, () => arbitrary.map((command) => new Step(command))),
-    ),
-    { maxCommands: commandsMax, size: "max", ...(replay === null ? {} : { replayPath: replay.commands }) },
-  );
+  const commands = sequencesOf(replay?.commands ?? null);
   let clean: Played | null = null;
   let until = Number.POSITIVE_INFINITY;
   const property = fc.asyncProperty(commands, async (sequence) => {
@@ -158,10 +161,71 @@ async function tryOut(
   };
 }
 
-async function play({ lane, rows, sink }: Bench, commands: Sequence): Promise<Played> {
-  const row = rows.shift();
+/** `replayPath`: which commands of one sequence made sense, as fast-check writes it down. */
+function sequencesOf(replayPath: string | null): fc.Arbitrary<Sequence> {
+  return fc.commands(
+    weighted.flatMap(({ weight, arbitrary }) =>
+      Array.from({ length: weight }, () => arbitrary.map((command) => new Step(command))),
+    ),
+    { maxCommands: commandsMax, size: "max", ...(replayPath === null ? {} : { replayPath }) },
+  );
+}
+
+/** Sequences after which a planted bug counts as one that nobody sees. */
+const plantedMax = 25;
+
+export interface PlantedReport {
+  readonly bug: string;
+  /** How many sequences it took to see it; null: it was not seen. */
+  readonly sequences: number | null;
+  readonly sentence: string;
+}
+
+/** Gives the product one bug after the other, and plays until the model or an invariant sees it. */
+export async function runPlanted({ seed: first, say }: Pick<ModelOptions, "seed" | "say">): Promise<PlantedReport[]> {
+  const cache = mkdtempSync(join(tmpdir(), "countersign-model-cache-"));
+  const sink = await openSink();
+  const rows = rowsOf("entra-client-secret", plantedMax * plantedBugs.length);
+  const reports: PlantedReport[] = [];
+  let lane: Lane | null = null;
+  try {
+    lane = await laneOf(first, rows, cache, sink);
+    const bench = await benchOf(lane, sink, rows);
+    for (const bug of plantedBugs) {
+      lane.plant(bug);
+      await restart(lane);
+      const report = await untilSeen(bench, bug, first);
+      say(
+        `planted bug ${bug.name}: ${report.sequences === null ? "NOT seen" : `seen after ${report.sequences}`}: ${report.sentence}`,
+      );
+      reports.push(report);
+    }
+    return reports;
+  } finally {
+    await lane?.stop();
+    await sink.close();
+    rmSync(cache, { recursive: true, force: true });
+  }
+}
+
+async function untilSeen(bench: Bench, { name: bug, seenBy }: Planted, first: number): Promise<PlantedReport> {
+  for (let count = 1; count <= plantedMax; count += 1) {
+    const [sequence] = fc.sample(sequencesOf(null), { seed: first + count - 1, numRuns: 1 });
+    try {
+      await play(bench, sequence ?? []);
+    } catch (error) {
+      if (!(error instanceof BrokenError)) throw error;
+      const seeing = error.broken.find(({ rule }) => seenBy.includes(rule));
+      if (seeing !== undefined) return { bug, sequences: count, sentence: `${seeing.rule}: ${seeing.sentence}` };
+    }
+  }
+  return { bug, sequences: null, sentence: `expected ${seenBy.join(" or ")} to see it in ${plantedMax} sequences` };
+}
+
+async function play(bench: Bench, commands: Sequence): Promise<Played> {
+  const row = bench.rows.shift();
   if (row === undefined) throw new Error("expected a row that was not used yet, got none");
-  const one = await Play.begin(lane, row, sink);
+  const one = await Play.begin(bench, row);
   try {
     await fc.asyncModelRun(() => ({ model: one.model, real: one }), commands);
     return await one.finish();
@@ -182,14 +246,8 @@ function countsOf(names: readonly string[], seen: readonly string[]): Record<str
   return Object.fromEntries(names.map((name) => [name, seen.filter((one) => one === name).length]));
 }
 
-async function laneOf({ seed, planted }: ModelOptions, rows: readonly Row[], cache: string, sink: Sink): Promise<Lane> {
+async function laneOf(seed: number, rows: readonly Row[], cache: string, sink: Sink): Promise<Lane> {
   const lane = await startLane({ seed, rows, cache, vary: (folder) => varied(sink, folder, deadlineMs) });
   await lane.product.ready;
-  if (planted !== null) {
-    lane.plant(planted);
-    await lane.product.kill();
-    lane.start();
-    await lane.untilReady();
-  }
   return lane;
 }

@@ -6,6 +6,7 @@ import type { Lane } from "../crash/stage/lane.ts";
 import type { Login, Row } from "../crash/stage/names.ts";
 import { startWorkloads, stopWorkloads } from "../crash/stage/tenant.ts";
 import { type Command, calls, type KillPoint } from "./commands.ts";
+import type { Stranger } from "./elsewhere.ts";
 import { type Look, look } from "./look.ts";
 
 /** What became of a command: done, refused with the problem's code, or cut off by a kill. */
@@ -27,23 +28,24 @@ export class World {
   readonly row: Row;
   /** Where the effect log stood when the sequence began. */
   readonly after: number;
-  readonly foreign: (key: string) => void;
+  readonly stranger: Stranger;
+  /** Ids of the keys that somebody else made. */
+  readonly madeElsewhere = new Set<string>();
   #run: string | null = null;
   #blows: Blows | null = null;
   readonly #faults: string[] = [];
 
-  private constructor(lane: Lane, row: Row, after: number, foreign: (key: string) => void) {
+  private constructor(lane: Lane, stranger: Stranger, row: Row, after: number) {
     this.lane = lane;
     this.row = row;
     this.after = after;
-    this.foreign = foreign;
+    this.stranger = stranger;
   }
 
-  /** `foreign`: told of each key that somebody else made. */
-  static async begin(lane: Lane, row: Row, foreign: (key: string) => void): Promise<World> {
+  static async begin(lane: Lane, stranger: Stranger, row: Row): Promise<World> {
     await lane.untilReady();
     await untilMorning(lane);
-    const world = new World(lane, row, await lane.simulator.cursor(), foreign);
+    const world = new World(lane, stranger, row, await lane.simulator.cursor());
     await startWorkloads(lane, [row]);
     await world.#advance(10);
     return world;
@@ -106,6 +108,10 @@ export class World {
         return this.#ask("ada", (client) =>
           client.decideHold({ params, body: { choice: command.choice, reason: "model" } }),
         );
+      case "ask to close it as it stands":
+        return this.#sayClose("ada", "close", run);
+      case "confirm the close":
+        return this.#sayClose("cleo", "close-confirm", run);
       case "freeze":
         return this.#ask("ben", (client) => client.freeze({ body: {} }));
       case "lift the freeze":
@@ -125,8 +131,12 @@ export class World {
         for (const id of this.#faults.splice(0)) await this.lane.simulator.delete(`/faults/${id}`);
         return "done";
       case "add a foreign key":
-        this.foreign(await this.#addKey());
+      case "overwrite the record": {
+        const { keyId, secretText } = await this.stranger.addKey(this.row);
+        this.madeElsewhere.add(keyId);
+        if (command.do === "overwrite the record") await this.stranger.overwrite(this.row, secretText);
         return "done";
+      }
       case "kill":
         if (command.at === null) await this.#killNow();
         else await this.#aim(command.at);
@@ -144,6 +154,17 @@ export class World {
         body: { statement, planDigest, reasonAttachment },
         headers: { "if-match": `"${planDigest}"` },
       });
+    });
+  }
+
+  #sayClose(who: Login, decision: "close" | "close-confirm", id: string): Promise<Answer> {
+    return this.#ask(who, async (client) => {
+      const reason = decision === "close" ? { reason: "model" } : {};
+      const asked = { decision, role: roles[who], ...reason };
+      const said = await client.makeCloseStatement({ params: { id }, body: asked });
+      const { statement, planDigest, reasonAttachment } = said;
+      const headers = { "if-match": `"${planDigest}"` };
+      await client.sayOnClose({ params: { id }, body: { statement, planDigest, reasonAttachment }, headers });
     });
   }
 
@@ -235,31 +256,6 @@ export class World {
   #runIs(run: string | null): void {
     this.#run = run;
     if (run !== null) this.#blows?.runIs(this.row, run);
-  }
-
-  /** Somebody with rights of their own adds a secret to the application. */
-  async #addKey(): Promise<string> {
-    const { lane, row } = this;
-    const { callers, tenant, urls, applications } = lane.directory;
-    const { clientId, clientSecret } = callers.writer;
-    const token = await fetch(new URL(`/${tenant.id}/oauth2/v2.0/token`, urls.authority), {
-      method: "POST",
-      body: new URLSearchParams({
-        grant_type: "client_credentials",
-        client_id: clientId,
-        client_secret: clientSecret,
-        scope: `${urls.graph}/.default`,
-      }),
-    });
-    const { access_token: bearer } = (await token.json()) as { access_token: string };
-    const objectId = applications.find(({ name }) => name === row.name)?.objectId;
-    const answer = await fetch(new URL(`/v1.0/applications/${objectId}/addPassword`, urls.graph), {
-      method: "POST",
-      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
-      body: JSON.stringify({ passwordCredential: { displayName: "made by hand" } }),
-    });
-    if (!answer.ok) throw new Error(`expected somebody else to add a key, got ${answer.status} ${await answer.text()}`);
-    return ((await answer.json()) as { keyId: string }).keyId;
   }
 }
 
