@@ -2,7 +2,7 @@ import { CountersignError, isCode, type ReadContext, type Scanner as TenantScann
 import { z } from "zod";
 import type { OpenScan, Store } from "../store/index.ts";
 
-/** Where a listing stands: which collection, the link to its next page, how many pages are staged, where changes begin. */
+/** Where a listing stands: which collection, the link to its next page, how many pages are written, where changes begin. */
 const Cursor = z.strictObject({
   collection: z.int(),
   link: z.string().nullable(),
@@ -13,6 +13,9 @@ type Cursor = z.infer<typeof Cursor>;
 /** Where a later look at changes begins, by collection. */
 export type Links = Cursor["links"];
 
+/** Pages that are read ahead while one is written. */
+const aheadMax = 3;
+
 const kindOf = { applications: "application", servicePrincipals: "service-principal" } as const;
 type Collection = keyof typeof kindOf;
 
@@ -21,14 +24,16 @@ export interface ScanWork {
   readonly store: Pick<Store, "scanPage" | "scanRestart">;
   readonly tenant: TenantScanner;
   readonly worker: string;
+  /** How late a replica of a directory may show a change: what is younger is not called gone for not being listed. */
+  readonly lagMs: number;
   readonly ctx: ReadContext;
 }
 
 /**
- * Stages a whole listing from where it stands, while the next page is under way. A link that the directory does not know any
- * more (they live for minutes) begins it anew, once. Returns where later looks at changes begin.
+ * Writes a whole listing from where it stands, page by page, while the next ones are under way. A link that the directory does
+ * not know any more (they live for minutes) begins it anew, once. Returns where later looks at changes begin.
  */
-export async function stageListing(work: ScanWork, open: OpenScan): Promise<Links> {
+export async function writeListing(work: ScanWork, open: OpenScan): Promise<Links> {
   const begun = Cursor.safeParse(open.cursor);
   try {
     return await listFrom(work, open.id, begun.success ? begun.data : null);
@@ -40,7 +45,7 @@ export async function stageListing(work: ScanWork, open: OpenScan): Promise<Link
 }
 
 async function listFrom(work: ScanWork, id: string, from: Cursor | null): Promise<Links> {
-  const { store, tenant, worker, ctx } = work;
+  const { store, tenant, worker, lagMs, ctx } = work;
   let at: Cursor = from ?? { collection: 0, link: null, pages: 0, links: [] };
   for (; at.collection < tenant.collections.length; at = { ...at, collection: at.collection + 1, link: null }) {
     const name = collectionOf(tenant, at.collection);
@@ -49,47 +54,65 @@ async function listFrom(work: ScanWork, id: string, from: Cursor | null): Promis
       const link = await tenant.latest(ctx, name);
       if (link !== null) at = { ...at, links: [...at.links, { collection: name, link }] };
     }
-    let asked = tenant.page(ctx, name, at.link);
-    for (;;) {
-      const page = await asked;
-      if (page.next !== null) {
-        asked = tenant.page(ctx, name, page.next);
-        // If staging fails nobody awaits the page under way; its failure is then nobody's matter.
-        asked.catch(() => undefined);
-      }
+    const kind = kindOf[name];
+    for await (const page of ahead(pagesOf(work, name, at.link), aheadMax)) {
       const next =
         page.next === null
           ? { collection: at.collection + 1, link: null }
           : { collection: at.collection, link: page.next };
-      const kind = kindOf[name];
       await store.scanPage({
         id,
         worker,
-        page: at.pages,
         // A tenant has thousands of service principals of others; only those with credentials of their own matter here.
         objects: page.objects.filter((object) => kind === "application" || object.credentials.length > 0),
         unreadable: page.unreadable.map((objectId) => ({ objectId, kind })),
         removed: [],
         cursor: { ...at, ...next, pages: at.pages + 1 },
+        lagMs,
+        at: ctx.clock.now(),
       });
       at = { ...at, link: page.next, pages: at.pages + 1 };
-      if (page.next === null) break;
     }
   }
   return at.links;
 }
 
-/** Stages what has changed since the links, and says which objects that is. Null: one is too old, a whole listing is due. */
-export async function stageChanges(
+async function* pagesOf({ tenant, ctx }: ScanWork, name: Collection, from: string | null) {
+  for (let link = from; ; ) {
+    const page = await tenant.page(ctx, name, link);
+    yield page;
+    if (page.next === null) return;
+    link = page.next;
+  }
+}
+
+/** The same things in the same order, so many of them asked for before they are needed. */
+async function* ahead<T>(things: AsyncGenerator<T, void>, countMax: number): AsyncGenerator<T, void> {
+  const asked: Promise<IteratorResult<T, void>>[] = [];
+  for (;;) {
+    while (asked.length < countMax) {
+      const next = things.next();
+      // If writing fails nobody awaits what is under way; its failure is then nobody's matter.
+      next.catch(() => undefined);
+      asked.push(next);
+    }
+    const next = await asked.shift();
+    if (next === undefined || next.done === true) return;
+    yield next.value;
+  }
+}
+
+/** Writes what has changed since the links, and says which objects that is. Null: one is too old, a whole listing is due. */
+export async function writeChanges(
   work: ScanWork,
   id: string,
   links: Links,
 ): Promise<{ readonly links: Links; readonly objects: readonly string[] } | null> {
-  const { store, tenant, worker, ctx } = work;
+  const { store, tenant, worker, lagMs, ctx } = work;
   await store.scanRestart(id, worker);
   const next: Links = [];
   const changed: string[] = [];
-  for (const [page, { collection, link }] of links.entries()) {
+  for (const { collection, link } of links) {
     const changes = await tenant.changes(ctx, collection, link);
     if (changes === null) return null;
     const kind = kindOf[collection as Collection];
@@ -97,11 +120,12 @@ export async function stageChanges(
     await store.scanPage({
       id,
       worker,
-      page,
       objects: changes.objects,
       unreadable: named(changes.unreadable),
       removed: named(changes.removed),
       cursor: null,
+      lagMs,
+      at: ctx.clock.now(),
     });
     next.push({ collection, link: changes.link });
     changed.push(...changes.objects.map(({ objectId }) => objectId), ...changes.removed);

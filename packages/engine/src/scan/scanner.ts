@@ -8,11 +8,10 @@ import type { Store } from "../store/index.ts";
 import { readDetails } from "./details.ts";
 import { type DueSeconds, proposeDue } from "./due.ts";
 import { judgeFleet, type TermsOf } from "./findings.ts";
-import { type Links, stageChanges, stageListing } from "./listing.ts";
+import { type Links, writeChanges, writeListing } from "./listing.ts";
 import { type DueScan, Schedule, type Times, type Tried } from "./schedule.ts";
 
 const pollMs = 1_000;
-/** How late a replica of a directory may show a change: what is younger is not called gone for not being listed. */
 const lagMs = 15 * 60_000;
 
 /** When and what to look for. */
@@ -101,19 +100,17 @@ export function createScanner(options: {
     const { id } = open;
     const failed = { id, worker, result: null, summary: null, findings: [], links: [] };
     try {
-      const work = { store, tenant, worker, ctx: { clock, signal: stopped.signal } };
+      const work = { store, tenant, worker, lagMs, ctx: { clock, signal: stopped.signal } };
       const next =
         kind === "full"
-          ? { links: await stageListing(work, open), objects: null }
-          : await stageChanges(work, id, links);
+          ? { links: await writeListing(work, open), objects: null }
+          : await writeChanges(work, id, links);
       if (next === null) {
         await store.scanEnd({ ...failed, at: clock.now() });
         options.log("scan.links-too-old", of);
         return "too-old";
       }
-      const mergedAt = clock.now();
-      const summary = await store.scanMerge(id, worker, lagMs, mergedAt);
-      await store.ownersWant({ id, worker }, next.objects, mergedAt);
+      const summary = await store.scanConclude(id, worker, lagMs, clock.now());
       const findings = await proposeDue(store, tenant.tenant, rules.rows(), rules.dueSeconds, clock.now());
       await store.scanEnd({
         id,
@@ -135,7 +132,7 @@ export function createScanner(options: {
       await lookCloser(tenant, kind, next.objects ?? []);
       return "done";
     } catch (error) {
-      // What was staged is not what was listed (a crash of the server empties it), or another worker has taken it over.
+      // What was shown is known no more (a crash of the server empties it), or another worker has taken it over.
       if (isCode(error, "STATE_CONFLICT")) await store.scanRestart(id, worker).catch(() => {});
       options.log("scan.failed", { ...of, error: error instanceof CountersignError ? error.code : "unknown" });
       await store.scanEnd({ ...failed, at: clock.now() }).catch(() => {});

@@ -401,10 +401,6 @@ export function fleetStore(sql: Sql) {
     details: (tenant: string): Promise<DetailRow[]> =>
       sql.rows(DetailRow, "select * from cs.detail_reading where tenant = $1 order by part", [tenant]),
 
-    /** Asks for the owners of these objects, or of all that a merge at `at` has written. */
-    ownersWant: (pass: Pass, ids: readonly string[] | null, at: number): Promise<void> =>
-      sql.call(nothing, "cs.owners_want", { ...pass, objects: ids, at }),
-
     /** Whose owners are to be read, the longest waiting first, and how many there are in all. */
     ownersDue: (
       tenant: string,

@@ -27,10 +27,16 @@ export const ScanSummary = z.strictObject({
 });
 export type ScanSummary = z.infer<typeof ScanSummary>;
 
+/** An object of which no more is known. */
+type NamedObject = Pick<ScannedObject, "objectId" | "kind">;
+
 const Opened = z.object({ id: z.string(), cursor: z.unknown() }).nullable();
 const Link = row({ collection: z.string(), link: z.string(), at: z.int() });
 
-/** Scans of a tenant's directory: staged page by page, then merged into the ledger. */
+/** Objects, and as many credentials, that are called gone in one transaction. */
+const goneMax = 5_000;
+
+/** Scans of a tenant's directory: written into the ledger page by page; in the end, what was not shown is gone. */
 export function scanStore(sql: Sql) {
   return {
     /** The scan of `tenant` due at `dueAt`, for the one worker that does it; null for everybody else. */
@@ -44,38 +50,64 @@ export function scanStore(sql: Sql) {
       readonly at: number;
     }): Promise<OpenScan | null> => sql.call(Opened, "cs.scan_open", { ...scan }),
 
-    /** Stages one page with the place where the listing goes on. Error: STATE_CONFLICT when another worker does it now. */
+    /**
+     * Writes what one page shows to be different, with the place where the listing goes on. `lagMs`: how late a replica may show
+     * a change. Error: STATE_CONFLICT when another worker does it now.
+     */
     scanPage: (page: {
       readonly id: string;
       readonly worker: string;
-      readonly page: number;
       readonly objects: readonly ScannedObject[];
       /** By id and kind of object. */
-      readonly unreadable: readonly { readonly objectId: string; readonly kind: ScannedObject["kind"] }[];
-      readonly removed: readonly { readonly objectId: string; readonly kind: ScannedObject["kind"] }[];
+      readonly unreadable: readonly NamedObject[];
+      readonly removed: readonly NamedObject[];
       readonly cursor: unknown;
+      readonly lagMs: number;
+      readonly at: number;
     }): Promise<void> => {
       const { objects, unreadable, removed, cursor, ...rest } = page;
+      // An object that is named twice counts as it was named last.
+      const named = new Map<string, Partial<ScannedObject> & NamedObject & { readonly state: string }>();
+      for (const object of unreadable) named.set(object.objectId, { ...object, state: "unreadable" });
+      for (const object of removed) named.set(object.objectId, { ...object, state: "removed" });
+      for (const object of objects) named.set(object.objectId, { ...object, state: "listed" });
+      const given = [...named.values()];
+      const credentials = given.flatMap(({ objectId, credentials: held = [] }) => [
+        ...new Map(held.map((one) => [one.id, { ...one, objectId }])).values(),
+      ]);
       return sql.call(nothing, "cs.scan_page", {
         ...rest,
-        objects: JSON.stringify([
-          ...objects.map(({ credentials: _, ...object }) => ({ ...object, state: "listed" })),
-          ...unreadable.map((object) => ({ ...object, state: "unreadable" })),
-          ...removed.map((object) => ({ ...object, state: "removed" })),
-        ]),
-        credentials: JSON.stringify(
-          objects.flatMap(({ objectId, credentials }) => credentials.map((one) => ({ objectId, ...one }))),
-        ),
         cursor: cursor === null ? null : JSON.stringify(cursor),
+        objects: given.map(({ objectId }) => objectId),
+        states: given.map(({ state }) => state),
+        kinds: given.map(({ kind }) => kind),
+        appIds: given.map(({ appId }) => appId),
+        names: given.map(({ name }) => name),
+        createdAt: given.map(({ createdAt }) => createdAt),
+        audiences: given.map(({ audience }) => audience),
+        disabled: given.map(({ disabled }) => disabled),
+        serviceRefs: given.map(({ serviceRef }) => serviceRef),
+        counts: given.map(({ credentials: held = [] }) => held.length),
+        holders: credentials.map(({ objectId }) => objectId),
+        ids: credentials.map(({ id }) => id),
+        credentialKinds: credentials.map(({ kind }) => kind),
+        startsAt: credentials.map(({ startsAt }) => startsAt),
+        expiresAt: credentials.map(({ expiresAt }) => expiresAt),
+        markers: credentials.map(({ marker }) => (marker === null ? null : JSON.stringify(marker))),
       });
     },
 
-    /** Throws away what was staged; the listing begins anew. */
+    /** Forgets which objects were shown; the listing begins anew. */
     scanRestart: (id: string, worker: string): Promise<void> => sql.call(nothing, "cs.scan_restart", { id, worker }),
 
-    /** Writes what the staged listing shows to be different. `lagMs`: how late a replica may show a change. */
-    scanMerge: (id: string, worker: string, lagMs: number, at: number): Promise<ScanSummary> =>
-      sql.call(ScanSummary, "cs.scan_merge", { id, worker, lagMs, at }),
+    /** Calls gone what a whole listing has not shown, or what changes say is removed; and says what the scan came to. */
+    async scanConclude(id: string, worker: string, lagMs: number, at: number): Promise<ScanSummary> {
+      for (;;) {
+        const args = { id, worker, lagMs, rowsMax: goneMax, at };
+        const summary = await sql.call(ScanSummary.nullable(), "cs.scan_conclude", args);
+        if (summary !== null) return summary;
+      }
+    },
 
     /** Ends a scan with `scan.completed`; `result` null = it failed and may be taken up again. */
     scanEnd: (scan: {

@@ -63,8 +63,17 @@ async function list(tenant: string, listed: readonly ScannedObject[], at: number
   const store = stores.cs_scanner;
   const id = `scan-${tenant}-${at}`;
   await store.scanOpen({ id, tenant, kind: "full", dueAt: at, worker, leaseMs: 10_000, at });
-  await store.scanPage({ id, worker, page: 0, objects: listed, unreadable: [], removed: [], cursor: null });
-  await store.scanMerge(id, worker, 15 * 60_000, at);
+  await store.scanPage({
+    id,
+    worker,
+    objects: listed,
+    unreadable: [],
+    removed: [],
+    cursor: null,
+    lagMs: 15 * 60_000,
+    at,
+  });
+  await store.scanConclude(id, worker, 15 * 60_000, at);
   const result = {
     applications: listed.length,
     findings: 0,

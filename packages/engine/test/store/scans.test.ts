@@ -74,13 +74,14 @@ async function scan(tenant: string, at: number, listed: Listed) {
     await store.scanPage({
       id,
       worker,
-      page,
+      lagMs,
+      at,
       objects,
       unreadable: page === 0 ? named(unreadable) : [],
       removed: page === 0 ? named(removed) : [],
       cursor: { page },
     });
-  const summary = await store.scanMerge(id, worker, lagMs, at);
+  const summary = await store.scanConclude(id, worker, lagMs, at);
   await store.scanEnd({ id, worker, result: resultOf(tenant), summary, findings: [], links: [], at });
   return summary;
 }
@@ -330,15 +331,15 @@ describe("scans", () => {
     const first = won.findIndex((open) => open !== null);
     const [holder, heir] = [workers[first] ?? "", workers[(first + 1) % 6] ?? ""];
     const id = `once-${first}`;
-    const page = { id, unreadable: [], removed: [] };
-    await scanner.scanPage({ ...page, worker: holder, page: 0, objects: [application("o-1", [])], cursor: { at: 1 } });
+    const page = { id, unreadable: [], removed: [], lagMs, at: startedAt };
+    await scanner.scanPage({ ...page, worker: holder, objects: [application("o-1", [])], cursor: { at: 1 } });
     await die(holder);
     expect(await begin("once-heir", heir)).toEqual({ id, cursor: { at: 1 } });
-    await expect(
-      scanner.scanPage({ ...page, worker: holder, page: 1, objects: [], cursor: { at: 2 } }),
-    ).rejects.toMatchObject({ code: "STATE_CONFLICT" });
-    await scanner.scanPage({ ...page, worker: heir, page: 1, objects: [application("o-2", [])], cursor: { at: 2 } });
-    const summary = await scanner.scanMerge(id, heir, lagMs, startedAt + 5);
+    await expect(scanner.scanPage({ ...page, worker: holder, objects: [], cursor: { at: 2 } })).rejects.toMatchObject({
+      code: "STATE_CONFLICT",
+    });
+    await scanner.scanPage({ ...page, worker: heir, objects: [application("o-2", [])], cursor: { at: 2 } });
+    const summary = await scanner.scanConclude(id, heir, lagMs, startedAt + 5);
     expect(summary).toMatchObject({ objects: 2 });
     const finding = {
       code: "expires-soon",
@@ -374,16 +375,16 @@ describe("scans", () => {
     expect(await begin("thrice", await newWorker(stores.cs_scanner), startedAt + 1)).toBeNull();
   });
 
-  it("do not merge a listing of which a crash of the server has taken a part", async () => {
+  it("conclude nothing from a listing of which a crash of the server has taken a part", async () => {
     const by = await newWorker(stores.cs_scanner);
     await begin("torn", by, startedAt + 2);
-    const page = { id: "torn", worker: by, page: 0, unreadable: [], removed: [], cursor: { at: 1 } };
+    const page = { id: "torn", worker: by, unreadable: [], removed: [], cursor: { at: 1 }, lagMs, at: startedAt };
     await stores.cs_scanner.scanPage({ ...page, objects: [application("o-1", [])] });
-    await admin.query("truncate cs.scan_object, cs.scan_credential");
-    await expect(stores.cs_scanner.scanMerge("torn", by, lagMs, startedAt)).rejects.toMatchObject({
+    await admin.query("truncate cs.scan_object");
+    await expect(stores.cs_scanner.scanConclude("torn", by, lagMs, startedAt)).rejects.toMatchObject({
       code: "STATE_CONFLICT",
     });
     await stores.cs_scanner.scanRestart("torn", by);
-    expect(await stores.cs_scanner.scanMerge("torn", by, lagMs, startedAt)).toMatchObject({ objects: 0 });
+    expect(await stores.cs_scanner.scanConclude("torn", by, lagMs, startedAt)).toMatchObject({ objects: 0 });
   });
 });

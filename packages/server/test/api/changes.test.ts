@@ -40,8 +40,8 @@ async function scan(at: number, ids: readonly number[]): Promise<void> {
     { ...object, objectId: row.objectId, appId: row.appId, name: "Billing", serviceRef: null, credentials },
     { ...object, objectId: stranger, appId: stranger, name: "Stranger", serviceRef: null, credentials: [] },
   ];
-  await store.scanPage({ id, worker, page: 0, objects, unreadable: [], removed: [], cursor: null });
-  const summary = await store.scanMerge(id, worker, 15 * 60_000, at);
+  await store.scanPage({ id, worker, objects, unreadable: [], removed: [], cursor: null, lagMs: 15 * 60_000, at });
+  const summary = await store.scanConclude(id, worker, 15 * 60_000, at);
   const result = { applications: 2, findings: 0, kind: "listing", query: "q", tenant } as const;
   const queryDigest = `sha256:${"1".repeat(64)}` as const;
   await store.scanEnd({ id, worker, result: { ...result, queryDigest }, summary, findings: [], links: [], at });
