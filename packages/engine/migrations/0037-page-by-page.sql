@@ -4,6 +4,11 @@
 drop function cs.scan_page, cs.scan_restart, cs.scan_merge, cs.scan_end, cs.owners_want;
 drop table cs.scan_object, cs.scan_credential;
 
+-- What an index of the ledger costs when a fleet is listed for the first time it must be worth. The order of expiry holds the
+-- tenant as well; and nearly all of it was made by others: only what was not is looked for by its state.
+drop index cs.credential_expiry_tenant, cs.credential_state;
+create index credential_state on cs.credential (state, tenant, object_id, id) where gone_at is null and state <> 'foreign';
+
 -- Which objects a listing has shown so far; a crash of the server empties it, which the end notices by `scan.staged`.
 create unlogged table cs.scan_object (
   scan_id text not null,
@@ -13,7 +18,7 @@ create unlogged table cs.scan_object (
   credentials integer not null,
   -- When the first page that showed it was written.
   at bigint not null,
-  primary key (scan_id, object_id)
+  primary key (object_id, scan_id)
 );
 
 -- What a scan has done so far.
@@ -24,16 +29,18 @@ alter table cs.scan
   add column objects_gone integer not null default 0,
   add column credentials_gone integer not null default 0;
 
--- Writes what one page shows to be different, with the place where the listing goes on. Objects and their credentials come as
--- a list for each column; a credential names its object by its id. A plan is made for each page: what is there already is looked
--- up by its key, however large the fleet, and while an empty ledger fills.
+-- Writes what one page shows to be different, with the place where the listing goes on. Objects come as a list for each column,
+-- and their credentials, each with what it repeats of its object. What is there already is looked up row by row, by its key: a
+-- page costs the same however large the fleet, and the cost of looking at all of it must never seem the smaller one.
 create function cs.scan_page(
   p_id text, p_worker uuid, p_cursor jsonb, p_lag_ms bigint, p_at bigint,
   p_objects text[], p_states text[], p_kinds text[], p_app_ids text[], p_names text[], p_created_at bigint[], p_audiences text[],
   p_disabled boolean[], p_service_refs text[], p_counts integer[],
-  p_holders text[], p_ids text[], p_credential_kinds text[], p_starts_at bigint[], p_expires_at bigint[], p_markers jsonb[]
+  p_holders text[], p_holder_kinds text[], p_holder_app_ids text[], p_holder_names text[],
+  p_ids text[], p_credential_kinds text[], p_starts_at bigint[], p_expires_at bigint[], p_markers jsonb[]
 ) returns void language plpgsql security definer
-set search_path = cs, pg_temp set plan_cache_mode = force_custom_plan set enable_seqscan = off as $$
+set search_path = cs, pg_temp set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_scan scan%rowtype;
   v_twice text[];
@@ -70,22 +77,22 @@ begin
   ), due as (
     -- Owners of what has changed are read again; of what changes are told of, always. Before a first reading, all are read.
     insert into owners_due as w (tenant, object_id, at)
-      select v_scan.tenant, o.object_id, p_at from unnest(p_objects, p_states) as o(object_id, state)
-      where o.state = 'listed' and (v_scan.kind = 'delta' or o.object_id in (select object_id from changed))
-        and exists (select from detail_reading where tenant = v_scan.tenant and part = 'owners')
+      select v_scan.tenant, o.object_id, p_at from (
+        select object_id from changed where v_scan.kind <> 'delta'
+        union all select object_id from unnest(p_objects, p_states) as g(object_id, state) where v_scan.kind = 'delta' and state = 'listed') o
+      where exists (select from detail_reading where tenant = v_scan.tenant and part = 'owners')
       on conflict (tenant, object_id) do update set at = excluded.at
   )
   select count(*) into v_objects from changed;
 
   -- A known credential keeps its state; a new one is ours only if its marker's nonce is one of a committed intent.
   insert into credential as c (tenant, object_id, id, app_id, application, holder, kind, state, run_id, marker, starts_at, expires_at, seen_at)
-    select v_scan.tenant, r.object_id, r.id, o.app_id, o.name, o.kind, r.kind,
+    select v_scan.tenant, r.object_id, r.id, r.app_id, r.name, r.holder, r.kind,
       case when r.marker is null then 'foreign' when n.run_id is null then 'unknown'
         when is_final(n.state) then 'orphan' else 'ours-unpublished' end,
       n.run_id, r.marker, r.starts_at, r.expires_at, p_at
-    from unnest(p_holders, p_ids, p_credential_kinds, p_starts_at, p_expires_at, p_markers)
-        as r(object_id, id, kind, starts_at, expires_at, marker)
-      join unnest(p_objects, p_kinds, p_app_ids, p_names) as o(object_id, kind, app_id, name) on o.object_id = r.object_id
+    from unnest(p_holders, p_holder_kinds, p_holder_app_ids, p_holder_names, p_ids, p_credential_kinds, p_starts_at, p_expires_at, p_markers)
+        as r(object_id, holder, app_id, name, id, kind, starts_at, expires_at, marker)
       left join credential k on k.tenant = v_scan.tenant and k.object_id = r.object_id and k.id = r.id
       left join lateral (
         select s.run_id, u.state from step s join run u on u.id = s.run_id
@@ -93,7 +100,7 @@ begin
       ) n on r.marker is not null
     where k.id is null or k.gone_at is not null
       or (k.app_id, k.application, k.holder, k.kind, k.starts_at, k.expires_at)
-        is distinct from (o.app_id, o.name, o.kind, r.kind, r.starts_at, r.expires_at)
+        is distinct from (r.app_id, r.name, r.holder, r.kind, r.starts_at, r.expires_at)
       -- Listed before its intent was visible here, or given up before its run closed: judged again.
       or k.state in ('unknown', 'ours-unpublished') or k.state = 'foreign' and r.marker is not null
     on conflict (tenant, object_id, id) do update set seen_at = greatest(c.seen_at, excluded.seen_at),
@@ -103,6 +110,11 @@ begin
       state = case when c.state in ('unknown', 'foreign') and excluded.run_id is not null then excluded.state
         when c.state = 'ours-unpublished' and excluded.state = 'orphan' then 'orphan' else c.state end;
   get diagnostics v_credentials = row_count;
+
+  -- In a table of which nothing is counted yet, keys are not believed to be of any use.
+  if v_objects > 100 and (select reltuples < 0 from pg_class where oid = 'cs.directory_object'::regclass) then
+    analyze directory_object, credential, scan_object;
+  end if;
 
   -- An object is listed with all that it holds: the rest is gone, unless it was written less than p_lag_ms before the listing
   -- began (replicas show a change late), or by an earlier page of this listing and not by a run of ours.

@@ -54,6 +54,8 @@ export function recordStore(sql: Sql) {
       };
       add(filter.tenant, (p) => `tenant = ${p}`);
       add(filter.states, (p) => `state = any (${p})`);
+      // Said in so many words, an index that holds no others is of use.
+      if (filter.states?.includes("foreign") === false) where.push("state <> 'foreign'");
       add(filter.objectId, (p) => `object_id = ${p}`);
       add(filter.run, (p) => `run_id = ${p}`);
       add(filter.expiresBefore, (p) => `expires_at < ${p}`);

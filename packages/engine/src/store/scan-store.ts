@@ -72,9 +72,12 @@ export function scanStore(sql: Sql) {
       for (const object of removed) named.set(object.objectId, { ...object, state: "removed" });
       for (const object of objects) named.set(object.objectId, { ...object, state: "listed" });
       const given = [...named.values()];
-      const credentials = given.flatMap(({ objectId, credentials: held = [] }) => [
-        ...new Map(held.map((one) => [one.id, { ...one, objectId }])).values(),
-      ]);
+      const credentials = given.flatMap((holder) =>
+        [...new Map((holder.credentials ?? []).map((one) => [one.id, one])).values()].map((one) => ({
+          ...one,
+          holder,
+        })),
+      );
       return sql.call(nothing, "cs.scan_page", {
         ...rest,
         cursor: cursor === null ? null : JSON.stringify(cursor),
@@ -88,7 +91,10 @@ export function scanStore(sql: Sql) {
         disabled: given.map(({ disabled }) => disabled),
         serviceRefs: given.map(({ serviceRef }) => serviceRef),
         counts: given.map(({ credentials: held = [] }) => held.length),
-        holders: credentials.map(({ objectId }) => objectId),
+        holders: credentials.map(({ holder }) => holder.objectId),
+        holderKinds: credentials.map(({ holder }) => holder.kind),
+        holderAppIds: credentials.map(({ holder }) => holder.appId),
+        holderNames: credentials.map(({ holder }) => holder.name),
         ids: credentials.map(({ id }) => id),
         credentialKinds: credentials.map(({ kind }) => kind),
         startsAt: credentials.map(({ startsAt }) => startsAt),

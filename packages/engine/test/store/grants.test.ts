@@ -117,7 +117,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.credentials_set('t', 'o', 'a', 'n', 'role', 0, '[]')", but("cs_executor")],
   ["select cs.scan_open('s', 't', 'full', 0, gen_random_uuid(), 1, 0)", but("cs_scanner")],
   [
-    "select cs.scan_page('s', gen_random_uuid(), null, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
+    "select cs.scan_page('s', gen_random_uuid(), null, 0, 0, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     but("cs_scanner"),
   ],
   ["select cs.scan_restart('s', gen_random_uuid())", but("cs_scanner")],
