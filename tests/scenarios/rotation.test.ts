@@ -54,4 +54,18 @@ describe("a due secret", () => {
     expect(onNew).toHaveLength(3);
     expect(await stage.verdict(run)).toBe("proven");
   });
+
+  it("is bound to its record by our own word the next time, however many others of ours the tenant has", async () => {
+    const crowd = 1_100;
+    await stage.asDatabaseOwner((owner) =>
+      owner.query(
+        `insert into cs.credential (tenant, object_id, id, app_id, application, kind, state, expires_at, seen_at)
+         select c.tenant, 'object-' || n, 'id-' || n, 'client-' || n, 'app-' || n, c.kind, 'ours-active', 1, c.seen_at
+           from (select * from cs.credential where application = 'app-billing' limit 1) c, generate_series(1, ${crowd}) n`,
+      ),
+    );
+    const run = await stage.request("app-billing");
+    const { plan } = await stage.run(run);
+    expect(JSON.parse(plan?.text ?? "{}").old).toMatchObject({ binding: "ours" });
+  });
 });

@@ -72,11 +72,11 @@ export function createJudge(options: {
     const reader = connectors.worlds.get(row.procedure);
     if (reader === undefined) return null;
     // The ledger says which credential is ours; the tag in the vault alone could have been written by anybody.
-    const ours = new Set(
-      (await store.credentials({ tenant: row.tenant, limit: runsMax, states: ["ours-active", "ours-retiring"] })).map(
-        (credential) => credential.id,
-      ),
-    );
+    // Of this row alone: a tenant has more of ours than a page of them. A scan gives applications the directory's name.
+    const of = "objectId" in row ? { objectId: row.objectId } : { application: row.name };
+    const states = ["ours-active", "ours-retiring"] as const;
+    const ledger = await store.credentials({ tenant: row.tenant, ...of, limit: runsMax, states });
+    const ours = new Set(ledger.map(({ id }) => id));
     try {
       const world = await reader.read({ clock, signal }, row, (id) => ours.has(id));
       return withUses ? { ...world, uses: (await reader.uses?.({ clock, signal }, row)) ?? null } : world;

@@ -27,6 +27,8 @@ export interface CredentialFilter {
   readonly tenant?: string;
   readonly states?: readonly CredentialRow["state"][];
   readonly objectId?: string;
+  /** The inventory's name for it, as runs have written it. */
+  readonly application?: string;
   readonly run?: string;
   readonly expiresBefore?: number;
   readonly withGone?: boolean;
@@ -57,6 +59,7 @@ export function recordStore(sql: Sql) {
       // Said in so many words, an index that holds no others is of use.
       if (filter.states?.includes("foreign") === false) where.push("state <> 'foreign'");
       add(filter.objectId, (p) => `object_id = ${p}`);
+      add(filter.application, (p) => `application = ${p}`);
       add(filter.run, (p) => `run_id = ${p}`);
       add(filter.expiresBefore, (p) => `expires_at < ${p}`);
       if (filter.after !== undefined) {
