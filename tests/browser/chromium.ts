@@ -1,7 +1,5 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { existsSync } from "node:fs";
+import { type BrowserContext, type Browser as Chromium, chromium, type Page } from "playwright-core";
 
 const places = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -25,7 +23,11 @@ export interface Browser {
   close(): Promise<void>;
 }
 
-/** Starts Chromium; says in one sentence what is missing when there is none. */
+/** One process for all who are open at the same time; each has cookies, storage and cache of his own. */
+let shared: Promise<Chromium> | null = null;
+let open = 0;
+
+/** Opens Chromium for one person; says in one sentence what is missing when there is none. */
 export async function startBrowser(options: { readonly dark?: boolean } = {}): Promise<Browser> {
   const executablePath = places.find((place) => place !== undefined && existsSync(place));
   if (executablePath === undefined) {
@@ -33,10 +35,10 @@ export async function startBrowser(options: { readonly dark?: boolean } = {}): P
       "expected Chromium for the browser tests, got none: run `apt-get install -y chromium`, or set CHROMIUM to its path",
     );
   }
-  const profile = mkdtempSync(join(tmpdir(), "countersign-browser-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    args: flags,
+  open += 1;
+  shared ??= chromium.launch({ executablePath, args: flags });
+  const process = await shared;
+  const context = await process.newContext({
     viewport: { width: 1440, height: 900 },
     colorScheme: options.dark === true ? "dark" : "light",
     timezoneId: "Europe/Berlin",
@@ -56,7 +58,10 @@ export async function startBrowser(options: { readonly dark?: boolean } = {}): P
     page: () => context.newPage(),
     close: async () => {
       await context.close();
-      rmSync(profile, { recursive: true, force: true });
+      open -= 1;
+      if (open > 0) return;
+      shared = null;
+      await process.close();
     },
   };
 }

@@ -1,20 +1,32 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
+import { CountersignError } from "@countersign/core";
+import { writeZip } from "@countersign/evidence";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 // oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
 import { password } from "../../packages/server/test/api/fixture.ts";
 // oxlint-disable-next-line countersign/imports -- a test's own set-up, which no package exports
-import { runId } from "../../packages/server/test/api/world.ts";
+import { addRun, entraRow, handMade, now, people, runId } from "../../packages/server/test/api/world.ts";
+import { bundleOfPeriod, withGap } from "../bundles/period.ts";
 import { accessibilityProblems } from "./axe.ts";
 import { type Browser, startBrowser } from "./chromium.ts";
 import { startPages } from "./server.ts";
 
 let pages: Awaited<ReturnType<typeof startPages>>;
+/** How the file of a period is made; a test may let it fail or take its time. */
+let population = async (): Promise<Uint8Array> =>
+  writeZip(await bundleOfPeriod(await withGap(), { sample: { seed: "mine", size: 2 } }));
+const ada = people[0]?.person ?? "";
+const named = { run: runId("n"), row: entraRow("service-012", 12), secret: handMade };
 const browsers: Browser[] = [];
 
 beforeAll(async () => {
-  pages = await startPages();
+  pages = await startPages({ population: () => population() });
+  pages.fixture.store.unread.push({ tenant: "contoso", part: "failures", refused: true, readAt: null });
+  addRun(pages.fixture.store, named.run, named.row, ada, now - 1_600_000, "Made by hand.", {
+    named: named.secret,
+  });
 }, 120_000);
 afterAll(async () => {
   for (const browser of browsers) await browser.close();
@@ -27,7 +39,23 @@ async function open(options: { dark?: boolean } = {}): Promise<{ browser: Browse
   return { browser, page: await browser.page() };
 }
 
+/** Who has signed in once need not do it again in another browser: the form has tests of its own. */
+const sessions = new Map<string, Cookies>();
+type Cookies = Awaited<ReturnType<ReturnType<Page["context"]>["cookies"]>>;
+
 async function signIn(page: Page, login: string, path = "/"): Promise<void> {
+  const session = sessions.get(login);
+  if (session === undefined) {
+    await throughForm(page, login, path);
+    sessions.set(login, await page.context().cookies());
+    return;
+  }
+  await page.context().addCookies(session);
+  await page.goto(`${pages.url}${path}`);
+  await page.getByRole("navigation", { name: "Main" }).waitFor();
+}
+
+async function throughForm(page: Page, login: string, path: string): Promise<void> {
   await page.goto(`${pages.url}${path}`);
   await page.getByLabel("Login").fill(login);
   await page.getByLabel("Password").fill(password);
@@ -54,6 +82,8 @@ const addresses: Readonly<Record<string, string>> = {
   held: `/runs/${runId("8")}`,
   evidence: `/runs/${runId("7")}?view=evidence`,
   entries: `/runs/${runId("7")}?view=entries`,
+  "replacement of a named secret": `/runs/${runId("n")}`,
+  period: "/period",
 };
 
 async function settled(page: Page, path: string): Promise<void> {
@@ -75,6 +105,9 @@ describe.each([
     for (const [name, path] of Object.entries(addresses)) {
       await settled(page, path);
       expect(await accessibilityProblems(page), name).toEqual([]);
+      // Each says what this installation is not.
+      for (const text of ["demo installation", "clock: virtual", /separation: none/])
+        expect(await page.getByText(text).count(), name).toBe(1);
     }
     await settled(page, addresses.approval ?? "");
     await page.getByRole("button", { name: "Approve" }).click();
@@ -195,6 +228,125 @@ describe("the approval page", () => {
   }, 60_000);
 });
 
+describe("a secret made by hand", () => {
+  it.each([
+    ["light", false],
+    ["dark", true],
+  ])(
+    "is replaced by name: who asks names it, in %s",
+    async (_theme, dark) => {
+      const { browser, page } = await open({ dark });
+      await signIn(page, "ada", "/applications/service-024");
+      await page.getByRole("button", { name: "Replace a secret made by hand" }).click();
+      const dialog = page.getByRole("dialog");
+      const which = dialog.getByLabel("Which secret");
+      const secret = await which.inputValue();
+      expect(secret).toMatch(/^5c7a9f10-77aa-4c0b-9c1e-/);
+      await dialog.getByText(`--replace ${secret}`).waitFor();
+      expect(await accessibilityProblems(page)).toEqual([]);
+      // Without a reason nothing can be asked for.
+      expect(await dialog.getByRole("button", { name: "Request", exact: true }).isDisabled()).toBe(true);
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await dialog.waitFor({ state: "detached" });
+      expect([...pages.fixture.store.records.values()].filter(({ row }) => row === "service-024")).toEqual([]);
+      expect(browser.complaints).toEqual([]);
+    },
+    60_000,
+  );
+
+  it("is asked for with the keyboard, for the secret that was chosen", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/applications/service-024");
+    await page.getByRole("button", { name: "Replace a secret made by hand" }).focus();
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog");
+    const secret = await dialog.getByLabel("Which secret").inputValue();
+    await dialog.getByLabel(/^Reason/).focus();
+    await page.keyboard.type("Made in the portal, for ten years.");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/\/runs\/run_/);
+    const run = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+    const [entry] = await pages.fixture.store.runEntries(run, 0, 1);
+    expect(JSON.parse(entry?.text ?? "")).toMatchObject({
+      type: "run.requested",
+      data: { target: { credential: secret }, trigger: "manual" },
+    });
+  }, 60_000);
+
+  it("has an approval page that says first what nobody knows, and what stays as it is", async () => {
+    const { page } = await open();
+    await signIn(page, "cleo", addresses["replacement of a named secret"]);
+    await page.getByRole("button", { name: "Approve" }).waitFor();
+    const text = await page.getByRole("main").innerText();
+    for (const part of [
+      `What lives on the secret ${handMade} stands in no inventory`,
+      "it was used from 192.0.2.44",
+      "in no store: an owner moves whoever uses it",
+      "Made by hand.",
+      `Remove the named secret ${handMade}, and no other`,
+      "waits for Cleo Marin",
+      "stays",
+    ])
+      expect(text, part).toContain(part);
+    const first = ["stands in no inventory", "What and why now"].map((part) => text.indexOf(part));
+    expect(first).toEqual(first.toSorted((a, b) => a - b));
+    // Whoever asked for it is told why he may not.
+    const ada = (await open()).page;
+    await signIn(ada, "ada", addresses["replacement of a named secret"]);
+    await ada.getByText("You asked for this run.").waitFor();
+    expect(await ada.getByRole("button", { name: "Approve" }).count()).toBe(0);
+  }, 60_000);
+});
+
+describe("everything of a period", () => {
+  it("is asked for by its address, says that it is being made, and what the file says, which can be downloaded", async () => {
+    const { browser, page } = await open();
+    await signIn(page, "ada", "/period?from=2026-10-25&to=2026-11-03&seed=mine&size=2");
+    await page.getByText("--from 2026-10-25 --to 2026-11-03").waitFor();
+    const made = await population();
+    let finish = (_: Uint8Array) => {};
+    population = () => new Promise((resolve) => (finish = resolve));
+    await page.getByLabel("Your own seed").focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("status").getByText("written into the log and signed").waitFor();
+    expect(await accessibilityProblems(page), "running").toEqual([]);
+    await expect.poll(() => finish.length).toBe(1);
+    finish(made);
+    await page.getByText("drawn by the seed mine").waitFor();
+    const text = await page.getByRole("main").innerText();
+    for (const part of [
+      "out of band",
+      "GET /v1.0/auditLogs/directoryAudits",
+      "nothing can be concluded there",
+      "No look",
+    ])
+      expect(text, part).toContain(part);
+    expect(await accessibilityProblems(page), "result").toEqual([]);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("link", { name: "Download 2026-10-25-2026-11-03.zip" }).click(),
+    ]);
+    expect(Buffer.from(made).equals(readFileSync(await download.path()))).toBe(true);
+    expect(browser.complaints).toEqual([]);
+    population = async () => made;
+  }, 60_000);
+
+  it("says why it cannot be made, and tries again", async () => {
+    const { page } = await open({ dark: true });
+    await signIn(page, "ada", "/period");
+    const made = await population();
+    population = () => Promise.reject(new CountersignError("INPUT_INVALID", "expected a period that fits one bundle"));
+    await page.getByRole("button", { name: "Make the file" }).click();
+    await page.getByRole("alert").getByText("expected a period that fits one bundle").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    population = async () => made;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByText("nothing can be concluded there").waitFor();
+  }, 60_000);
+});
+
 describe("with the keyboard alone", () => {
   it("a person signs in, opens what waits and rejects it with a reason", async () => {
     const { page } = await open();
@@ -223,7 +375,7 @@ describe("with the keyboard alone", () => {
 describe("the console as a whole", () => {
   it("keeps deep links with filters through the sign-in", async () => {
     const { page } = await open();
-    await signIn(page, "ada", "/applications?q=service-0&sort=name");
+    await throughForm(page, "ada", "/applications?q=service-0&sort=name");
     await page.getByRole("link", { name: "service-006" }).waitFor();
     expect(page.url()).toContain("q=service-0");
   }, 60_000);
@@ -335,15 +487,10 @@ describe("the console as a whole", () => {
     await ada.getByText("6 of 6 that fit").waitFor();
   }, 60_000);
 
-  it("says on every page what this installation is not", async () => {
+  it("says what findings rest on and was not read", async () => {
     const { page } = await open();
-    await signIn(page, "ada");
-    for (const path of Object.values(addresses)) {
-      await settled(page, path);
-      expect(await page.getByText("demo installation").count()).toBe(1);
-      expect(await page.getByText("clock: virtual").count()).toBe(1);
-      expect(await page.getByText(/separation: none/).count()).toBe(1);
-    }
+    await signIn(page, "ada", "/findings");
+    await page.getByText("Not known of contoso: which sign-ins are refused.").waitFor();
   }, 60_000);
 
   it("first page is at most 250 KB gzip", () => {

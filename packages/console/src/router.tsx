@@ -8,6 +8,7 @@ import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
 import { OutsidePage } from "./pages/outside.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
+import { PeriodPage, readPeriod } from "./pages/period.tsx";
 import { RunPage } from "./pages/run/run.tsx";
 import { RunsPage } from "./pages/runs.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
@@ -65,6 +66,13 @@ const changes = createRoute({
   errorComponent: Failed,
   validateSearch: readChangeFilter,
 });
+const period = createRoute({
+  getParentRoute: () => shell,
+  path: "/period",
+  component: PeriodPage,
+  errorComponent: Failed,
+  validateSearch: readPeriod,
+});
 const runs = createRoute({
   getParentRoute: () => shell,
   path: "/runs",
@@ -97,6 +105,7 @@ export const router = createRouter({
       findings,
       changes,
       page("/outside", OutsidePage),
+      period,
       page("/log", LogPage),
     ]),
   ]),

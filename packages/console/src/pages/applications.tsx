@@ -1,4 +1,4 @@
-import type { Answer, Readiness } from "@countersign/contract";
+import type { Application, Readiness } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { query, useNames } from "../api/queries.ts";
@@ -6,10 +6,11 @@ import { procedureWords, type Tone } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
-import { filterReader, options, Pager } from "../ui/pager.tsx";
+import { Listing } from "../ui/listing.tsx";
+import { filterReader, options } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { SavedViews } from "../ui/saved-views.tsx";
-import { Cell, Table } from "../ui/table.tsx";
+import { Cell } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
 const keys = ["q", "environment", "tenant", "owner", "readiness", "sort", "order", "cursor"] as const;
@@ -26,8 +27,6 @@ export const readinessWords: Readonly<Record<Readiness, { readonly word: string;
   unowned: { word: "Nobody owns it", tone: "bad" },
   unknown: { word: "Not scanned yet", tone: "neutral" },
 };
-
-type Page = Answer<"listApplications">;
 
 export function ApplicationsPage() {
   const filter = useSearch({ from: "/shell/applications" });
@@ -79,8 +78,16 @@ export function ApplicationsPage() {
       <SavedViews />
       <Loaded of={list}>
         {(page) => (
-          <Rows
+          <Listing
             page={page}
+            label="Applications"
+            head={["Application", "Expires", "Readiness", "Environment", "Owners", "Consumers", "Findings"]}
+            row={(row) => <Row key={row.name} row={row} nameOf={nameOf} />}
+            empty={
+              <Empty title="No application fits" command="npx countersign inventory accept inventory.yaml">
+                Change the filter, or add a row to inventory.yaml and accept it: what is not listed is never touched.
+              </Empty>
+            }
             cursor={filter.cursor}
             more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
           />
@@ -90,75 +97,45 @@ export function ApplicationsPage() {
   );
 }
 
-function Rows({
-  page,
-  cursor,
-  more,
-}: {
-  readonly page: Page;
-  readonly cursor: string | undefined;
-  readonly more: (cursor: string) => void;
-}) {
-  const nameOf = useNames();
-  if (page.items.length === 0) {
-    return (
-      <Empty title="No application fits" command="npx countersign inventory accept inventory.yaml">
-        Change the filter, or add a row to inventory.yaml and accept it: what is not listed is never touched.
-      </Empty>
-    );
-  }
+function Row({ row, nameOf }: { readonly row: Application; readonly nameOf: (id: string | null) => string }) {
   return (
-    <>
-      <Table
-        label="Applications"
-        head={["Application", "Expires", "Readiness", "Environment", "Owners", "Consumers", "Findings"]}
-      >
-        {page.items.map((row) => (
-          <tr key={row.name}>
-            <Cell>
-              <Link to="/applications/$name" params={{ name: row.name }} className="font-semibold">
-                {row.name}
-              </Link>
-              <div className="text-xs text-fg3">
-                {procedureWords[row.procedure] ?? row.procedure} · {row.tenant}
-              </div>
-            </Cell>
-            <Cell>
-              {row.expiresAt === null ? (
-                <span className="text-fg3">never, or not seen</span>
-              ) : (
-                <>
-                  <Until at={row.expiresAt} />
-                  <div className="text-xs text-fg3">
-                    <Time at={row.expiresAt} />
-                  </div>
-                </>
-              )}
-            </Cell>
-            <Cell>
-              <Badge tone={readinessWords[row.readiness].tone}>{readinessWords[row.readiness].word}</Badge>{" "}
-              {row.openRun !== null && (
-                <Link to="/runs/$id" params={{ id: row.openRun.id }}>
-                  open run
-                </Link>
-              )}
-            </Cell>
-            <Cell>
-              {row.environment} {row.prod && <Badge tone="warn">prod</Badge>}
-            </Cell>
-            <Cell>
-              {row.owners.length === 0 ? (
-                <span className="text-bad-fg">nobody</span>
-              ) : (
-                row.owners.map(nameOf).join(", ")
-              )}
-            </Cell>
-            <Cell>{row.consumers}</Cell>
-            <Cell>{row.findings > 0 ? row.findings : "–"}</Cell>
-          </tr>
-        ))}
-      </Table>
-      <Pager page={page} cursor={cursor} more={more} />
-    </>
+    <tr>
+      <Cell>
+        <Link to="/applications/$name" params={{ name: row.name }} className="font-semibold">
+          {row.name}
+        </Link>
+        <div className="text-xs text-fg3">
+          {procedureWords[row.procedure] ?? row.procedure} · {row.tenant}
+        </div>
+      </Cell>
+      <Cell>
+        {row.expiresAt === null ? (
+          <span className="text-fg3">never, or not seen</span>
+        ) : (
+          <>
+            <Until at={row.expiresAt} />
+            <div className="text-xs text-fg3">
+              <Time at={row.expiresAt} />
+            </div>
+          </>
+        )}
+      </Cell>
+      <Cell>
+        <Badge tone={readinessWords[row.readiness].tone}>{readinessWords[row.readiness].word}</Badge>{" "}
+        {row.openRun !== null && (
+          <Link to="/runs/$id" params={{ id: row.openRun.id }}>
+            open run
+          </Link>
+        )}
+      </Cell>
+      <Cell>
+        {row.environment} {row.prod && <Badge tone="warn">prod</Badge>}
+      </Cell>
+      <Cell>
+        {row.owners.length === 0 ? <span className="text-bad-fg">nobody</span> : row.owners.map(nameOf).join(", ")}
+      </Cell>
+      <Cell>{row.consumers}</Cell>
+      <Cell>{row.findings > 0 ? row.findings : "–"}</Cell>
+    </tr>
   );
 }

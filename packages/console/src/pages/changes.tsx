@@ -1,4 +1,4 @@
-import type { Answer, AuditChange } from "@countersign/contract";
+import type { AuditChange } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { memo } from "react";
@@ -8,9 +8,10 @@ import { humanise, type Tone } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
-import { filterReader, options, Pager } from "../ui/pager.tsx";
+import { Listing } from "../ui/listing.tsx";
+import { filterReader, options } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
-import { Cell, Table } from "../ui/table.tsx";
+import { Cell } from "../ui/table.tsx";
 import { Time } from "../ui/time.tsx";
 import { ReasonDialog } from "./reason-dialog.tsx";
 
@@ -30,6 +31,7 @@ const tones: Readonly<Record<AuditChange["verdict"], Tone>> = {
 export function ChangesPage() {
   const filter = useSearch({ from: "/shell/changes" });
   const navigate = useNavigate({ from: "/changes" });
+  const nameOf = useNames();
   const list = useQuery(query("listChanges", { query: { limit: 100, ...filter } as never }));
   const set = (change: ChangeFilter) =>
     void navigate({ search: (old) => readChangeFilter({ ...old, cursor: undefined, ...change }), replace: true });
@@ -73,9 +75,18 @@ export function ChangesPage() {
       </search>
       <Loaded of={list}>
         {(page) => (
-          <Rows
+          <Listing
             page={page}
-            isFiltered={Object.keys(filter).length > 0}
+            label="Changes"
+            head={["Whose doing", "Of", "What", "By", "When", "Explanation"]}
+            row={(change) => (
+              <Row
+                key={`${change.tenant} ${change.entry} ${change.credential ?? ""} ${change.act}`}
+                change={change}
+                nameOf={nameOf}
+              />
+            )}
+            empty={<Nothing isFiltered={Object.keys(filter).length > 0} />}
             cursor={filter.cursor}
             more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
           />
@@ -85,41 +96,15 @@ export function ChangesPage() {
   );
 }
 
-function Rows({
-  page,
-  isFiltered,
-  cursor,
-  more,
-}: {
-  readonly page: Answer<"listChanges">;
-  readonly isFiltered: boolean;
-  readonly cursor: string | undefined;
-  readonly more: (cursor: string) => void;
-}) {
-  const nameOf = useNames();
-  if (page.items.length === 0)
-    return isFiltered ? (
-      <Empty title="No change fits" command="npx countersign changes">
-        Change the filter.
-      </Empty>
-    ) : (
-      <Empty title="No changes" command="npx countersign changes">
-        As far as the directories’ logs were read. The reader needs the permission to read them.
-      </Empty>
-    );
-  return (
-    <>
-      <Table label="Changes" head={["Whose doing", "Of", "What", "By", "When", "Explanation"]}>
-        {page.items.map((change) => (
-          <Row
-            key={`${change.tenant} ${change.entry} ${change.credential ?? ""} ${change.act}`}
-            change={change}
-            nameOf={nameOf}
-          />
-        ))}
-      </Table>
-      <Pager page={page} cursor={cursor} more={more} />
-    </>
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <Empty title="No change fits" command="npx countersign changes">
+      Change the filter.
+    </Empty>
+  ) : (
+    <Empty title="No changes" command="npx countersign changes">
+      As far as the directories’ logs were read. The reader needs the permission to read them.
+    </Empty>
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Answer, ListedFinding, Unread } from "@countersign/contract";
+import type { ListedFinding, Unread } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { memo } from "react";
@@ -7,9 +7,10 @@ import { humanise, type Tone } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
-import { filterReader, options, Pager } from "../ui/pager.tsx";
+import { Listing } from "../ui/listing.tsx";
+import { filterReader, options } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
-import { Cell, Table } from "../ui/table.tsx";
+import { Cell } from "../ui/table.tsx";
 import { Time } from "../ui/time.tsx";
 import { Acceptance } from "./acceptance.tsx";
 
@@ -113,9 +114,17 @@ export function FindingsPage() {
         {(page) => (
           <>
             <NotRead parts={page.unread} />
-            <Rows
+            <Listing
               page={page}
-              isFiltered={Object.keys(filter).some((key) => key !== "of")}
+              label="Findings"
+              head={["Finding", "Of", "Observed", "Required", "First seen", "Last seen"]}
+              row={(finding, index) => (
+                <Row
+                  key={`${finding.objectId}${finding.credential}${finding.code}${finding.run}${index}`}
+                  finding={finding}
+                />
+              )}
+              empty={<Nothing isFiltered={Object.keys(filter).some((key) => key !== "of")} />}
               cursor={filter.cursor}
               more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
             />
@@ -156,39 +165,15 @@ function NotRead({ parts }: { readonly parts: readonly Unread[] }) {
   );
 }
 
-function Rows({
-  page,
-  isFiltered,
-  cursor,
-  more,
-}: {
-  readonly page: Answer<"listFindings">;
-  readonly isFiltered: boolean;
-  readonly cursor: string | undefined;
-  readonly more: (cursor: string) => void;
-}) {
-  if (page.items.length === 0)
-    return isFiltered ? (
-      <Empty title="No finding fits" command="npx countersign findings">
-        Change the filter. What was so once is shown under “No more so”.
-      </Empty>
-    ) : (
-      <Empty title="No findings" command="npx countersign scan">
-        As far as the last scan saw. Without a scan nothing is known: start one with “Scan now” on the overview.
-      </Empty>
-    );
-  return (
-    <>
-      <Table label="Findings" head={["Finding", "Of", "Observed", "Required", "First seen", "Last seen"]}>
-        {page.items.map((finding, index) => (
-          <Row
-            key={`${finding.objectId}${finding.credential}${finding.code}${finding.run}${index}`}
-            finding={finding}
-          />
-        ))}
-      </Table>
-      <Pager page={page} cursor={cursor} more={more} />
-    </>
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <Empty title="No finding fits" command="npx countersign findings">
+      Change the filter. What was so once is shown under “No more so”.
+    </Empty>
+  ) : (
+    <Empty title="No findings" command="npx countersign scan">
+      As far as the last scan saw. Without a scan nothing is known: start one with “Scan now” on the overview.
+    </Empty>
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Answer, Credential } from "@countersign/contract";
+import type { Credential } from "@countersign/contract";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { memo } from "react";
@@ -7,10 +7,11 @@ import { credentialWords, expiryWords, ledgerWords } from "../text/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
-import { filterReader, options, Pager } from "../ui/pager.tsx";
+import { Listing } from "../ui/listing.tsx";
+import { filterReader, options } from "../ui/pager.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { SavedViews } from "../ui/saved-views.tsx";
-import { Cell, Table } from "../ui/table.tsx";
+import { Cell } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
 const keys = ["q", "state", "kind", "tenant", "expiry", "managed", "cursor"] as const;
@@ -64,9 +65,12 @@ export function LedgerPage() {
       <SavedViews />
       <Loaded of={list}>
         {(page) => (
-          <Rows
+          <Listing
             page={page}
-            filtered={Object.keys(filter).length > 0}
+            label="Credentials"
+            head={["Held by", "Expires", "Ledger", "Kind", "Credential", "Inventory"]}
+            row={(credential) => <Row key={`${credential.objectId}${credential.id}`} credential={credential} />}
+            empty={<Nothing isFiltered={Object.keys(filter).length > 0} />}
             cursor={filter.cursor}
             more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
           />
@@ -80,37 +84,15 @@ const ledgerTexts: Record<string, string> = Object.fromEntries(
   Object.entries(ledgerWords).map(([state, { word }]) => [state, word]),
 );
 
-function Rows({
-  page,
-  filtered,
-  cursor,
-  more,
-}: {
-  readonly page: Answer<"listCredentials">;
-  readonly filtered: boolean;
-  readonly cursor: string | undefined;
-  readonly more: (cursor: string) => void;
-}) {
-  if (page.items.length === 0) {
-    return filtered ? (
-      <Empty title="No credential fits" command="npx countersign scan --csv">
-        Change the filter. Retired credentials are shown when “Ledger” says so.
-      </Empty>
-    ) : (
-      <Empty title="The ledger is empty" command="npx countersign scan">
-        The daily scan lists every application and what signs in as it. Start it now with “Scan now” on the overview.
-      </Empty>
-    );
-  }
-  return (
-    <>
-      <Table label="Credentials" head={["Held by", "Expires", "Ledger", "Kind", "Credential", "Inventory"]}>
-        {page.items.map((credential) => (
-          <Row key={`${credential.objectId}${credential.id}`} credential={credential} />
-        ))}
-      </Table>
-      <Pager page={page} cursor={cursor} more={more} />
-    </>
+function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {
+  return isFiltered ? (
+    <Empty title="No credential fits" command="npx countersign scan --csv">
+      Change the filter. Retired credentials are shown when “Ledger” says so.
+    </Empty>
+  ) : (
+    <Empty title="The ledger is empty" command="npx countersign scan">
+      The daily scan lists every application and what signs in as it. Start it now with “Scan now” on the overview.
+    </Empty>
   );
 }
 

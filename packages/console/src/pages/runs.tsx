@@ -6,10 +6,10 @@ import { procedureWords, states } from "../text/words.ts";
 import { Badge, StateBadge } from "../ui/badge.tsx";
 import { Empty } from "../ui/card.tsx";
 import { Choice, TextField } from "../ui/field.tsx";
-import { Pager } from "../ui/pager.tsx";
+import { Listing } from "../ui/listing.tsx";
 import { Loaded } from "../ui/problem.tsx";
 import { SavedViews } from "../ui/saved-views.tsx";
-import { Cell, Table } from "../ui/table.tsx";
+import { Cell } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 
 export function RunsPage() {
@@ -41,46 +41,43 @@ export function RunsPage() {
       </search>
       <SavedViews />
       <Loaded of={list}>
-        {(page) =>
-          page.items.length === 0 ? (
-            <Empty title="No run fits" command={'npx countersign request <application> --reason "why"'}>
-              Runs begin with the daily scan, or when somebody asks for one on an application's page.
-            </Empty>
-          ) : (
-            <>
-              <Table label="Runs" head={["Application", "State", "Asked", "By", "Last change", "Next"]}>
-                {page.items.map((run) => (
-                  <tr key={run.id}>
-                    <Cell>
-                      <Link to="/runs/$id" params={{ id: run.id }} className="font-semibold">
-                        {run.application}
-                      </Link>
-                      <div className="text-xs text-fg3">
-                        {procedureWords[run.procedure] ?? run.procedure} · {run.environment}
-                      </div>
-                    </Cell>
-                    <Cell>
-                      <StateBadge state={run.state} /> {run.waitsForYou && <Badge tone="brand">waits for you</Badge>}
-                    </Cell>
-                    <Cell>
-                      <Time at={run.requestedAt} />
-                    </Cell>
-                    <Cell>{nameOf(run.requester)}</Cell>
-                    <Cell>
-                      <Until at={run.changedAt} />
-                    </Cell>
-                    <Cell>{run.notBefore === null ? "–" : <Until at={run.notBefore} />}</Cell>
-                  </tr>
-                ))}
-              </Table>
-              <Pager
-                page={page}
-                cursor={filter.cursor}
-                more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
-              />
-            </>
-          )
-        }
+        {(page) => (
+          <Listing
+            page={page}
+            label="Runs"
+            head={["Application", "State", "Asked", "By", "Last change", "Next"]}
+            row={(run) => (
+              <tr key={run.id}>
+                <Cell>
+                  <Link to="/runs/$id" params={{ id: run.id }} className="font-semibold">
+                    {run.application}
+                  </Link>
+                  <div className="text-xs text-fg3">
+                    {procedureWords[run.procedure] ?? run.procedure} · {run.environment}
+                  </div>
+                </Cell>
+                <Cell>
+                  <StateBadge state={run.state} /> {run.waitsForYou && <Badge tone="brand">waits for you</Badge>}
+                </Cell>
+                <Cell>
+                  <Time at={run.requestedAt} />
+                </Cell>
+                <Cell>{nameOf(run.requester)}</Cell>
+                <Cell>
+                  <Until at={run.changedAt} />
+                </Cell>
+                <Cell>{run.notBefore === null ? "–" : <Until at={run.notBefore} />}</Cell>
+              </tr>
+            )}
+            empty={
+              <Empty title="No run fits" command={'npx countersign request <application> --reason "why"'}>
+                Runs begin with the daily scan, or when somebody asks for one on an application's page.
+              </Empty>
+            }
+            cursor={filter.cursor}
+            more={(cursor) => void navigate({ search: (old) => ({ ...old, cursor }) })}
+          />
+        )}
       </Loaded>
     </>
   );

@@ -19,6 +19,7 @@ const links = [
   ["/findings", "Findings"],
   ["/changes", "Changes"],
   ["/outside", "Systems outside"],
+  ["/period", "Whole period"],
   ["/log", "Evidence log"],
 ] as const;
 

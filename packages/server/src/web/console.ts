@@ -15,6 +15,7 @@ const pages = [
   "/findings",
   "/changes",
   "/outside",
+  "/period",
   "/log",
 ] as const;
 

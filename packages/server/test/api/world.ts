@@ -110,6 +110,9 @@ export const settings: Settings = {
 
 export const oldKey = "3c7a9f10-77aa-4c0b-9c1e-5d2f8a6b4e21";
 
+/** A secret of every application that no run has made and no store holds. */
+export const handMade = "b81e44d0-1d55-4e0e-8f6a-0f9b7c6d2a90";
+
 function entraWorld(row: EntraRow): World {
   return {
     readAt: now,
@@ -117,7 +120,7 @@ function entraWorld(row: EntraRow): World {
     credentials: [
       { id: oldKey, kind: "client-secret", startsAt: now - 76 * day, expiresAt: now + 14 * day, marker: null },
       {
-        id: "b81e44d0-1d55-4e0e-8f6a-0f9b7c6d2a90",
+        id: handMade,
         kind: "client-secret",
         startsAt: now - 300 * day,
         expiresAt: now + 60 * day,
@@ -140,6 +143,7 @@ function entraWorld(row: EntraRow): World {
       matchesRecord: true,
     })),
     directoryOwners: [],
+    uses: [{ credential: handMade, address: "192.0.2.44", at: now - 2 * day }],
     limits: { credentialsMax: null, lifetimeSecondsMax: null },
   };
 }
@@ -199,6 +203,15 @@ const urgentSettings: Settings = {
   },
 };
 
+/** Security signs whatever names a secret. */
+const namedSettings: Settings = {
+  ...settings,
+  approvals: {
+    ...settings.approvals,
+    require: [...settings.approvals.require, { role: "security", count: 1, people: [cleo] }],
+  },
+};
+
 const urgentRisks = [
   {
     code: "forced-retirement",
@@ -211,7 +224,15 @@ const urgentRisks = [
   },
 ];
 
-/** Files a run and brings it to `awaiting_approval`, as the executor would; `compromised` makes it an emergency. */
+/** What is to be known first of a plan that replaces a secret by name. */
+const namedRisks = [
+  {
+    code: "holder-unlisted",
+    sentence: `What lives on the secret ${handMade} stands in no inventory: it was used from 192.0.2.44. An owner moves it by hand.`,
+  },
+];
+
+/** Files a run and brings it to `awaiting_approval`, as the executor would; an emergency, or for a secret by its name. */
 export function addRun(
   store: MemoryStore,
   id: string,
@@ -219,12 +240,15 @@ export function addRun(
   requester: string,
   at: number,
   reason?: string,
-  compromised?: string,
+  credential?: string | { readonly named: string },
 ): string {
+  const compromised = typeof credential === "string" ? credential : undefined;
+  const named = typeof credential === "object" ? credential.named : undefined;
   const isUrgent = compromised !== undefined;
   const urgent = isUrgent ? { urgent: { compromised, supersedes: null } } : {};
   const trigger = isUrgent ? "compromise" : requester.startsWith("p_") ? "manual" : "due";
-  const record = newRecord(id, row.name, row.procedure, row.environment, requester, at);
+  const procedure = named === undefined ? row.procedure : "entra-replace-foreign";
+  const record = newRecord(id, row.name, procedure, row.environment, requester, at);
   store.records.set(id, { ...record, trigger });
   let reasonDigest: string | null = null;
   if (reason !== undefined) {
@@ -236,11 +260,15 @@ export function addRun(
     at,
     "run.requested",
     {
-      procedure: `${row.procedure}@1`,
+      procedure: `${procedure}@1`,
       reasonDigest,
       replaces: null,
       requester,
-      target: isUrgent ? { credential: compromised, reportedAt: new Date(at).toISOString() } : {},
+      target: isUrgent
+        ? { credential: compromised, reportedAt: new Date(at).toISOString() }
+        : named === undefined
+          ? {}
+          : { credential: named },
       trigger,
     },
     id,
@@ -260,11 +288,12 @@ export function addRun(
     requester,
     row,
     world,
-    settings: isUrgent ? urgentSettings : settings,
+    settings: isUrgent ? urgentSettings : named === undefined ? settings : namedSettings,
     notBefore: at,
     rules,
-    risks: isUrgent ? [...urgentRisks, fresh] : [fresh],
+    risks: isUrgent ? [...urgentRisks, fresh] : named === undefined ? [fresh] : namedRisks,
     ...urgent,
+    ...(named === undefined ? {} : { named }),
     policyDigest: digest("policy"),
     inventoryDigest: digest("inventory"),
   });
@@ -281,7 +310,7 @@ export function addRun(
     {
       planDigest: frozen.digest,
       policyDigest: digest("policy"),
-      procedure: `${isUrgent ? "emergency-revoke" : row.procedure}@1`,
+      procedure: `${isUrgent ? "emergency-revoke" : procedure}@1`,
       procedureDigest: digest("p"),
     },
     id,
