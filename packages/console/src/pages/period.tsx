@@ -2,6 +2,7 @@ import { PeriodSummary, Problem, ProblemError, pathOf } from "@countersign/contr
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import { digestOf } from "../text/digest.ts";
 import { humanise } from "../text/words.ts";
 import { storedFile } from "../text/zip.ts";
 import { Badge } from "../ui/badge.tsx";
@@ -113,9 +114,8 @@ async function exported({ from = "", to = "", seed, size }: Period): Promise<Exp
   const bytes = new Uint8Array(await answer.arrayBuffer());
   const list = storedFile(bytes, "population.json");
   if (list === null) throw new Error("expected population.json in the file, got none");
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
   const says = PeriodSummary.parse(JSON.parse(new TextDecoder().decode(list)));
-  return { name: `${from}-${to}.zip`, bytes, digest: `sha256:${digest}`, says };
+  return { name: `${from}-${to}.zip`, bytes, digest: await digestOf(bytes), says };
 }
 
 /** What came: read from the file that is downloaded, not from the server beside it. */

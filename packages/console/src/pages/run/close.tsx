@@ -2,13 +2,14 @@ import { type CloseWord, Remains, type RunDetail } from "@countersign/contract";
 import { useEffect, useState } from "react";
 import { api } from "../../api/client.ts";
 import { useNames } from "../../api/queries.ts";
+import { digestOf } from "../../text/digest.ts";
 import { roleWords } from "../../text/words.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { Card } from "../../ui/card.tsx";
 import { Digest } from "../../ui/digest.tsx";
 import { Time } from "../../ui/time.tsx";
 import { ReasonDialog } from "../reason-dialog.tsx";
-import { type CheckedPlan, digestOf } from "./plan.ts";
+import type { CheckedPlan } from "./plan.ts";
 import { checkStatement } from "./sign-dialog.tsx";
 
 type Close = NonNullable<RunDetail["close"]>;

@@ -1,5 +1,6 @@
 import type { Plan, RunDetail } from "@countersign/contract";
 import { useEffect, useState } from "react";
+import { digestOf } from "../../text/digest.ts";
 
 /** A plan with the digest that this browser computed itself from the very text it renders. */
 export interface CheckedPlan {
@@ -7,12 +8,6 @@ export interface CheckedPlan {
   readonly digest: string;
   /** Does our digest equal the one the server names? Nobody can approve otherwise. */
   readonly matches: boolean;
-}
-
-/** SHA-256 of bytes as `sha256:<hex>`. */
-export async function digestOf(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return `sha256:${[...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** Parses the plan that is shown and recomputes its digest: what you read is what you sign. Null while it computes. */

@@ -3,13 +3,14 @@ import { useMutation } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api } from "../../api/client.ts";
 import { queryClient } from "../../api/queries.ts";
+import { digestOf } from "../../text/digest.ts";
 import { roleWords } from "../../text/words.ts";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Digest } from "../../ui/digest.tsx";
 import { Choice, TextArea } from "../../ui/field.tsx";
 import { ProblemBox } from "../../ui/problem.tsx";
-import { type CheckedPlan, digestOf } from "./plan.ts";
+import type { CheckedPlan } from "./plan.ts";
 
 interface Statement {
   readonly decision: string;
