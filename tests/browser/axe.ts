@@ -13,10 +13,6 @@ interface Found {
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // Evaluated over the debugging protocol: the page's own rules stay as strict as they are.
   await page.evaluate(source);
-  // A colour on its way to another is nobody's choice; what turns for ever is looked at as it is.
-  await page.evaluate(`Promise.allSettled(document.getAnimations()
-    .filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity)
-    .map(({ finished }) => finished)).then(() => undefined)`);
   const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)} })`)) as Found;
   return found.violations.map(
     ({ id, help, nodes }) =>
