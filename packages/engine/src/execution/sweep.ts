@@ -7,6 +7,8 @@ import type { Lease } from "./lease.ts";
 const lookMs = 50_000;
 /** An unknown creation counts as absent after so long without being seen (I3). */
 const absentMs = 24 * 60 * 60_000;
+/** A creation that was answered is seen by every replica after so long: a removal that found nothing then is one. */
+const seenMs = 60 * 60_000;
 const rowsMax = 500;
 
 interface SweepContext {
@@ -36,7 +38,7 @@ export interface Twins {
 
 /**
  * Looks for credentials of creations whose outcome is unknown, and of those whose removal found nothing, also after their run
- * has closed, until they are found and removed or 24 h have passed. The run itself went on long ago.
+ * has closed, until they are found and removed or time enough has passed. The run itself went on long ago.
  */
 export function createSweep(options: {
   readonly store: Store;
@@ -55,9 +57,9 @@ export function createSweep(options: {
     // After the restore of an older backup the journal may not know that what it looks for was found and published.
     if (await store.restoredSince(row.runId)) return store.stepResolve({ run: row.runId, ...row }, clock.now());
     const { plan } = thawPlan(bytes, run.planDigest);
-    const open = await store.steps(row.runId);
-    if (plan.target.kind === "entra-application") await removeTwins(plan, row, open, run.state);
-    if (clock.now() - row.intentAt >= absentMs) await store.stepResolve({ run: row.runId, ...row }, clock.now());
+    const journal = await store.steps(row.runId);
+    if (plan.target.kind === "entra-application") await removeTwins(plan, row, journal, run.state);
+    if (clock.now() >= absentAt(row, journal)) await store.stepResolve({ run: row.runId, ...row }, clock.now());
   }
 
   async function removeTwins(plan: Plan, row: StepRow, journal: readonly StepRow[], state: string): Promise<void> {
@@ -145,4 +147,11 @@ export function createSweep(options: {
 function keyIdOf(row: StepRow): string[] {
   const id = row.outcomeData?.objectIds.keyId;
   return typeof id === "string" ? [id] : [];
+}
+
+/** From when on not having been seen counts as absence. */
+function absentAt(row: StepRow, journal: readonly StepRow[]): number {
+  if (row.direction === "do") return row.intentAt + absentMs;
+  const creations = journal.filter((other) => other.step === row.step && other.direction === "do");
+  return Math.max(...creations.map(({ intentAt }) => intentAt)) + seenMs;
 }
