@@ -10,16 +10,8 @@ export type {
   ListedChangeRow,
 } from "./audit-store.ts";
 export { type Checkpointer, openCheckpointer } from "./checkpointer.ts";
-export type {
-  DetailRow,
-  FindingSaid,
-  FleetCount,
-  FleetFilter,
-  FleetFindingRow,
-  FleetRow,
-  Judged,
-  Pass,
-} from "./fleet-store.ts";
+export type { DetailRow, Pass } from "./detail-store.ts";
+export type { FindingSaid, FleetCount, FleetFilter, FleetFindingRow, FleetRow, Judged } from "./fleet-store.ts";
 export { type HashedLog, hashLog } from "./hashed-log.ts";
 export { type HighWaterMark, lowerHighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";

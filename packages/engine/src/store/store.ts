@@ -3,6 +3,7 @@ import { acceptanceStore } from "./acceptance-store.ts";
 import { auditStore } from "./audit-store.ts";
 import { breakGlassStore } from "./break-glass-store.ts";
 import { closeStore } from "./close-store.ts";
+import { detailStore } from "./detail-store.ts";
 import { fleetStore } from "./fleet-store.ts";
 import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
@@ -56,6 +57,7 @@ export function openStore(options: {
     ...ledgerStore(sql),
     ...scanStore(sql),
     ...fleetStore(sql),
+    ...detailStore(sql),
     ...acceptanceStore(sql),
     ...hookStore(sql),
     ...auditStore(sql),
