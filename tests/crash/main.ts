@@ -78,13 +78,14 @@ const report = {
   recoveryMsP95: Math.max(0, ...reports.map(({ recoveryMsP95 }) => recoveryMsP95)),
   secretsFound: sum(({ secretsFound }) => secretsFound),
   plantedBugsCaught: sum(({ plantedBugsCaught }) => plantedBugsCaught),
+  crashBugsCaught: sum(({ crashBugsCaught }) => crashBugsCaught),
   tried: reports.map(({ tried }) => tried),
   seconds: sum(({ seconds }) => seconds),
 };
 if (values.json) process.stdout.write(`${JSON.stringify(report)}\n`);
 say(
   `${report.crashPoints.length} crash points, ${report.violations.length} violations, taken up again in ${report.recoveryMsP95} ms (p95), ` +
-    `${report.secretsFound} secrets found, ${report.plantedBugsCaught} planted bugs caught, ${report.seconds} s`,
+    `${report.secretsFound} secrets found, ${report.plantedBugsCaught} breaches of invariants and ${report.crashBugsCaught} other planted bugs caught, ${report.seconds} s`,
 );
 for (const { point, rule, sentence } of report.violations) say(`${point}: ${rule}: ${sentence}`);
 process.exitCode = report.violations.length === 0 ? 0 : 1;

@@ -5,9 +5,9 @@ import { falsified } from "../history/falsifications.ts";
 import { check, type Violation } from "./check.ts";
 import { missedFalsifications } from "./falsify.ts";
 import { judged, laneHistory } from "./judge.ts";
-import { type LaneResult, type Rotated, restart, rotate, runLane } from "./lane-work.ts";
+import { type LaneResult, type Rotated, rotate, runLane } from "./lane-work.ts";
 import type { Observation } from "./observe.ts";
-import { plantedBugs } from "./planted.ts";
+import { breakInvariants, type Planting, plantBugs } from "./planting.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
 import { randomOf, shuffled } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
@@ -55,7 +55,10 @@ export interface CrashReport {
   /** Of kills only: a stalled holder is waited for. */
   readonly recoveryMsP95: number;
   readonly secretsFound: number;
+  /** Of one for each invariant. */
   readonly plantedBugsCaught: number;
+  /** Of those that show only when the product is killed, or in what it says. */
+  readonly crashBugsCaught: number;
   /** How many trials of each kind were made, and how many of them in a roll back. */
   readonly tried: Readonly<Record<Kind | "back", number>>;
   readonly seconds: number;
@@ -79,13 +82,13 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const asked = (kind: Kind, trials: () => readonly Trial[], max = Number.POSITIVE_INFINITY) =>
       options.kinds.includes(kind) ? chosen(trials(), options, random, Math.min(options.slice?.[kind] ?? 0, max)) : [];
     // All in the same lanes: an installation costs as much as ten trials.
-    const planted = options.planted ? plantBugs(clean.points, options, cache) : { caught: 0, violations: [] };
+    const planted = options.planted ? plantAll(clean.points, { ...options, cache }) : { breaches: none, bugs: none };
     const made = make([
       ...asked("kill", () => killTrials(clean.points, random)),
       ...asked("stall", () => stallTrials(clean.points, random)),
       ...asked("second", () => firstKills(clean.points, random), 2),
     ]);
-    const [firsts, planting] = await Promise.all([made, planted]);
+    const [firsts, { breaches, bugs }] = await Promise.all([made, planted]);
     const seconds = firsts
       .filter(({ trial }) => trial.kind === "second")
       .flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
@@ -97,10 +100,11 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const count = (fits: (trial: Trial) => boolean) => tried.filter(({ trial }) => fits(trial)).length;
     return {
       crashPoints: tried.map(({ trial }) => trial.name),
-      violations: [...clean.violations, ...planting.violations, ...results.flatMap((result) => result.violations)],
+      violations: [clean, breaches, bugs, ...results].flatMap(({ violations }) => violations),
       recoveryMsP95: Math.round(recoveries[Math.min(recoveries.length - 1, Math.floor(recoveries.length * 0.95))] ?? 0),
       secretsFound: clean.secretsFound + results.reduce((sum, result) => sum + result.secretsFound, 0),
-      plantedBugsCaught: planting.caught,
+      plantedBugsCaught: breaches.caught,
+      crashBugsCaught: bugs.caught,
       tried: {
         kill: count(({ kind }) => kind === "kill"),
         stall: count(({ kind }) => kind === "stall"),
@@ -112,6 +116,14 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
   } finally {
     rmSync(cache, { recursive: true, force: true });
   }
+}
+
+const none: Planting = { caught: 0, violations: [] };
+
+/** One after the other: they share two cores with the lanes. */
+async function plantAll(...[points, options]: Parameters<typeof plantBugs>) {
+  const bugs = await plantBugs(points, options);
+  return { bugs, breaches: await breakInvariants(options) };
 }
 
 /** So many runs stand at their points at the same time and are struck together. */
@@ -286,41 +298,4 @@ function turnOf({ seen, driven }: Rotated) {
   const announced = driven.announced.findIndex((name) => /^(undo|discard):/.test(name));
   if (effects < 0 || announced < 0) throw new Error("expected a run that turned back, got one that did not");
   return { effects, announced };
-}
-
-/** Runs the product with each planted bug; one that no check sees is a violation. */
-async function plantBugs(points: readonly CrashPoint[], options: CrashOptions, cache: string) {
-  const rows = rowsOf("entra-client-secret", plantedBugs.length);
-  const lane = await startLane({ seed: options.seed * 100 + 99, rows, cache });
-  const violations: Violation[] = [];
-  let caught = 0;
-  try {
-    for (const [index, bug] of plantedBugs.entries()) {
-      const row = rows[index];
-      const point = points.find(({ name }) => name === `entra-client-secret/${bug.point}`) ?? null;
-      if (row === undefined || options.signal.aborted) break;
-      lane.plant(bug);
-      await restart(lane);
-      const blows = point === null ? [] : [{ point, how: "kill" as const, verdict: "land-at-once" as const }];
-      const [rotated] = await rotate(lane, [{ row, blows, name: point?.name ?? `planted/${bug.name}` }]);
-      if (rotated === undefined) break;
-      const { seen } = rotated;
-      const own = judged(await laneHistory(lane), [seen]).filter(({ point: where }) => where === seen.point);
-      const searched = bug.caughtBy === "I7" ? (await searchLane(lane, [row])).violations : [];
-      const found = [...check(seen, point !== null), ...own, ...searched];
-      const seeing = found.find(({ rule }) => rule === bug.caughtBy);
-      const isCaught = seeing !== undefined && (bug.point === null || point !== null);
-      if (isCaught) caught += 1;
-      else
-        violations.push({
-          point: `planted/${bug.name}`,
-          rule: "planted",
-          sentence: `expected ${bug.caughtBy} to see it, got ${found.map(({ rule }) => rule).join(", ") || "nothing"}`,
-        });
-      options.say(`planted bug ${bug.name}: ${isCaught ? `caught: ${seeing.rule}: ${seeing.sentence}` : "NOT caught"}`);
-    }
-    return { caught, violations };
-  } finally {
-    await lane.stop();
-  }
 }

@@ -1,37 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type Connectors,
-  CountersignError,
-  closedStates,
-  type FrozenPlan,
-  isCode,
-  thawPlan,
-  type Verb,
-} from "@countersign/core";
+import { type Connectors, CountersignError, isCode } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import { hasten } from "../clock/hasten.ts";
 import type { Dispatch } from "../dispatch/index.ts";
-import type { ClaimedRun, Hold, RunRow, Store, Survey } from "../store/index.ts";
+import type { ClaimedRun, RunRow, Store, Survey } from "../store/index.ts";
 import { HeldValues, type StepServices } from "./context.ts";
+import { createDrive } from "./drive.ts";
 import type { Guard } from "./guard.ts";
 import { type At, letGo } from "./interrupted.ts";
 import { isProvenDead, Lease, type Liveness, thisProcess } from "./lease.ts";
 import type { Pauses } from "./pauses.ts";
-import { awaitApproval } from "./phases/await-approval.ts";
-import { execute } from "./phases/execute.ts";
-import { giveWay, restlessElders } from "./phases/give-way.ts";
-import { held } from "./phases/held.ts";
-import { hold, type Next } from "./phases/moves.ts";
-import { overlap } from "./phases/overlap.ts";
 import type { Planner } from "./phases/plan.ts";
-import { retire } from "./phases/retire.ts";
-import { rollBack } from "./phases/roll-back.ts";
-import { stopUnconfirmed } from "./phases/second-person.ts";
-import { start } from "./phases/start.ts";
 import { createReviews } from "./reviews.ts";
 import { readRunData, runDataFacts } from "./run-data.ts";
-import { RunWork } from "./run-work.ts";
 import { createSweep, type Twins } from "./sweep.ts";
 
 export interface ExecutorOptions {
@@ -66,8 +48,6 @@ export interface Executor {
 /** Real time between two sweeps when nothing else wakes them. */
 const sweepMs = 1_000;
 const dueMax = 500;
-/** How often an emergency looks whether the run before it has come to rest (domain time). */
-const eldersMs = 2_000;
 /** How long the start of a process waits for what a dead one has left to be taken up (real time). */
 const takeUpMsMax = 2_000;
 /** How long running steps may go on when the worker is asked to stop (real time). */
@@ -109,15 +89,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
 
   const reviews = createReviews({ store, clock });
 
+  const drive = createDrive(options, services, worker, stopped.signal);
+
   const hasToSweep = hasten(clock);
   /** When something was due next when it was last asked. */
   let next: number | null = null;
-
-  function verbOf(id: string): Verb<unknown> {
-    const verb = options.connectors.verbs.get(id);
-    if (verb === undefined) throw new CountersignError("VERB_UNKNOWN", `expected verb ${id} in this build, got none`);
-    return verb as unknown as Verb<unknown>;
-  }
 
   /**
    * When there is work that domain time has to wait for; what is due now is swept up. In a restored database nothing ever
@@ -276,102 +252,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
     return { ...run, data: kept };
   }
 
-  /** An emergency is planned once the run that it takes over has come to rest. Whether it has to wait for that. */
-  async function waitForElders(run: RunRow, hold: Hold): Promise<boolean> {
-    const elders = await restlessElders(store, run);
-    if (elders.length === 0) return false;
-    const now = clock.now();
-    for (const elder of elders) await store.wake(elder.id, now);
-    await store.release(hold, now + eldersMs, now);
-    return true;
-  }
-
-  /** The run's plan, or null when what is stored is not what its digest says. */
-  async function planOf(run: RunRow): Promise<FrozenPlan | null> {
-    const bytes = run.planDigest === null ? null : await store.plan(run.planDigest);
-    if (run.planDigest === null || bytes === null) return null;
-    try {
-      return thawPlan(bytes, run.planDigest);
-    } catch (error) {
-      if (!(error instanceof CountersignError)) throw error;
-      options.log("plan.refused", { run: run.id, error: describe(error) });
-      return null;
-    }
-  }
-
-  /** Without the plan that people approved nothing can go on: before the first effect the run ends, later it holds. */
-  async function refuse(run: RunRow, held: Hold): Promise<void> {
-    const to = run.state === "approved" || run.state === "scheduled" ? "blocked" : "held";
-    const because = { code: "AUTHORISATION_INVALID" };
-    const at = clock.now();
-    if (isOpenWithoutEffects(run.state)) return store.release(held, null, at);
-    await store.transition({ ...held, from: run.state, to, at, because, notBefore: null, release: true });
-  }
-
-  /** Moves one run from phase to phase; `at.hold` is kept current for whoever has to let go of it. */
-  async function drive(claimed: RunRow, at: At): Promise<void> {
-    let run = claimed;
-    if (run.state === "requested") {
-      if (run.trigger === "compromise" && (await waitForElders(run, at.hold))) return;
-      const planned = await options.planner.plan(run, at.hold, services);
-      if (planned === null) return;
-      run = planned;
-      at.hold = { ...at.hold, fence: run.fence };
-    }
-    const frozen = await planOf(run);
-    if (frozen === null) return refuse(run, at.hold);
-    const work = await RunWork.open({ store, services, frozen, verbOf, run, worker });
-    at.work = work;
-    let proven = false;
-    while (!closedStates.has(work.state)) {
-      if (stopped.signal.aborted)
-        throw new CountersignError("LEASE_LOST", "expected a worker that goes on, got one that stops");
-      // `start` proves the authorisation itself; a run that is found in a state with effects is proven before the first.
-      if (work.state === "approved" || work.state === "scheduled") proven = true;
-      else if (!proven && hasEffects(work)) {
-        proven = true;
-        const problem = await options.guard.underWay(work);
-        if (problem !== null) {
-          await hold(work, problem);
-          at.hold = work.hold;
-          continue;
-        }
-      }
-      const way = await giveWay(work, options.guard);
-      if (way === "released") return;
-      if (way === "again" || (await stopUnconfirmed(work)) !== null) {
-        at.hold = work.hold;
-        continue;
-      }
-      if ((await phase(work)) === "released") return;
-      at.hold = work.hold;
-      await work.hear();
-    }
-  }
-
-  function phase(work: RunWork): Promise<Next> {
-    switch (work.state) {
-      case "planned":
-      case "awaiting_approval":
-        return awaitApproval(work);
-      case "approved":
-      case "scheduled":
-        return start(work, options.guard);
-      case "executing":
-        return execute(work);
-      case "overlapping":
-        return overlap(work, options.guard);
-      case "retiring":
-        return retire(work, options.guard);
-      case "rolling_back":
-        return rollBack(work, options.guard);
-      case "held":
-        return held(work, options.guard);
-      default:
-        throw new CountersignError("STATE_CONFLICT", `expected a state with work to do, got ${work.state}`);
-    }
-  }
-
   return {
     worker,
     async start() {
@@ -400,18 +280,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStop(worker).catch(() => {});
     },
   };
-}
-
-/** A run that people may still decide on, or that waits for one: nothing to end or to hold. */
-function isOpenWithoutEffects(state: RunRow["state"]): boolean {
-  return state === "requested" || state === "planned" || state === "awaiting_approval" || state === "held";
-}
-
-/** Whether this run's state may change something outside. */
-function hasEffects(work: RunWork): boolean {
-  const { state, data } = work;
-  if (state === "overlapping") return data.abandoned.length > 0;
-  return state === "executing" || state === "retiring" || state === "rolling_back";
 }
 
 function codeOf(error: unknown): string {
