@@ -2,6 +2,7 @@ import { type CallShape, countCalls, fits } from "../crash/points.ts";
 import type { Effect } from "../crash/stage/effects.ts";
 import type { Row } from "../crash/stage/names.ts";
 import type { Directory } from "../crash/stage/simulator.ts";
+import { numberOf } from "./draw.ts";
 import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
 import { goesBack, type Story } from "./stories.ts";
 
@@ -73,19 +74,23 @@ export function deriveCells(
     });
     const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);
     const once = tried.filter(({ look }, index) => tried.findIndex((other) => other.look === look) === index);
-    const { told, alike } = kindsOf(shape);
-    folded += (tried.length - once.length) * told.length + (tried.length + firsts.length) * alike;
-    for (const kind of told) {
-      const cell = (nth: number, always: boolean): Cell => ({
-        name: `${story.name}/${label}#${nth} ${kind.name} ${always ? "always" : "once"}`,
-        story,
-        kind: kind.name,
-        fault: { shape, nth, kind, always },
-        knobs: null,
-        seated: clean.row.seat !== undefined,
-      });
+    for (const alike of kindsOf(shape)) {
+      const cell = (nth: number, always: boolean): Cell => {
+        const call = `${story.name}/${label}#${nth}`;
+        const times = always ? "always" : "once";
+        const kind = alike[numberOf(`${call} ${times}`, alike.length)] as FaultKind;
+        return {
+          name: `${call} ${kind.name} ${times}`,
+          story,
+          kind: kind.name,
+          fault: { shape, nth, kind, always },
+          knobs: null,
+          seated: clean.row.seat !== undefined,
+        };
+      };
       for (const { nth } of once) cells.push(cell(nth, false));
       for (const { nth } of firsts) cells.push(cell(nth, true));
+      folded += (tried.length + firsts.length) * alike.length - once.length - firsts.length;
     }
   }
   return { cells, folded };

@@ -1,9 +1,9 @@
 import { closedStates, type RunState } from "@countersign/core";
-import { wayOf } from "../crash/drive.ts";
+import { ignoreProblem, wayOf } from "../crash/drive.ts";
 import { matchFor } from "../crash/points.ts";
 import { approversOf, moveByHand, request } from "../crash/stage/by-hand.ts";
 import type { Lane } from "../crash/stage/lane.ts";
-import { isNamed, type Row } from "../crash/stage/names.ts";
+import type { Row } from "../crash/stage/names.ts";
 import { startWorkloads, stopWorkloads } from "../crash/stage/tenant.ts";
 import { armOf, type Cell } from "./cells.ts";
 import { inParts } from "./parts.ts";
@@ -24,6 +24,8 @@ export interface Trial {
   mended: boolean;
   /** A person has asked for the roll back. */
   asked: boolean;
+  /** Which ways an owner was asked to move what lives on a named secret. */
+  askedByHand: readonly ("do" | "undo")[];
   /** Which ways an owner has moved what lives on a named secret. */
   readonly movedByHand: Set<"do" | "undo">;
   over: boolean;
@@ -60,6 +62,7 @@ export function trialOf(cell: Cell, row: Row): Trial {
     restedAt: null,
     mended: false,
     asked: false,
+    askedByHand: [],
     movedByHand: new Set(),
     over: false,
   };
@@ -99,16 +102,19 @@ export async function rotateAll(
     await inParts(
       open.flatMap((trial) => {
         const way = wayOf(trial.state);
-        return isNamed(trial.row) && way !== null && !trial.movedByHand.has(way) ? [{ trial, way }] : [];
+        // A run that goes back before the step was made asks nobody to put anything back.
+        const wanted = way !== null && trial.askedByHand.includes(way) && !trial.movedByHand.has(way);
+        return wanted ? [{ trial, way }] : [];
       }),
       async ({ trial, way }) => {
         if (trial.cell.story.asksBack === true && way === "do") return;
-        trial.movedByHand.add(way);
-        await moveByHand(lane, trial.row, trial.run ?? "", way);
+        const moved = moveByHand(lane, trial.row, trial.run ?? "", way);
+        await moved.then(() => void trial.movedByHand.add(way), ignoreProblem);
       },
     );
     const rested = open.filter(({ restedAt }) => restedAt !== null && now - restedAt >= restMs);
-    if (rested.length === 0) continue;
+    // Knobs are for all rows: they are turned back once nobody needs them any more.
+    if (rested.length === 0 || (rested.some(hasKnobs) && rested.length < open.length)) continue;
     // Whoever looks at the tenant must not run into the fault; nothing moves meanwhile, time stands still.
     await noteFired(lane, rested);
     await inParts(rested, (trial) => disarm(lane, trial));
@@ -121,6 +127,10 @@ export async function rotateAll(
   await noteFired(lane, never);
   await inParts(never, (trial) => end(lane, trial));
   return signal.aborted ? [] : never;
+}
+
+function hasKnobs({ cell, mended }: Trial): boolean {
+  return cell.knobs !== null && !mended;
 }
 
 async function askBack(lane: Lane, trial: Trial): Promise<void> {
@@ -149,17 +159,28 @@ async function end(lane: Lane, trial: Trial): Promise<void> {
   await stopWorkloads(lane.simulator, trial.row);
 }
 
+interface Found {
+  readonly target_key: string;
+  readonly id: string;
+  readonly state: string;
+  readonly overdue: boolean;
+  readonly by_hand: readonly ("do" | "undo")[];
+}
+
 async function lookAt(lane: Lane, trials: readonly Trial[], now: number): Promise<void> {
-  const { rows } = await lane.server.admin.query<{ target_key: string; id: string; state: string; overdue: boolean }>(
+  const { rows } = await lane.server.admin.query<Found>(
     `select distinct on (target_key) target_key, id, state, state = 'overlapping' and exists (
        select from journal.log_entry e where e.run_id = r.id and e.type = 'notice.sent' and encode(e.entry, 'escape') like '%"run.overdue"%'
-     ) as overdue from cs.run r where target_key = any ($1) order by target_key, created_at desc, id desc`,
+     ) as overdue, array(
+       select case n.kind when 'step.asked' then 'do' else 'undo' end from cs.notice n where n.run_id = r.id and n.kind in ('step.asked', 'step.asked-back')
+     ) as by_hand from cs.run r where target_key = any ($1) order by target_key, created_at desc, id desc`,
     [trials.map(({ row }) => row.name)],
   );
   const newest = new Map(rows.map((row) => [row.target_key, row]));
   for (const trial of trials) {
     const found = newest.get(trial.row.name);
     trial.run = found?.id ?? null;
+    trial.askedByHand = found?.by_hand ?? [];
     // A gate that stays shut is waited for without end, and people were told: so it rests as long as its fault lasts.
     const waits = found?.overdue === true && trial.cell.fault?.always === true && !trial.mended;
     trial.state = waits ? "overdue" : (found?.state ?? "none");

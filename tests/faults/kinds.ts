@@ -8,6 +8,8 @@ export interface FaultKind {
   readonly retryAfterSeconds?: number | null;
   /** Real ms before the fault. */
   readonly delayMs?: number;
+  /** It says nothing: nobody can tell it from the others that say nothing either (`alike.test.ts`). */
+  readonly mute?: true;
 }
 
 /** Longest time one outside call may take in this suite, real ms. */
@@ -22,56 +24,57 @@ export function isSlow({ fault }: { readonly fault: { readonly kind: FaultKind }
 }
 
 /** Fifteen of the sixteen kinds; `stale` is made by the directory's read replicas, see {@link staleSeconds}. */
-const httpKinds: readonly FaultKind[] = [
-  { name: "timeout-before", kind: "timeout", position: "before-effect" },
-  { name: "timeout-after", kind: "timeout", position: "after-effect" },
-  { name: "reset-after", kind: "reset", position: "after-effect" },
-  { name: "slow", kind: "slow", position: "after-effect", delayMs: slowMs },
+export const httpKinds: readonly FaultKind[] = [
+  { name: "timeout-before", kind: "timeout", position: "before-effect", mute: true },
+  { name: "timeout-after", kind: "timeout", position: "after-effect", mute: true },
+  { name: "reset-after", kind: "reset", position: "after-effect", mute: true },
+  { name: "slow", kind: "slow", position: "after-effect", delayMs: slowMs, mute: true },
   { name: "429-retry-after", kind: "429", position: "before-effect", retryAfterSeconds: 7 },
   { name: "429", kind: "429", position: "before-effect", retryAfterSeconds: null },
-  { name: "500", kind: "500", position: "before-effect" },
-  { name: "503-concurrency", kind: "503-concurrency", position: "before-effect" },
+  { name: "500", kind: "500", position: "before-effect", mute: true },
+  { name: "503-concurrency", kind: "503-concurrency", position: "before-effect", mute: true },
   { name: "409-concurrency", kind: "409", position: "before-effect" },
   { name: "400-concurrency", kind: "400-concurrency", position: "before-effect" },
   { name: "401", kind: "401", position: "before-effect" },
   { name: "403", kind: "403", position: "before-effect" },
   { name: "404", kind: "404", position: "before-effect" },
   { name: "malformed", kind: "malformed", position: "after-effect" },
-  { name: "truncated", kind: "truncated", position: "after-effect" },
+  { name: "truncated", kind: "truncated", position: "after-effect", mute: true },
 ];
 
 /** A database has no answers of HTTP: its own ways to fail instead, of a connection being made and of a statement. */
-const connectKinds: readonly FaultKind[] = [
-  { name: "sql-refused", kind: "reset", position: "before-effect" },
-  { name: "sql-unavailable", kind: "503", position: "before-effect" },
-  { name: "sql-timeout-before", kind: "timeout", position: "before-effect" },
-  { name: "sql-slow", kind: "slow", position: "before-effect", delayMs: slowMs },
+export const connectKinds: readonly FaultKind[] = [
+  { name: "sql-refused", kind: "reset", position: "before-effect", mute: true },
+  { name: "sql-unavailable", kind: "503", position: "before-effect", mute: true },
+  { name: "sql-timeout-before", kind: "timeout", position: "before-effect", mute: true },
+  { name: "sql-slow", kind: "slow", position: "before-effect", delayMs: slowMs, mute: true },
 ];
-const statementKinds: readonly FaultKind[] = [
-  { name: "sql-timeout-before", kind: "timeout", position: "before-effect" },
-  { name: "sql-timeout-after", kind: "timeout", position: "after-effect" },
-  { name: "sql-lost-before", kind: "reset", position: "before-effect" },
-  { name: "sql-lost-after", kind: "reset", position: "after-effect" },
-  { name: "sql-slow", kind: "slow", position: "after-effect", delayMs: slowMs },
-  { name: "sql-cancelled", kind: "cancelled", position: "before-effect" },
-  { name: "sql-terminated", kind: "500", position: "before-effect" },
+export const statementKinds: readonly FaultKind[] = [
+  { name: "sql-timeout-before", kind: "timeout", position: "before-effect", mute: true },
+  { name: "sql-timeout-after", kind: "timeout", position: "after-effect", mute: true },
+  { name: "sql-lost-before", kind: "reset", position: "before-effect", mute: true },
+  { name: "sql-lost-after", kind: "reset", position: "after-effect", mute: true },
+  { name: "sql-slow", kind: "slow", position: "after-effect", delayMs: slowMs, mute: true },
+  { name: "sql-cancelled", kind: "cancelled", position: "before-effect", mute: true },
+  { name: "sql-terminated", kind: "500", position: "before-effect", mute: true },
   { name: "sql-serialization", kind: "409", position: "before-effect" },
 ];
 
-/** Every way in which such a call can go wrong, `told` apart from `alike`: those that nobody could tell from one that is tried. */
-export function kindsOf(shape: CallShape): { readonly told: readonly FaultKind[]; readonly alike: number } {
+/**
+ * Every way in which such a call can go wrong; those that nobody could tell apart stand together, and one of them is tried. Mute
+ * ones are alike when the same is true over there afterwards: always for a call that changes nothing, else on the same side of the effect.
+ */
+export function kindsOf(shape: CallShape): readonly (readonly FaultKind[])[] {
   const all =
     shape.op === "postgres.connect" ? connectKinds : shape.op.startsWith("postgres.") ? statementKinds : httpKinds;
-  if (!isLook(shape)) return { told: all, alike: 0 };
-  const told = all.filter(({ name }) => !alikeForLooks.has(name));
-  return { told, alike: all.length - told.length };
+  const changes = !isLook(shape);
+  const groupOf = ({ name, position, mute }: FaultKind) => {
+    // An answer without a body is whole however early it ends, and only of a look is it known that it has one.
+    if (mute !== true || (changes && name === "truncated")) return name;
+    return changes ? position : "mute";
+  };
+  return [...Map.groupBy(all, groupOf).values()];
 }
-
-/**
- * Of a call that changes nothing these are one and the same as `timeout-after`: nothing is different over there, and nothing has come
- * when the deadline passes and the connection is closed.
- */
-const alikeForLooks: ReadonlySet<string> = new Set(["timeout-before", "slow", "sql-timeout-before", "sql-slow"]);
 
 /** A sign-in is none: it is seen, and counts as use. */
 function isLook({ op, match }: CallShape): boolean {

@@ -29,6 +29,7 @@ export interface FaultReport {
 export class Tally {
   cells = 0;
   readonly violations: Violation[] = [];
+  #told = 0;
   readonly #ends: Record<string, number> = {};
   readonly #byKind: Record<string, Record<string, number>> = {};
   readonly #byStory: Record<string, Record<string, number>> = {};
@@ -46,6 +47,13 @@ export class Tally {
     count(this.#ends, state);
     count((this.#byKind[cell.kind] ??= {}), state);
     count((this.#byStory[cell.story.name] ??= {}), state);
+  }
+
+  /** Violations since the last time somebody asked. */
+  fresh(): readonly Violation[] {
+    const fresh = this.violations.slice(this.#told);
+    this.#told = this.violations.length;
+    return fresh;
   }
 
   done(of: Pick<FaultReport, "derived" | "folded" | "wanted" | "seconds">): FaultReport {

@@ -8,9 +8,10 @@ import { type Lane, startLane } from "../crash/stage/lane.ts";
 import type { Row } from "../crash/stage/names.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
 import { type Cell, type CleanRun, cleanCell, deriveCells, staleCell } from "./cells.ts";
+import { numberOf } from "./draw.ts";
 import { advance, rotateAll, type Trial, trialOf } from "./drive.ts";
 import { BatchEffects } from "./effects.ts";
-import { judge, notReached } from "./judge.ts";
+import { judge, notReached, type Violation } from "./judge.ts";
 import { callDeadlineMs, isSlow, patientMs } from "./kinds.ts";
 import { lookAtRested } from "./look.ts";
 import { type FaultReport, Tally } from "./report.ts";
@@ -84,7 +85,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
     // On a machine that is short of time a call may run into its deadline by itself and be made again, or never: once more, then it counts.
     if (missed.length > 0) say(`${missed.length} calls were not reached, and are tried again`);
     await tryAll(loadsOf(missed.splice(0), options.lanes), true);
-    for (const { cell, rule, sentence } of tally.violations) options.say(`${cell}\n    ${rule}: ${sentence}`);
+    for (const violation of tally.violations) say(textOf(violation));
     return tally.done({ derived: all.length, folded, wanted: cells.length, seconds: seconds() });
   } finally {
     await sink.close();
@@ -92,10 +93,14 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   }
 }
 
+function textOf({ cell, rule, sentence }: Violation): string {
+  return `${cell}\n    ${rule}: ${sentence}`;
+}
+
 function chosen(all: readonly Cell[], { only, part, slice, seed }: FaultOptions): Cell[] {
   const matching = all.filter(({ name }) => only?.test(name) ?? true);
   const drawn = shuffled(matching, randomOf(seed)).slice(0, slice ?? undefined);
-  return part === null ? drawn : drawn.filter((_, index) => index % part.of === part.number - 1);
+  return part === null ? drawn : drawn.filter(({ name }) => numberOf(name, part.of) === part.number - 1);
 }
 
 async function laneOf(
@@ -183,13 +188,13 @@ interface Load {
  * Cells that last equally long rotate at the same time, so that the waits that are real (a deadline of 300 ms passes for all
  * of them at once) and the waits of domain time fall together. Where nothing is slow on purpose the deadline is longer, so
  * that a busy machine adds no faults of its own. A creation whose outcome is unknown is looked for every 50 s of a whole
- * day: those come last in their installation. Knobs are for all rows: such cells come one by one.
+ * day: those come last in their installation. Knobs are for all rows: such cells, which have the same, come by themselves.
  */
 function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
   return [true, false].flatMap((slow) => {
     const some = cells.filter((cell) => isSlow(cell) === slow);
     const groups = some.length <= fewMax ? groupsOf(some, () => "few") : groupsOf(some, lastingOf);
-    const batches = groups.flatMap((group) => cut(group, group[0]?.knobs ? 1 : slow ? slowMax : batchMax, lanes));
+    const batches = groups.flatMap((group) => cut(group, slow ? slowMax : batchMax, lanes));
     const count = Math.max(Math.min(lanes, batches.length), Math.ceil(some.length / rowsMax));
     return Array.from({ length: count }, (_, load) => ({
       deadlineMs: slow ? callDeadlineMs : patientMs,
@@ -257,6 +262,7 @@ async function runLoad(load: Load, seed: number, bench: Bench & Turn): Promise<v
       const before = seconds();
       if (batch.some(({ cell }) => cell.seated)) await advance(lane, tokenSeconds);
       await tryBatch(lane, batch, bench);
+      for (const violation of tally.fresh()) say(textOf(violation));
       const [first] = batch;
       say(
         `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s; ${bench.progress()}, ${tally.violations.length} violations`,
