@@ -7,6 +7,7 @@ import { graphOperation } from "./call.ts";
 import { pageSize } from "./holders.ts";
 import { type Condition, page, QueryError, readFilter, readQuery } from "./odata.ts";
 import { limited } from "./report-limit.ts";
+import { signInsOf } from "./sign-ins-by-app.ts";
 
 const TOP_MAX = 1000;
 const ROLES = ["AuditLog.Read.All"];
@@ -23,7 +24,9 @@ export function listSignIns(world: World, incoming: Incoming): Operation {
       const query = readQuery(incoming, TOP_MAX);
       const conditions = readFilter(query.filter);
       const { nowMs } = world.clock;
-      const found = world.tenant.signIns.filter(
+      const { signIns } = world.tenant;
+      const app = valueOf(conditions, "appId");
+      const found = (app === undefined ? signIns : signInsOf(signIns, app)).filter(
         (signIn) => signIn.visibleMs <= nowMs && conditions.every((condition) => fits(signIn, condition)),
       );
       const ordered = query.order === "createdDateTime asc" ? found : found.toReversed();
@@ -94,7 +97,7 @@ export function listActivities(world: World, incoming: Incoming): Operation {
       if (stop !== null) return stop;
       const query = readQuery(incoming, TOP_MAX);
       const conditions = readFilter(query.filter);
-      const items = activities(world).filter((item) =>
+      const items = activities(world, conditions).filter((item) =>
         conditions.every(({ field, operator, value }) => {
           if (operator !== "eq" || !["keyId", "appId"].includes(field)) {
             throw new QueryError(`Unsupported filter property '${field}'.`);
@@ -110,15 +113,28 @@ export function listActivities(world: World, incoming: Incoming): Operation {
   });
 }
 
-function activities(world: World): Record<string, unknown>[] {
+/** What a field has to be equal to; undefined: anything. */
+function valueOf(conditions: readonly Condition[], field: string): string | undefined {
+  return conditions.find((condition) => condition.field === field && condition.operator === "eq")?.value;
+}
+
+/** Activities of the applications that the conditions may be about. */
+function activities(world: World, conditions: readonly Condition[]): Record<string, unknown>[] {
   const [, lagSeconds] = world.knobs.activityLagSeconds;
   const horizonMs = world.clock.nowMs - lagSeconds * 1000;
-  const last = new Map<string, SignIn>();
-  for (const signIn of world.tenant.signIns) {
-    if (signIn.keyId !== null && signIn.errorCode === 0 && signIn.atMs <= horizonMs) last.set(signIn.keyId, signIn);
-  }
-  return world.tenant.applications.flatMap((app) =>
-    app.credentials.flatMap((credential) => {
+  const appId = valueOf(conditions, "appId");
+  const keyId = valueOf(conditions, "keyId");
+  const applications = world.tenant.applications.filter(
+    (app) =>
+      (appId === undefined || app.appId === appId) &&
+      (keyId === undefined || app.credentials.some((credential) => credential.keyId === keyId)),
+  );
+  return applications.flatMap((app) => {
+    const last = new Map<string, SignIn>();
+    for (const signIn of signInsOf(world.tenant.signIns, app.appId)) {
+      if (signIn.keyId !== null && signIn.errorCode === 0 && signIn.atMs <= horizonMs) last.set(signIn.keyId, signIn);
+    }
+    return app.credentials.flatMap((credential) => {
       const signIn = last.get(credential.keyId);
       if (signIn === undefined) return [];
       const sp = principalByAppId(world.tenant, app.appId);
@@ -138,6 +154,6 @@ function activities(world: World): Record<string, unknown>[] {
           signInActivity: { lastSignInDateTime: isoTime(signIn.atMs), lastSignInRequestId: signIn.id },
         },
       ];
-    }),
-  );
+    });
+  });
 }
