@@ -28,6 +28,7 @@ beforeAll(async () => {
       { name: "app-desk", consumers: ["latest", "desk"] },
       { name: "app-unseen", consumers: ["latest", "pipeline"] },
       { name: "app-refused", consumers: ["latest", "pipeline"] },
+      { name: "app-between", consumers: ["latest", "pipeline"] },
       { name: "app-follow", consumers: ["latest", "setting", "reference"] },
       ...["once", "never", "lost"].flatMap((how) =>
         (["pipeline", "setting", "reference"] as const).map((kind, index) => ({
@@ -273,6 +274,28 @@ describe("two runs that share one variable group", () => {
     const plan = (await stage.run(third)).plan?.text ?? "";
     expect(plan).toContain("container:acme/");
     expect(await stage.verdict(fourth)).toBe("proven");
+  });
+});
+
+describe("somebody else who writes the variable group between our read and our write", () => {
+  it("loses that write, which nothing can prevent; the run sees it in the audit log, says so, and goes back", async () => {
+    await stage.manage("POST", "/holds", { op: "variableGroup.update", position: "after-send", times: 1 });
+    const run = await stage.request("app-between");
+    await stage.approve(run);
+    const passing = stage.advance(600);
+    const held = await stage.heldRequest();
+    await stage.elsewhere.variable("BETWEEN", "theirs");
+    await stage.manage("POST", `/holds/${held}/release`);
+    await passing;
+    expect(await stage.elsewhere.variable()).not.toHaveProperty("BETWEEN");
+
+    await stage.advanceUntil(run, ["rolled_back"], { hoursMax: 6 });
+    const found = await stage.run(run);
+    expect(found.run).toMatchObject({ because: { code: "foreign-change-overwritten" } });
+    await stage.sink.until(({ type, data }) => type === "run.rolled-back" && data.run === run);
+    const { failedSignIns, orphans } = await figures("app-between");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect(await stage.verdict(run)).toBe("proven");
   });
 });
 

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { withEmergencyTerms } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
@@ -26,17 +25,6 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
 
-const lookMs = 20;
-
-/** Waits until a request stands still at the hold, and says which. */
-async function untilHeld(): Promise<string> {
-  for (;;) {
-    const { held } = (await stage.manage("GET", "/holds")) as { held: { id: string }[] };
-    if (held[0] !== undefined) return held[0].id;
-    await delay(lookMs);
-  }
-}
-
 /** Kills the executor while the next such request stands, `after-effect` unless said, and starts another one: it never hears of it. */
 async function killDuring(
   hold: { op: string; [field: string]: unknown },
@@ -44,7 +32,7 @@ async function killDuring(
 ): Promise<void> {
   await stage.manage("POST", "/holds", { position: "after-effect", times: 1, ...hold });
   const caused = cause();
-  const held = await untilHeld();
+  const held = await stage.heldRequest();
   await processes.kill("executor");
   await stage.manage("POST", `/holds/${held}/drop`);
   await processes.startOne("executor");
@@ -58,7 +46,7 @@ describe("an emergency while the executor of the run before it is killed", () =>
     // The new secret exists, and its answer never comes.
     await stage.manage("POST", "/holds", { op: "application.addPassword", position: "after-effect", times: 1 });
     await stage.approve(elder);
-    const held = await untilHeld();
+    const held = await stage.heldRequest();
     expect(await stage.stateOf(elder)).toBe("executing");
     const filed = (await stage.as("ada")).requestRun({
       body: { row: "app-killed", reason: "it stood in a public log", trigger: "compromise", credential: leaked },

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { consumerTimes } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { refusal, Stage } from "./stage.ts";
@@ -123,7 +123,7 @@ describe("a consumer that was written and could not be looked at afterwards", ()
     await stage.approve(run);
     const executed = stage.advance(600);
     // The write has landed and its answer is on its way: from now on nobody may read there.
-    const held = await heldRequest();
+    const held = await stage.heldRequest();
     const fault = { op: "secret.get", kind: "403", times: "always", match: partner };
     const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
     await stage.manage("POST", `/holds/${held}/release`);
@@ -151,19 +151,6 @@ describe("a consumer that was written and could not be looked at afterwards", ()
     expect(await stage.verdict(run)).toBe("proven");
   });
 });
-
-/** Id of the request that stands between its effect and its answer, once there is one. */
-async function heldRequest(): Promise<string> {
-  return vi.waitFor(
-    async () => {
-      const { held } = (await stage.manage("GET", "/holds")) as { held: { id: string }[] };
-      const [request] = held;
-      if (request === undefined) throw new Error("expected a request that is held, got none");
-      return request.id;
-    },
-    { timeout: 20_000, interval: 20 },
-  );
-}
 
 describe("a roll back that may not remove what the run had made", () => {
   it("holds with the secret in the ledger as never published, and retry takes it back once that is allowed", async () => {

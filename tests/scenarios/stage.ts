@@ -89,6 +89,8 @@ const openStates: readonly string[] = [
   "rolling_back",
 ];
 const busyLimitMs = 60_000;
+const heldLookMs = 20;
+const heldLooksMax = 3_000;
 
 export class Stage {
   readonly folder: string;
@@ -463,6 +465,16 @@ export class Stage {
   /** A call to the simulator's management port. */
   manage(method: "GET" | "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<unknown> {
     return answerOf(this.urls.management, method, path, body);
+  }
+
+  /** Id of the request that stands still at a hold of the tenant, once there is one. */
+  async heldRequest(): Promise<string> {
+    for (let left = heldLooksMax; left > 0; left -= 1) {
+      const { held } = (await this.manage("GET", "/holds")) as { held: { id: string }[] };
+      if (held[0] !== undefined) return held[0].id;
+      await delay(heldLookMs);
+    }
+    throw new Error("expected a request that is held, got none");
   }
 
   /** Acts on the tenant as somebody else with rights of their own would: never as the product. */

@@ -226,8 +226,11 @@ export const dangers: readonly Item[] = [
     id: "P7",
     what: "two runs write one container",
     does: "Whole containers are lock keys, taken in sorted order.",
-    missing: "No foreign writer writes at the same moment.",
-    tests: ["tests/scenarios/consumers.test.ts > write it one after the other, and neither loses what the other wrote"],
+    tests: [
+      "tests/scenarios/consumers.test.ts > write it one after the other, and neither loses what the other wrote",
+      "tests/scenarios/consumers.test.ts > loses that write, which nothing can prevent; the run sees it in the audit log, says so, and goes back",
+      "tests/scenarios/three-kinds.test.ts > loses nothing, not even what is written between our read and our write of the Secret",
+    ],
   },
   {
     id: "P8",
