@@ -2275,6 +2275,8 @@ def main(arguments):
     parser.add_argument("--trust", metavar="FILE", help="trust.json, from someone you trust")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
+    if not os.access(options.bundle, os.R_OK):
+        parser.error(f"expected a readable bundle, got {printable(options.bundle)}")
     why = ""
     try:
         if options.trust is None:

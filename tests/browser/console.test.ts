@@ -383,6 +383,15 @@ describe("the console as a whole", () => {
     expect(page.url()).toContain("q=service-0");
   }, 60_000);
 
+  it("says in words that there is no page at an address, beside the way on", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/runs/run_0/nothing");
+    await page.getByText("There is no page at this address").waitFor();
+    expect(await accessibilityProblems(page)).toEqual([]);
+    await page.getByRole("link", { name: "Overview" }).click();
+    await page.getByRole("heading", { name: "Overview" }).waitFor();
+  }, 60_000);
+
   it("remembers a filter under a name, opens it again and forgets it", async () => {
     const { page } = await open();
     await signIn(page, "ada", "/applications?q=service-00&sort=name");

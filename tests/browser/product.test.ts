@@ -96,7 +96,9 @@ describe("the product as it is started for an evaluation", () => {
 
     const ada = await person("ada");
     await picture(ada.page, "overview");
-    await ada.page.goto(`${url}${address}`);
+    const run = address.split("/").at(-1) ?? "";
+    const told = execFileSync(process.execPath, [cli, "approve", run, "--url", url, "--json"], { encoding: "utf8" });
+    await ada.page.goto((JSON.parse(told) as { page: string }).page);
     await ada.page.getByRole("button", { name: "Approve" }).waitFor();
     await ada.page.getByText("recomputed here").waitFor();
     await picture(ada.page, "approval");

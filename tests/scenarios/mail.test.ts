@@ -41,7 +41,7 @@ describe("by mail", () => {
         "What will be done, in this order",
         "If it fails",
         "Decide until",
-        `${stage.url}/runs/${run}/approve`,
+        `${stage.url}/runs/${run}`,
       ])
         expect(mail?.text).toContain(fact);
     }

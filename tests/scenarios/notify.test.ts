@@ -50,13 +50,7 @@ describe("a run that is rolled back", () => {
     const asked =
       (await roomText(stage, "ops")).find((text) => text.includes("Approval needed: rotation of app-trouble")) ?? "";
     const { appId } = stage.idsOf("app-trouble");
-    for (const fact of [
-      appId,
-      "What will be done, in this order",
-      "If it fails",
-      "Decide until",
-      `/runs/${run}/approve`,
-    ])
+    for (const fact of [appId, "What will be done, in this order", "If it fails", "Decide until", `/runs/${run}`])
       expect(asked).toContain(fact);
 
     for (const desk of ["jira", "snow"]) {

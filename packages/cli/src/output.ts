@@ -1,4 +1,5 @@
 import { CountersignError, csvText } from "@countersign/core";
+
 /** Exit codes of the command line; docs/cli.md lists them. */
 export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3 } as const;
 

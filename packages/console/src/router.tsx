@@ -13,6 +13,7 @@ import { RunPage } from "./pages/run/run.tsx";
 import { RunsPage } from "./pages/runs.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
 import { Shell } from "./shell/shell.tsx";
+import { Empty } from "./ui/card.tsx";
 import { ProblemBox } from "./ui/problem.tsx";
 
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
@@ -26,7 +27,16 @@ function Failed({ error, reset }: ErrorComponentProps) {
   return <ProblemBox error={error} retry={reset} />;
 }
 
-const root = createRootRoute({ component: Outlet, errorComponent: Failed });
+/** No page has this address: a link was cut short, or is of another version. */
+function NoSuchPage() {
+  return (
+    <Empty title="There is no page at this address">
+      A link may have been cut short. What waits for you stands on the overview.
+    </Empty>
+  );
+}
+
+const root = createRootRoute({ component: Outlet, errorComponent: Failed, notFoundComponent: NoSuchPage });
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",

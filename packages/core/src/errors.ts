@@ -54,6 +54,8 @@ export const errorCodes = {
   DATABASE_UNAVAILABLE: "The database cannot be reached. No outside effect happens while it is away.",
   LIMIT_EXCEEDED: "A limit was exceeded. The message names the limit.",
   READ_ONLY: "The installation is in read-only mode. Look at `countersign status`: it says why, and what ends it.",
+  API_UNREACHABLE: "The product does not answer at this address. See that it runs, and that `--url` names it.",
+  FILE_UNUSABLE: "A file that was named cannot be read or written. Check its path, its rights and the disk.",
   UNEXPECTED: "Something failed that nobody foresaw. The service's log holds it under the request's id.",
 } as const;
 

@@ -9,6 +9,7 @@ export const EVIDENCE_CODES = [
   "bad-proof",
   "bad-zip",
   "bad-bundle",
+  "unreadable",
   "refused",
 ] as const;
 

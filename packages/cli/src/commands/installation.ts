@@ -28,7 +28,7 @@ interface Common {
   readonly json?: boolean;
 }
 
-/** `init`, `doctor`, `policy activate`, `database prepare`: acts on the host it runs on. */
+/** `init`, `doctor`, `database prepare`: acts on the host it runs on. */
 export function addInstallation(program: Command): void {
   program
     .command("init")
@@ -79,14 +79,6 @@ export function addInstallation(program: Command): void {
       else if (files.length === 0) say("the schema is that of this build");
       else say(`made ${files.join(", ")}\nEach goes to the host of its role and to no other.`);
     });
-
-  const policy = program.command("policy").description("the policy of this installation");
-  policy
-    .command("activate")
-    .description("make the policy file as it stands now the active one (executor's host only)")
-    .option("--config <file>", "configuration", "countersign.yaml")
-    .option("--json", "print one JSON object")
-    .action((options: Common) => accepted(options, "policy"));
 }
 
 /** Accepts a document as it stands, and says so. */

@@ -67,6 +67,10 @@ function becauseLines({ run, findings, approvals }: Answer<"getRun">): string[] 
   return lines;
 }
 
+/** A plan does not stand yet: first the world is read, and what it shows may block the run. */
+const filedLine = (run: string, url: string) =>
+  `filed ${run}; the executor reads the world and makes a plan, which people approve at ${url}/runs/${run}`;
+
 /** Commands that talk to the API as a signed-in person. Approving is not among them: it happens in the browser. */
 export function addRuns(program: Command): void {
   const command = (name: string, description: string) =>
@@ -141,7 +145,7 @@ export function addRuns(program: Command): void {
       const named = replace === undefined ? {} : { replace: replace.toLowerCase() };
       const filed = await client.requestRun({ body: { row, reason, ...named } });
       if (options.json === true) printJson(filed);
-      else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
+      else say(filedLine(filed.run, options.url));
     });
 
   command("findings", "what the ledger shows that somebody should know of, in the inventory or not")
@@ -193,7 +197,7 @@ export function addRuns(program: Command): void {
       const when = reportedAt === undefined ? {} : { reportedAt };
       const filed = await client.requestRun({ body: { row, reason, trigger: "compromise", credential, ...when } });
       if (options.json === true) printJson(filed);
-      else say(`filed ${filed.run}; it waits for approval at ${options.url}/runs/${filed.run}`);
+      else say(filedLine(filed.run, options.url));
     });
 
   command("runs", "list runs").action(async (options: Common) => {
@@ -231,10 +235,10 @@ export function addRuns(program: Command): void {
       }
     });
 
-  command("approve", "open the approval page of a run; approving happens there")
+  command("approve", "print the address of a run's page; approving happens there")
     .argument("<run>", "id")
     .action((id: string, options: Common) => {
-      const page = `${options.url}/runs/${id}/approve`;
+      const page = `${options.url}/runs/${id}`;
       if (options.json === true) printJson({ run: id, page });
       else say(page);
     });

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { CountersignError } from "@countersign/core";
 import { EvidenceError, parseTrust, readBundle, renderReport, type Trust, verifyBundle } from "@countersign/evidence";
 import type { Command } from "commander";
 import { exit, printJson, say } from "../output.ts";
@@ -11,7 +12,10 @@ export function addVerify(program: Command): void {
     .argument("<bundle>", "a bundle: folder or zip")
     .option("--trust <file>", "trust file, obtained from somewhere else than the bundle")
     .option("--json", "print the report as one JSON object")
-    .addHelpText("after", "\nExit codes: 0 proven, 1 refused, 3 no trust file (nothing is believed without one).")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 proven, 1 refused, 2 no such bundle, 3 no trust file (nothing is believed without one).",
+    )
     .action((bundle: string, options: { trust?: string; json?: boolean }) => {
       process.exitCode = verify(bundle, options);
     });
@@ -23,7 +27,10 @@ function verify(bundle: string, options: { trust?: string; json?: boolean }): nu
     try {
       trust = parseTrust(readFileSync(options.trust));
     } catch (error) {
-      say(`trust file: ${error instanceof EvidenceError ? error.message : "cannot be read"}`);
+      const sentence = `trust file: ${error instanceof EvidenceError ? error.message : "cannot be read"}`;
+      if (options.json === true)
+        printJson({ verdict: "no-trust", checks: [], facts: [{ code: "no-trust", sentence }] });
+      else say(sentence);
       return exit.noTrust;
     }
   }
@@ -34,6 +41,7 @@ function verify(bundle: string, options: { trust?: string; json?: boolean }): nu
     return report.verdict === "proven" ? exit.ok : report.verdict === "no-trust" ? exit.noTrust : exit.failed;
   } catch (error) {
     if (!(error instanceof EvidenceError)) throw error;
+    if (error.code === "unreadable") throw new CountersignError("INPUT_INVALID", error.message);
     if (options.json === true)
       printJson({ verdict: "refused", checks: [{ code: error.code, result: "fail", sentence: error.message }] });
     else say(`refused: ${error.message}`);

@@ -98,8 +98,8 @@ export const parts: readonly Item[] = [
     id: "M7",
     what: "policy",
     does: "One document with a digest: windows, overlap, lifetime, approvals.",
-    missing: "what-if exists as a function, not as a command.",
     tests: [
+      "packages/cli/test/commands.test.ts > `policy what-if` says what another policy would change for each application, and changes nothing",
       "packages/core/test/policy/policy.test.ts > names each application and each value that changes",
       "packages/core/test/time/windows.test.ts > nextOpening is open, and nothing before it is",
     ],

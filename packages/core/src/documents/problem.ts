@@ -46,6 +46,8 @@ export function show(value: unknown, path: readonly PropertyKey[]): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object") return "a mapping";
+  // A file that is one value is another file than was meant: a key, a password.
+  if (path.length === 0) return `one ${typeof value === "string" ? "text" : typeof value}`;
   if (path.some((part) => typeof part === "string" && secretField.test(part))) return `another ${typeof value}`;
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}..."` : text;

@@ -129,14 +129,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
   }
 
   function linkOf({ kind, runId }: NoticeRow): string {
-    const path =
-      runId === null
-        ? kind === "credential.expiring"
-          ? "/credentials"
-          : "/"
-        : kind === "run.awaiting-approval" || kind.startsWith("approval.")
-          ? `/runs/${runId}/approve`
-          : `/runs/${runId}`;
+    const path = runId === null ? (kind === "credential.expiring" ? "/credentials" : "/") : `/runs/${runId}`;
     return new URL(path, options.pageUrl).href;
   }
 

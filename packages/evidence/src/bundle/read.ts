@@ -9,7 +9,7 @@ const FOLDERS = ["entries", "context", "approvals", "attachments", "log", "ancho
 
 /**
  * Reads a bundle from a folder or from a stored zip. Throws an {@link EvidenceError} for links, special files, names no
- * bundle has, and anything above the limits; nothing is unpacked to disk.
+ * bundle has, and anything above the limits; nothing is unpacked to disk. `unreadable`: the system does not give it out.
  */
 export function readBundle(path: string): BundleFiles {
   try {
@@ -18,7 +18,7 @@ export function readBundle(path: string): BundleFiles {
     if (error instanceof EvidenceError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     throw new EvidenceError(
-      "bad-bundle",
+      "unreadable",
       `expected a readable bundle at ${show(path)}, got ${show(code ?? "an error")}`,
     );
   }

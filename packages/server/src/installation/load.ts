@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { connectionKinds } from "@countersign/connectors";
@@ -36,7 +37,7 @@ export function loadInstallation(configPath: string): Installation {
   const path = resolve(configPath);
   const folder = dirname(path);
   const config = parseConfig(readDocument(path, "CONFIG_INVALID"), connectionKinds);
-  const ca = config.network.ca.map((name) => readDocument(resolve(folder, name), "CONFIG_INVALID").toString("utf8"));
+  const ca = config.network.ca.map((name) => readAuthority(resolve(folder, name)));
   return {
     config,
     folder,
@@ -44,6 +45,17 @@ export function loadInstallation(configPath: string): Installation {
     ca,
     secret: (reference) => readSecret(reference, folder),
   };
+}
+
+/** Node ignores what is no certificate: each call would then fail as if the server were an impostor. */
+function readAuthority(path: string): string {
+  const pem = readDocument(path, "CONFIG_INVALID").toString("utf8");
+  try {
+    void new X509Certificate(pem);
+    return pem;
+  } catch {
+    throw new CountersignError("CONFIG_INVALID", `expected certificates in PEM in ${path}, got something else`);
+  }
 }
 
 function readDocument(path: string, code: "CONFIG_INVALID" | "INVENTORY_INVALID" | "POLICY_INVALID"): Buffer {
