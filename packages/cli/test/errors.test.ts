@@ -18,12 +18,16 @@ async function countersign(...args: string[]): Promise<{ code: number | null; ou
 }
 
 describe("what a person is told when a command cannot do it", () => {
-  it("another server answers: one line without its words, no object on stdout, no trace of our code", async () => {
+  it("another server answers: one line and one object without its words, no trace of our code", async () => {
     const server = createServer((_request, response) => response.writeHead(200).end("<html>sign in\u001b[2J</html>"));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const said = `expected the API of Countersign at ${url}, got another answer (200)\n`;
-    expect(await countersign("status", "--json", "--url", `${url}/somewhere`)).toEqual({ code: 1, out: "", said });
+    const message = `expected the API of Countersign at ${url}, got another answer (200)`;
+    expect(await countersign("status", "--json", "--url", `${url}/somewhere`)).toEqual({
+      code: 1,
+      out: `${JSON.stringify({ error: { code: "API_UNREACHABLE", message } })}\n`,
+      said: `API_UNREACHABLE: ${message}\n`,
+    });
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
