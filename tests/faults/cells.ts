@@ -143,7 +143,7 @@ export function armOf({ story, fault }: Cell, fill: (shape: CallShape) => Record
       ? []
       : [{ op: story.refused.op, match: fill(story.refused), kind: "403", times: "always" }];
   if (fault === null) return refused;
-  const { name: _, ...kind } = fault.kind;
+  const { name: _name, mute: _mute, ...kind } = fault.kind;
   const times = fault.always ? "always" : 1;
   return [...refused, { op: fault.shape.op, match: fill(fault.shape), nth: fault.nth, times, ...kind }];
 }
