@@ -137,7 +137,10 @@ function phaseOf(
 }
 
 /** The faults of a cell as the simulator takes them; `fill` puts the names of its row into a match. */
-export function armOf({ story, fault }: Cell, fill: (shape: CallShape) => Record<string, string>): object[] {
+export function armOf(
+  { story, fault }: { readonly story: Pick<Story, "refused">; readonly fault: Cell["fault"] },
+  fill: (shape: CallShape) => Record<string, string>,
+): object[] {
   const refused =
     story.refused === undefined
       ? []
