@@ -296,7 +296,6 @@ async function startNotifier(parts: Parts): Promise<void> {
     clock,
     outside,
     mailer: openMailer({ ...config.network, ca, callDeadlineMs }),
-    addressOf: async (person) => (await store.people()).find(({ id }) => id === person)?.email ?? null,
     secret,
     callDeadlineMs,
     notify: config.notify,

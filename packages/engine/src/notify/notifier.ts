@@ -4,6 +4,7 @@ import type { EngineClock } from "../clock/clock.ts";
 import { hasten } from "../clock/hasten.ts";
 import type { NoticeRow, TakenDelivery } from "../store/index.ts";
 import { nextTryMs, restMs, standStillMs } from "./backoff.ts";
+import { Bell } from "./bell.ts";
 import { type Channel, failure, type Sent } from "./channels/channel.ts";
 import { type ChannelParts, createChannel, takerOf } from "./channels/create.ts";
 import { ExpiryWatch, stillExpiring } from "./expiry.ts";
@@ -13,7 +14,9 @@ import { audienceOf, deliveriesOf, isMoot, laterOf, type PeopleOf } from "./rout
 import type { Watched } from "./watched.ts";
 import { WeeklyDigest } from "./weekly.ts";
 
-const pollMs = 1_000;
+/** Real time between two looks at what is due: the next due time decides. What nobody rang for is found within the longest. */
+const lookMsMin = 1_000;
+const lookMsMax = 2_000;
 const batchMax = 50;
 /** So many failures in a row, and the other channels are told. */
 const reportAfter = 3;
@@ -41,7 +44,8 @@ export interface NotifierOptions extends ChannelParts {
 
 /**
  * Tells people. It has no right on any provider or store. What is due to be told, reminders and digests included, stands
- * in rows with a time; each channel is driven by a loop of its own, so that one that hangs delays nobody.
+ * in rows with a time; each channel is driven by a loop of its own, so that one that hangs delays nobody. A loop works when its
+ * bell is rung: by a notification, by the loop before it, or by a look at what is due, which misses nothing.
  */
 export function createNotifier(options: NotifierOptions): Notifier {
   const { store, clock, log } = options;
@@ -52,45 +56,62 @@ export function createNotifier(options: NotifierOptions): Notifier {
   const weekly = new WeeklyDigest({ ...options, rules: options.notices.weekly });
   const hasToWake = hasten(clock);
   const stopped = new AbortController();
-  const wakers = new Set<() => void>();
-  /** Those that a new notice may give something to do: a digest goes by time alone. */
-  const noticeWakers = new Set<() => void>();
-  /** Those that a scan may give something to do: it may just have shown what expires. */
-  const ownerWakers = new Set<() => void>();
-  const wakeAll = () => {
-    for (const wake of wakers) wake();
+  const bells = {
+    look: new Bell(),
+    notices: new Bell(),
+    digests: new Bell(),
+    expiry: new Bell(),
+    weekly: new Bell(),
   };
-  const wakeForNotice = () => {
-    for (const wake of noticeWakers) wake();
-  };
+  const channelBells: ReadonlyMap<string, Bell> = new Map(channels.map(({ name }) => [name, new Bell()]));
+  let lookAgain: NodeJS.Timeout | undefined;
   let loops: Promise<unknown> = Promise.resolve();
   let stopListening: () => Promise<void> = async () => {};
 
-  /** When there is something to tell that domain time has to wait for; the loops are woken for what is due now. */
-  async function nextDue(): Promise<number | null> {
-    const { due, scanned } = await store.noticesWait();
+  /** Rings for whatever is due, if `may`; returns when something is to be told next, the present included. */
+  async function look(may: () => boolean): Promise<number | null> {
+    const waits = await store.noticesWait();
     const now = clock.now();
-    const isDue = due !== null && due <= now;
-    const ownersAre = expiry.isDue(scanned, now) || weekly.isDue(now);
-    if ((isDue || ownersAre) && hasToWake()) {
-      for (const wake of isDue ? wakers : ownerWakers) wake();
+    const times: readonly (readonly [Bell, number | null])[] = [
+      [bells.notices, waits.notices],
+      [bells.digests, waits.digests],
+      ...[...channelBells].map(([name, bell]) => [bell, waits.channels[name] ?? null] as const),
+    ];
+    const due = times.flatMap(([bell, at]) => (at !== null && at <= now ? [bell] : []));
+    // A scan may just have shown what expires.
+    if (expiry.isDue(waits.scanned, now)) due.push(bells.expiry);
+    if (weekly.isDue(now)) due.push(bells.weekly);
+    if (due.length > 0 && may()) {
+      for (const bell of due) bell.ring();
       // A loop that was woken is at work by then: time does not move before it is done.
       await immediate();
     }
-    const times = [due, expiry.next, weekly.next].filter((time) => time !== null);
-    return times.length === 0 ? null : Math.min(...times);
+    const known = [...times.map(([, at]) => at), expiry.next, weekly.next].filter((at) => at !== null);
+    return known.length === 0 ? null : Math.min(...known);
+  }
+
+  /** Looks without having been told: a notification may be lost, and nothing notifies that it is time. */
+  async function lookInTime(): Promise<void> {
+    const next = await look(() => true);
+    const leftMs = next === null ? lookMsMax : next - clock.now();
+    clearTimeout(lookAgain);
+    lookAgain = setTimeout(() => bells.look.ring(), Math.min(lookMsMax, Math.max(lookMsMin, leftMs)));
   }
 
   async function cutDigests(): Promise<void> {
     const now = clock.now();
-    for (const { channel, recipient } of await store.digestsDue(now))
+    for (const { channel, recipient } of await store.digestsDue(now)) {
       await store.digestCut(channel, recipient, options.notices.digest?.itemsMax ?? batchMax, now);
+      channelBells.get(channel)?.ring();
+    }
   }
 
   /** Each notice stands for itself: one that cannot be routed is tried again later and delays no other. */
   async function routeDue(): Promise<void> {
-    for (const notice of await store.noticesDue(clock.now(), batchMax))
-      await route(notice).catch((error: unknown) => postpone(notice, error));
+    bells.notices.quiet();
+    const due = await store.noticesDue(clock.now(), batchMax);
+    for (const notice of due) await route(notice).catch((error: unknown) => postpone(notice, error));
+    if (due.length === batchMax) bells.notices.ring();
   }
 
   async function route(due: NoticeRow): Promise<void> {
@@ -112,7 +133,9 @@ export function createNotifier(options: NotifierOptions): Notifier {
       },
       now,
     );
-    if (routed && !moot) log("notice", { kind: notice.kind, run: notice.runId, channels: deliveries.length });
+    if (routed === null) return;
+    for (const channel of routed) channelBells.get(channel)?.ring();
+    if (!moot) log("notice", { kind: notice.kind, run: notice.runId, channels: deliveries.length });
   }
 
   async function postpone(notice: NoticeRow, error: unknown): Promise<void> {
@@ -133,14 +156,14 @@ export function createNotifier(options: NotifierOptions): Notifier {
     return new URL(path, options.pageUrl).href;
   }
 
-  async function sendDue(channel: Channel): Promise<void> {
-    for (;;) {
-      if (stopped.signal.aborted) return;
-      const now = clock.now();
-      const [taken] = await store.deliveriesTake(channel.name, now, now + channel.busyMsMax + graceMs, 1);
-      if (taken === undefined) return;
+  async function sendDue(channel: Channel, bell: Bell): Promise<void> {
+    const again = () => clock.now() + channel.busyMsMax + graceMs;
+    bell.quiet();
+    let taken = await store.deliveryTake(channel.name, clock.now(), again());
+    while (taken !== null) {
       const sent = await attempt(channel, taken);
-      await settle(taken, stopped.signal.aborted && sent.outcome !== "done" ? cutOff : sent);
+      bell.quiet();
+      taken = await settle(taken, stopped.signal.aborted && sent.outcome !== "done" ? cutOff : sent, again());
     }
   }
 
@@ -149,7 +172,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
     const facts = { ...notice.facts, kind: notice.kind, link: notice.facts?.link ?? linkOf(notice) };
     let message: Message;
     try {
-      const names = await namesOf();
+      const names = new Map(taken.people.map(({ id, name }) => [id, name]));
       message = messageOf(facts, (person) => names.get(person) ?? person);
     } catch (error) {
       // This notice's own trouble: the channel is as good as before.
@@ -163,11 +186,8 @@ export function createNotifier(options: NotifierOptions): Notifier {
     }
   }
 
-  async function namesOf(): Promise<ReadonlyMap<string, string>> {
-    return new Map((await store.people()).flatMap(({ id, name }) => (name === null ? [] : [[id, name] as const])));
-  }
-
-  async function settle({ delivery, notice }: TakenDelivery, sent: Sent): Promise<void> {
+  /** Returns what is to be sent next over the same channel; who stops takes nothing more. */
+  async function settle({ delivery, notice }: TakenDelivery, sent: Sent, again: number): Promise<TakenDelivery | null> {
     const at = clock.now();
     const tryMs =
       sent.outcome === "done" || sent.final
@@ -175,7 +195,7 @@ export function createNotifier(options: NotifierOptions): Notifier {
         : sent === cutOff
           ? 0
           : nextTryMs(delivery.attempts, sent.retryAfterMs);
-    await store.deliverySettle({
+    const settled = {
       id: delivery.id,
       attempt: delivery.attempts,
       outcome: sent.outcome,
@@ -186,7 +206,10 @@ export function createNotifier(options: NotifierOptions): Notifier {
       pauseUntil: sent.outcome === "done" || !sent.ofChannel ? null : at + restMs(delivery.attempts, sent.retryAfterMs),
       reportAfter,
       at,
-    });
+    };
+    const next = stopped.signal.aborted
+      ? await store.deliverySettle(settled).then(() => null)
+      : await store.deliveryNext(settled, again);
     if (sent.outcome !== "done")
       log("notice.undelivered", {
         kind: notice.kind,
@@ -195,37 +218,26 @@ export function createNotifier(options: NotifierOptions): Notifier {
         code: sent.code,
         attempt: delivery.attempts,
       });
+    return next;
   }
 
-  /** Works whenever something may be due, until it is stopped. After a failure nothing wakes it for a growing while. */
-  async function loop(name: string, work: () => Promise<void>, hears = noticeWakers): Promise<void> {
+  /** Works whenever its bell is rung, until it is stopped. After a failure nothing wakes it for a growing while. */
+  async function loop(name: string, bell: Bell, work: () => Promise<void>): Promise<void> {
     let failures = 0;
+    // Asked before as well: who was at work when all bells were rung for the end may have taken that for something to do.
     while (!stopped.signal.aborted) {
-      const woken = wakeUp(hears);
+      await bell.heard();
+      if (stopped.signal.aborted) return;
       try {
         await clock.work(work);
         failures = 0;
-        await woken;
       } catch (error) {
         failures += 1;
         log("notifier.failed", { loop: name, failures, error: codeOf(error) });
+        bell.ring();
         await delay(standStillMs(failures), undefined, { signal: stopped.signal }).catch(() => {});
       }
     }
-  }
-
-  /** Resolves when somebody wakes us from now on, or after a while: what is told meanwhile is not missed. */
-  function wakeUp(hears: Set<() => void>): Promise<void> {
-    return new Promise<void>((resolve) => {
-      const end = () => {
-        wakers.delete(end);
-        hears.delete(end);
-        resolve();
-      };
-      wakers.add(end);
-      hears.add(end);
-      delay(pollMs, undefined, { signal: stopped.signal }).then(end, end);
-    });
   }
 
   return {
@@ -234,19 +246,25 @@ export function createNotifier(options: NotifierOptions): Notifier {
         channels.map(({ name, kind }) => ({ name, kind })),
         clock.now(),
       );
-      clock.nextDue(nextDue);
-      stopListening = await store.listen("cs_notice", wakeForNotice);
+      clock.nextDue(() => look(hasToWake));
+      stopListening = await store.listen("cs_notice", () => bells.notices.ring());
+      bells.look.ring();
       loops = Promise.all([
-        loop("routing", routeDue),
-        loop("digests", cutDigests, wakers),
-        loop("expiry", () => expiry.tellDue(clock.now()), ownerWakers),
-        loop("weekly", () => weekly.tellDue(clock.now()), ownerWakers),
-        ...channels.map((channel) => loop(channel.name, () => sendDue(channel))),
+        loop("look", bells.look, lookInTime),
+        loop("routing", bells.notices, routeDue),
+        loop("digests", bells.digests, cutDigests),
+        loop("expiry", bells.expiry, () => expiry.tellDue(clock.now())),
+        loop("weekly", bells.weekly, () => weekly.tellDue(clock.now())),
+        ...channels.map((channel) => {
+          const bell = channelBells.get(channel.name) ?? new Bell();
+          return loop(channel.name, bell, () => sendDue(channel, bell));
+        }),
       ]);
     },
     async stop() {
       stopped.abort();
-      wakeAll();
+      clearTimeout(lookAgain);
+      for (const bell of [...Object.values(bells), ...channelBells.values()]) bell.ring();
       await loops;
       await stopListening();
     },

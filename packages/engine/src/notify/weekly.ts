@@ -54,8 +54,9 @@ export class WeeklyDigest {
     return this.#next;
   }
 
+  /** Whether somebody may have to be written to; before the first look nobody knows. */
   isDue(now: number): boolean {
-    return this.#next !== null && this.#next <= now;
+    return this.#rules !== null && (this.#last === null || (this.#next !== null && this.#next <= now));
   }
 
   async tellDue(now: number): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type pg from "pg";
 import { type Connection, openClient } from "../database/connect.ts";
 
-/** `cs_due` a run may be due, `cs_changed` a run changed, `cs_control` freeze, `cs_notice` the outbox, `cs_scan` somebody wants a scan, `cs_record` somebody waits for a run's summary, `cs_ledger` a credential's row was written. */
+/** `cs_due` a run may be due, `cs_changed` a run changed, `cs_control` freeze, `cs_notice` something is to be told, `cs_scan` somebody wants a scan, `cs_record` somebody waits for a run's summary, `cs_ledger` a credential's row was written. */
 export type Channel = "cs_due" | "cs_changed" | "cs_control" | "cs_notice" | "cs_scan" | "cs_record" | "cs_ledger";
 
 const retryMsMin = 100;

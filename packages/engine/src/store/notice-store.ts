@@ -39,9 +39,46 @@ export interface Route {
   readonly void: boolean;
 }
 
-const Taken = z.object({ delivery: DeliveryRow, notice: NoticeRow, ticket: TicketRow.nullable() });
+const Taken = z.object({
+  delivery: DeliveryRow,
+  notice: NoticeRow,
+  ticket: TicketRow.nullable(),
+  /** Those whom the notice names and the one whom it goes to, as they were when it was taken: a change counts at once. */
+  people: z.array(z.object({ id: z.string(), name: z.string().nullable(), email: z.string().nullable() })),
+});
 /** A delivery that is this notifier's to send. */
 export type TakenDelivery = z.output<typeof Taken>;
+
+/** What became of an attempt. */
+interface SettledDelivery {
+  readonly id: number;
+  readonly attempt: number;
+  readonly outcome: "done" | "failed" | "unknown";
+  readonly code: string | null;
+  readonly status: number | null;
+  /** Next try; null: this was the last one. */
+  readonly notBefore: number | null;
+  /** Whether a failure says something about the channel, not only about this recipient. */
+  readonly ofChannel: boolean;
+  /** Nothing goes over the channel before; null: it may. */
+  readonly pauseUntil: number | null;
+  /** So many failures in a row, and the other channels are told. */
+  readonly reportAfter: number;
+  readonly at: number;
+}
+
+const time = z.int().nullable();
+/** The earliest domain times at which the notifier has something to do; null: nothing waits. */
+const NoticeWaits = z.object({
+  /** When a notice is to be routed. */
+  notices: time,
+  /** When somebody's digest is to be made. */
+  digests: time,
+  /** When something may go over each channel; one that is not there has nothing. */
+  channels: z.record(z.string(), z.int()),
+  /** When the last scan ended; null: there was none. */
+  scanned: time,
+});
 
 const Outcome = row({
   step: z.string(),
@@ -102,9 +139,9 @@ export function noticeStore(sql: Sql) {
         [now, limit],
       ),
 
-    /** Turns a due notice into deliveries; false when another notifier did. */
-    noticeRoute: (id: number, route: Route, at: number): Promise<boolean> =>
-      sql.call(z.boolean(), "cs.notice_route", {
+    /** Turns a due notice into deliveries. Returns the channels over which one is due now; null when another notifier did. */
+    noticeRoute: (id: number, route: Route, at: number): Promise<string[] | null> =>
+      sql.call(z.array(z.string()).nullable(), "cs.notice_route", {
         id,
         deliveries: JSON.stringify(route.deliveries),
         facts: JSON.stringify(route.facts),
@@ -130,34 +167,27 @@ export function noticeStore(sql: Sql) {
     channels: (): Promise<ChannelRow[]> =>
       sql.rows(ChannelRow, "select * from cs.channel where configured order by name"),
 
-    /** Takes due deliveries of one channel; each is due again at `again` unless settled before. */
-    async deliveriesTake(channel: string, now: number, again: number, limit: number): Promise<TakenDelivery[]> {
-      const rows = await sql.callRows(z.object({ delivery_take: Taken }), "cs.delivery_take", {
+    /** Takes the next due delivery of a channel, which is due again at `again` unless settled before; null: there is none. */
+    async deliveryTake(channel: string, now: number, again: number): Promise<TakenDelivery | null> {
+      const [found] = await sql.callRows(z.object({ delivery_take: Taken }), "cs.delivery_take", {
         channel,
         now,
         again,
-        limit,
+        limit: 1,
       });
-      return rows.map((found) => found.delivery_take);
+      return found?.delivery_take ?? null;
     },
 
     /** Says what became of an attempt. Errors: STATE_CONFLICT (not this attempt's turn any more). */
-    deliverySettle: (settled: {
-      readonly id: number;
-      readonly attempt: number;
-      readonly outcome: "done" | "failed" | "unknown";
-      readonly code: string | null;
-      readonly status: number | null;
-      /** Next try; null: this was the last one. */
-      readonly notBefore: number | null;
-      /** Whether a failure says something about the channel, not only about this recipient. */
-      readonly ofChannel: boolean;
-      /** Nothing goes over the channel before; null: it may. */
-      readonly pauseUntil: number | null;
-      /** So many failures in a row, and the other channels are told. */
-      readonly reportAfter: number;
-      readonly at: number;
-    }): Promise<void> => sql.call(nothing, "cs.delivery_settle", { ...settled }),
+    deliverySettle: (settled: SettledDelivery): Promise<void> =>
+      sql.call(nothing, "cs.delivery_settle", { ...settled }),
+
+    /** Says what became of an attempt and takes the next delivery of its channel, in one statement. Errors as both have them. */
+    async deliveryNext(settled: SettledDelivery, again: number): Promise<TakenDelivery | null> {
+      const row = z.object({ delivery_next: Taken });
+      const [found] = await sql.callRows(row, "cs.delivery_next", { ...settled, again });
+      return found?.delivery_next ?? null;
+    },
 
     /** Recipients whose digest is due. */
     digestsDue: (now: number): Promise<{ channel: string; recipient: string }[]> =>
@@ -233,17 +263,17 @@ export function noticeStore(sql: Sql) {
       return (await sql.first(z.object({ count: z.int() }), text))?.count ?? 0;
     },
 
-    /** The earliest domain time at which the notifier has something to do (null: nothing waits), and when the last scan ended. */
-    async noticesWait(): Promise<{ readonly due: number | null; readonly scanned: number | null }> {
+    /** What the notifier has to do, and when. */
+    async noticesWait(): Promise<z.output<typeof NoticeWaits>> {
       // What waits behind another delivery of its ticket, or for a pause to end, is not due before that.
-      const text = `select least(
-          (select min(not_before) from cs.notice where state = 'due'),
-          (select min(not_before) from cs.delivery where state = 'bundled'),
-          (select min(greatest(d.not_before, c.paused_until)) from cs.delivery d join cs.channel c on c.name = d.channel
-            where d.state = 'due' and not exists (
-              select from cs.delivery e where e.ticket_id = d.ticket_id and e.state = 'due' and e.id < d.id))) as due, (${lastScanEndOf}) as scanned`;
-      const waits = z.object({ due: z.int().nullable(), scanned: z.int().nullable() });
-      return (await sql.first(waits, text)) ?? { due: null, scanned: null };
+      const text = `select (select min(not_before) from cs.notice where state = 'due') as notices,
+        (select min(not_before) from cs.delivery where state = 'bundled') as digests,
+        (select coalesce(jsonb_object_agg(c.name, greatest(d.not_before, c.paused_until)), '{}') from cs.channel c, lateral (
+          select q.not_before from cs.delivery q where q.channel = c.name and q.state = 'due' and not exists (
+            select from cs.delivery e where e.ticket_id = q.ticket_id and e.state = 'due' and e.id < q.id)
+          order by q.not_before limit 1) d) as channels,
+        (${lastScanEndOf}) as scanned`;
+      return (await sql.first(NoticeWaits, text)) ?? { notices: null, digests: null, channels: {}, scanned: null };
     },
   };
 }

@@ -99,8 +99,6 @@ export function recordStore(sql: Sql) {
     personOf: (iss: string, sub: string): Promise<PersonRow | null> =>
       sql.first(PersonRow, "select * from cs.person where iss = $1 and sub = $2", [iss, sub]),
 
-    people: (): Promise<PersonRow[]> => sql.rows(PersonRow, "select * from cs.person order by name, id limit 10000"),
-
     /** Stores bytes under their digest, which it returns. */
     attachmentPut: (bytes: Uint8Array, kind: string, at: number): Promise<string> =>
       sql.call(z.string(), "cs.attachment_put", { bytes, kind, at }),

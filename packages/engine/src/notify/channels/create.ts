@@ -6,7 +6,7 @@ import { ticketChannel } from "../tickets/channel.ts";
 import { jira } from "../tickets/jira.ts";
 import { serviceNow } from "../tickets/servicenow.ts";
 import type { Channel } from "./channel.ts";
-import { type AddressOf, mailChannel } from "./mail.ts";
+import { mailChannel } from "./mail.ts";
 import { slackChannel } from "./slack.ts";
 import { teamsChannel } from "./teams.ts";
 import { webhookChannel } from "./webhook.ts";
@@ -17,7 +17,6 @@ export interface ChannelParts {
   readonly outside: Outside;
   readonly mailer: Mailer;
   readonly secret: (reference: string) => SecretValue;
-  readonly addressOf: AddressOf;
   readonly callDeadlineMs: number;
 }
 

@@ -1,12 +1,10 @@
 import { createHash } from "node:crypto";
 import type { SecretValue } from "@countersign/core";
+import type { TakenDelivery } from "../../store/index.ts";
 import { type Message, plainMessage } from "../message.ts";
 import type { MailAnswer, Mailer, MailServer } from "../outside.ts";
 import { plainText } from "../plain-text.ts";
 import { arrived, type Channel, failure, noAnswer, type Sending, type Sent } from "./channel.ts";
-
-/** Address of a person, where it is known. */
-export type AddressOf = (person: string) => Promise<string | null>;
 
 /**
  * Mail to one person a time. There is no way to ask a mail server whether it has a mail already, so a lost answer leads to
@@ -18,15 +16,15 @@ export function mailChannel(options: {
   readonly from: string;
   /** Addresses of the configuration; `to-1` is the first. */
   readonly to: readonly string[];
-  readonly addressOf: AddressOf;
   readonly mailer: Mailer;
   readonly callDeadlineMs: number;
 }): Channel {
   const { name, from, to, mailer } = options;
 
-  async function recipientOf(recipient: string): Promise<string | null> {
-    const listed = /^to-([1-9]\d{0,2})$/.exec(recipient);
-    return listed === null ? options.addressOf(recipient) : (to[Number(listed[1]) - 1] ?? null);
+  function recipientOf({ delivery, people }: TakenDelivery): string | null {
+    const listed = /^to-([1-9]\d{0,2})$/.exec(delivery.recipient);
+    if (listed !== null) return to[Number(listed[1]) - 1] ?? null;
+    return people.find(({ id }) => id === delivery.recipient)?.email ?? null;
   }
 
   return {
@@ -34,7 +32,7 @@ export function mailChannel(options: {
     kind: "mail",
     busyMsMax: options.callDeadlineMs,
     async send(sending) {
-      const address = await recipientOf(sending.taken.delivery.recipient);
+      const address = recipientOf(sending.taken);
       if (address === null) return failure("no-address", { final: true, ofChannel: false });
       const { user, password, ...at } = options.server;
       const server = { ...at, account: user === null ? null : { user, password: password() } };
