@@ -3,7 +3,7 @@ import type { EntryData, EntryType } from "@countersign/evidence";
 import { z } from "zod";
 import { CheckpointRow, LogEntryRow, StepRow } from "./rows.ts";
 import { canonicalText, type EntryInput, entryText, type Hold } from "./run-store.ts";
-import { nothing, type Sql } from "./sql.ts";
+import { nothing, type Sql, statement } from "./sql.ts";
 
 /** An attempt about to be made. */
 export interface Intent extends Hold {
@@ -51,6 +51,19 @@ export interface Outcome extends Hold {
   readonly verified: EntryData<"step.outcome">["verified"];
   readonly at: number;
 }
+
+/** What is asked at each look at a run and each second. */
+const asks = {
+  steps: statement("select * from cs.step where run_id = $1 order by seq"),
+  unresolved: statement(`select * from cs.step where outcome is not null and resolved_at is null
+    and case direction when 'do' then outcome_data->'facts' ? 'reconciled' else outcome = 'done' end
+    order by outcome_at limit $1`),
+  entriesOfRun: statement("select * from journal.log_entry where run_id = $1 order by run_seq"),
+  logHolds: statement(
+    "select s.size, e.leaf_hash as leaf from journal.log_state s left join journal.log_entry e on e.idx = $1",
+  ),
+  logState: statement("select size, frontier from journal.log_state"),
+};
 
 const entriesMax = 10_000;
 const hashBytes = 32;
@@ -114,21 +127,13 @@ export function journalStore(sql: Sql) {
       }),
 
     /** All attempts of a run, in the order of their intents. */
-    steps: (run: string): Promise<StepRow[]> =>
-      sql.rows(StepRow, "select * from cs.step where run_id = $1 order by seq", [run]),
+    steps: (run: string): Promise<StepRow[]> => sql.rows(StepRow, asks.steps, [run]),
 
     /**
      * Creations that were looked for and not found, and removals that found nothing to remove, over all runs, oldest first;
      * what a run still reconciles itself is not among them.
      */
-    unresolvedSteps: (limit: number): Promise<StepRow[]> =>
-      sql.rows(
-        StepRow,
-        `select * from cs.step where outcome is not null and resolved_at is null
-          and case direction when 'do' then outcome_data->'facts' ? 'reconciled' else outcome = 'done' end
-          order by outcome_at limit $1`,
-        [limit],
-      ),
+    unresolvedSteps: (limit: number): Promise<StepRow[]> => sql.rows(StepRow, asks.unresolved, [limit]),
 
     /** Writes an entry that tells of no change here; returns its index. An entry of a run needs the hold on it. */
     append: async (entry: EntryInput, at: number, hold: Hold | null = null): Promise<number> =>
@@ -151,8 +156,7 @@ export function journalStore(sql: Sql) {
     /** Index of the first entry that is later than an instant (RFC 3339, ms); null: none is. */
     firstAfter: (time: string): Promise<number | null> => sql.call(z.int().nullable(), "journal.first_after", { time }),
 
-    entriesOfRun: (run: string): Promise<LogEntryRow[]> =>
-      sql.rows(LogEntryRow, "select * from journal.log_entry where run_id = $1 order by run_seq", [run]),
+    entriesOfRun: (run: string): Promise<LogEntryRow[]> => sql.rows(LogEntryRow, asks.entriesOfRun, [run]),
 
     /** Entries of no run, of some types, in order: genesis, policies, erasures. */
     entriesOfNoRun: (types: readonly EntryType[], limit: number): Promise<LogEntryRow[]> =>
@@ -176,16 +180,14 @@ export function journalStore(sql: Sql) {
     /** Size of the log, and the leaf hash of one of its entries; null: it has no such entry. */
     async logHolds(idx: number): Promise<{ size: number; leaf: Uint8Array | null }> {
       const row = z.object({ size: z.int(), leaf: z.instanceof(Uint8Array).nullable() });
-      const text =
-        "select s.size, e.leaf_hash as leaf from journal.log_state s left join journal.log_entry e on e.idx = $1";
-      return (await sql.first(row, text, [idx])) ?? { size: 0, leaf: null };
+      return (await sql.first(row, asks.logHolds, [idx])) ?? { size: 0, leaf: null };
     },
 
     /** Size of the log and the frontier that the database keeps. */
     async logState(): Promise<{ size: number; frontier: Uint8Array }> {
       const row = z.object({ size: z.int(), frontier: z.instanceof(Uint8Array) });
       return (
-        (await sql.first(row, "select size, frontier from journal.log_state")) ?? {
+        (await sql.first(row, asks.logState)) ?? {
           size: 0,
           frontier: new Uint8Array(),
         }

@@ -13,7 +13,7 @@ import {
   type RunState,
   StepRow,
 } from "./rows.ts";
-import { nothing, type Sql } from "./sql.ts";
+import { nothing, type Sql, statement } from "./sql.ts";
 
 /** An entry that goes into the log in the same transaction as a change. */
 export type EntryInput = { [T in EntryType]: { readonly type: T; readonly data: EntryData<T> } }[EntryType];
@@ -142,6 +142,20 @@ export type Journal = z.output<typeof Journal>;
 /** The newest open emergency of the application of run `r`. */
 const emergencyOf = `(select to_jsonb(e) from cs.run e where e.target_key = r.target_key and e.trigger = 'compromise'
   and not cs.is_final(e.state) order by e.created_at desc, e.id desc limit 1)`;
+
+/** What is asked at each look at a run. */
+const asks = {
+  run: statement("select * from cs.run where id = $1"),
+  heard: statement(`select r.asked, ${emergencyOf} as emergency from cs.run r where r.id = $1`),
+  journal: statement(`select r.asked, ${emergencyOf} as emergency,
+    (select coalesce(jsonb_agg(s order by s.seq), '[]') from cs.step s where s.run_id = r.id) as steps,
+    exists (select from cs.break_glass b where b.run_id = r.id) as used from cs.run r where r.id = $1`),
+  plan: statement("select body from cs.plan where digest = $1"),
+  confirmations: statement("select * from cs.confirmation where run_id = $1 and withdrawn_at is null order by id"),
+  approvals: statement(`select a.*, s.bytes as statement, e.bytes as envelope from cs.approval a
+    join cs.attachment s on s.digest = a.statement_digest join cs.attachment e on e.digest = a.evidence_digest
+    where a.run_id = $1 order by a.at, a.person`),
+};
 
 const decideTriesMax = 5;
 const pageRowsMax = 1_000;
@@ -312,32 +326,21 @@ export function runStore(sql: Sql) {
       }),
 
     /** Words that stand, of one run. */
-    confirmations: (run: string): Promise<ConfirmationRow[]> =>
-      sql.rows(
-        ConfirmationRow,
-        "select * from cs.confirmation where run_id = $1 and withdrawn_at is null order by id",
-        [run],
-      ),
+    confirmations: (run: string): Promise<ConfirmationRow[]> => sql.rows(ConfirmationRow, asks.confirmations, [run]),
 
     /** What people said and the executor has not yet acted on, oldest first. */
     directives: (run: string): Promise<DirectiveRow[]> =>
       sql.rows(DirectiveRow, "select * from cs.directive where run_id = $1 and taken_at is null order by id", [run]),
 
-    run: (id: string): Promise<RunRow | null> => sql.first(RunRow, "select * from cs.run where id = $1", [id]),
+    run: (id: string): Promise<RunRow | null> => sql.first(RunRow, asks.run, [id]),
 
     /** What others have said of a run: of each a word that its holder has to answer. */
     heard: async (id: string): Promise<Heard> =>
-      (await sql.first(Heard, `select r.asked, ${emergencyOf} as emergency from cs.run r where r.id = $1`, [id])) ?? {
-        asked: null,
-        emergency: null,
-      },
+      (await sql.first(Heard, asks.heard, [id])) ?? { asked: null, emergency: null },
 
     /** A run's attempts in the order of their intents, whether one person started it alone, and what others have said. */
     journalOf: async (id: string): Promise<Journal> => {
-      const steps = "(select coalesce(jsonb_agg(s order by s.seq), '[]') from cs.step s where s.run_id = r.id)";
-      const used = "exists (select from cs.break_glass b where b.run_id = r.id)";
-      const text = `select r.asked, ${emergencyOf} as emergency, ${steps} as steps, ${used} as used from cs.run r where r.id = $1`;
-      const found = await sql.first(Journal, text, [id]);
+      const found = await sql.first(Journal, asks.journal, [id]);
       if (found === null) throw new CountersignError("NOT_FOUND", `expected run ${id}, got none`);
       return found;
     },
@@ -380,18 +383,11 @@ export function runStore(sql: Sql) {
     /** The frozen bytes of a plan. */
     async plan(digest: string): Promise<Uint8Array | null> {
       const row = z.object({ body: z.instanceof(Uint8Array) });
-      return (await sql.first(row, "select body from cs.plan where digest = $1", [digest]))?.body ?? null;
+      return (await sql.first(row, asks.plan, [digest]))?.body ?? null;
     },
 
     /** Decisions over a run with their proof, oldest first. */
-    approvals: (run: string): Promise<ApprovalRow[]> =>
-      sql.rows(
-        ApprovalRow,
-        `select a.*, s.bytes as statement, e.bytes as envelope from cs.approval a
-           join cs.attachment s on s.digest = a.statement_digest join cs.attachment e on e.digest = a.evidence_digest
-         where a.run_id = $1 order by a.at, a.person`,
-        [run],
-      ),
+    approvals: (run: string): Promise<ApprovalRow[]> => sql.rows(ApprovalRow, asks.approvals, [run]),
 
     findings: (of: { readonly run: string } | { readonly scan: string }): Promise<FindingRow[]> =>
       "run" in of

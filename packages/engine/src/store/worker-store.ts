@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ClaimedRun, WorkerRow } from "./rows.ts";
-import { nothing, row, type Sql } from "./sql.ts";
+import { nothing, row, type Sql, statement } from "./sql.ts";
 
 /** A process of the product as it introduces itself. */
 export interface WorkerIdentity {
@@ -54,6 +54,20 @@ const unreviewed = `exists (select from cs.break_glass b where not exists (
   select from cs.break_glass_review v where v.run_id = b.run_id and v.result = 'accepted'))`;
 const nextDueOf = "select min(not_before) from cs.run where worker is null and not_before is not null";
 
+/** What each sweep asks, and each instant of a clock that is followed. */
+const asks = {
+  survey: statement(`select
+    (select coalesce(jsonb_agg(w), '[]') from cs.worker w where w.id <> $1
+      and (w.gone_at is null or exists (select from cs.run r where r.worker = w.id))
+      and w.gone_as is distinct from 'proven' and w.gone_as is distinct from 'stopped') as others,
+    (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'fence', r.fence)), '[]') from cs.run r
+      where r.worker = $1) as held,
+    ${unreviewed} as unreviewed`),
+  waits: statement(`select (${nextDueOf}) as due,
+    exists (select from cs.step where outcome is not null and resolved_at is null) as unresolved,
+    ${unreviewed} as unreviewed`),
+};
+
 /** Claims and leases. `beats` goes over a connection of its own: a beat must not wait behind anything. */
 export function workerStore(sql: Sql, beats: Sql) {
   return {
@@ -77,14 +91,7 @@ export function workerStore(sql: Sql, beats: Sql) {
 
     /** What a sweep has to know before it offers runs. */
     async survey(worker: string): Promise<Survey> {
-      const text = `select
-        (select coalesce(jsonb_agg(w), '[]') from cs.worker w where w.id <> $1
-          and (w.gone_at is null or exists (select from cs.run r where r.worker = w.id))
-          and w.gone_as is distinct from 'proven' and w.gone_as is distinct from 'stopped') as others,
-        (select coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'fence', r.fence)), '[]') from cs.run r
-          where r.worker = $1) as held,
-        ${unreviewed} as unreviewed`;
-      return (await sql.first(Survey, text, [worker])) ?? { others: [], held: [], unreviewed: false };
+      return (await sql.first(Survey, asks.survey, [worker])) ?? { others: [], held: [], unreviewed: false };
     },
 
     /** Workers that hold runs or are not gone. */
@@ -152,10 +159,7 @@ export function workerStore(sql: Sql, beats: Sql) {
      * break-glass use is not reviewed.
      */
     async waits(): Promise<Waits> {
-      const text = `select (${nextDueOf}) as due,
-        exists (select from cs.step where outcome is not null and resolved_at is null) as unresolved,
-        ${unreviewed} as unreviewed`;
-      return (await sql.first(Waits, text)) ?? { due: null, unresolved: false, unreviewed: false };
+      return (await sql.first(Waits, asks.waits)) ?? { due: null, unresolved: false, unreviewed: false };
     },
   };
 }
