@@ -1,5 +1,5 @@
 import { parseEntry } from "@countersign/evidence";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Store, StoreRole } from "../../src/store/store.ts";
 import {
   ada,
@@ -26,6 +26,9 @@ beforeAll(async () => {
   stores = storesOf(await server.database());
   api = stores.cs_api;
   executor = stores.cs_executor;
+});
+// Nobody beats here: one worker would have to live for as long as all of them take.
+beforeEach(async () => {
   worker = await newWorker(executor);
 });
 afterAll(async () => {
