@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { CountersignError, type RetryClass } from "@countersign/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
@@ -60,6 +61,33 @@ async function open(handler: Handler, callDeadlineMs = 300) {
 
 const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}) =>
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+
+describe("an answer that is compressed although nobody asked for that", () => {
+  const packed = (bytes: Buffer, encoding: string): Handler => {
+    return (_q, r) => void r.writeHead(200, { "content-encoding": encoding }).end(bytes);
+  };
+
+  it.each([
+    ["gzip", gzipSync],
+    ["GZIP", gzipSync],
+    ["deflate", deflateSync],
+    ["br", brotliCompressSync],
+  ])("is read: %s", async (encoding, pack) => {
+    const { call, seen } = await open(packed(pack('{"ok":true}'), encoding), 5_000);
+    expect(await call("once")).toMatchObject({ status: 200, body: { ok: true } });
+    expect(seen).toHaveLength(1);
+  });
+
+  it("cut off, or larger than what is read, it says nothing about what a call did", async () => {
+    const whole = gzipSync('{"ok":true}');
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, " "));
+    for (const bytes of [whole.subarray(0, 20), bomb]) {
+      const { call, seen } = await open(packed(bytes, "gzip"), 5_000);
+      await expect(call("once")).rejects.toMatchObject({ code: "OUTSIDE_UNKNOWN", facts: { refused: false } });
+      expect(seen).toHaveLength(1);
+    }
+  });
+});
 
 describe("a call that may happen once only", () => {
   const doubtful: [string, Handler][] = [

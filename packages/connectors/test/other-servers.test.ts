@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { SecretValue } from "@countersign/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { createConnectors } from "../src/index.ts";
-import { jumpingClock } from "./support.ts";
+import { contextOf, jumpingClock, lifetimeSeconds, verbOf } from "./support.ts";
 
 /** Servers that keep to the vendor's documents and still answer otherwise than our double does. */
 type Handler = (path: string, response: ServerResponse, request: IncomingMessage) => void;
@@ -51,7 +51,7 @@ async function open(handler: Handler, lifeSeconds = 3_600) {
   });
   const [scanner] = connectors.scanners;
   if (scanner === undefined) throw new Error("expected a tenant to list, got none");
-  return { scanner, counts, clock, ctx: { clock, signal: new AbortController().signal } };
+  return { connectors, scanner, counts, clock, ctx: { clock, signal: new AbortController().signal } };
 }
 
 function json(response: ServerResponse, status: number, body: unknown): void {
@@ -126,4 +126,20 @@ describe("tokens", () => {
 it("an answer may begin with a byte order mark", async () => {
   const { scanner, ctx } = await open((_path, response) => void response.writeHead(200).end('\uFEFF{"value":[]}'));
   await expect(scanner.owners(ctx, "applications", null)).resolves.toMatchObject({ found: [] });
+});
+
+it("a secret that was made with 201 instead of 200, its id in upper case, is made", async () => {
+  const objectId = "55555555-6666-4777-8888-999999999999";
+  const keyId = "E818E980-D96F-4C47-B70A-AA6C1E74CCA6";
+  const ctx = contextOf({ clock: jumpingClock(), tenantId });
+  const { connectors } = await open((path, response) => {
+    if (!path.endsWith("/addPassword")) return json(response, 404, { error: { code: "Request_ResourceNotFound" } });
+    const endDateTime = "2099-02-27T13:54:33.0981234Z";
+    return json(response, 201, {
+      "@odata.context": "anything",
+      ...{ keyId, displayName: ctx.marker, secretText: "Abc~secret", hint: "Abc", endDateTime },
+    });
+  });
+  const made = verbOf(connectors, "entra.add-password@1").do(ctx, { tenant: "t", objectId, lifetimeSeconds });
+  await expect(made).resolves.toMatchObject({ objectIds: { keyId: keyId.toLowerCase() } });
 });

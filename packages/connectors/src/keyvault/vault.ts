@@ -55,7 +55,8 @@ export function vaultCall<T>(leave: Leave, vault: Vault, url: URL, call: VaultCa
     ...(call.json === undefined ? {} : { json: call.json }),
     retry: call.retry,
     effect: call.effect,
-    expect: [200],
+    // Documented is 200; whoever answers 201 to a PUT has stored it too.
+    expect: [200, 201],
     answer: call.answer,
     readError: readVaultError,
     budget: vault.budget,

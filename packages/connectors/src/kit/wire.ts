@@ -1,4 +1,6 @@
 import { getCACertificates } from "node:tls";
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
 import { guardedLookup, isLoopbackHost } from "./addresses.ts";
 import { limits } from "./limits.ts";
@@ -48,7 +50,15 @@ export interface NoAnswer {
 const neverSent =
   /^(ECONNREFUSED|ENOTFOUND|EAI_|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|ERR_SSL_|HOST_REFUSED|EPROTO)/;
 
-/** The sockets: no redirects, no decompression, no retries of their own. */
+/** Nobody is asked for a compressed answer; gateways that send one all the same are understood. */
+const unpacked: Readonly<Record<string, (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>>> = {
+  gzip: promisify(gunzip),
+  "x-gzip": promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+};
+
+/** The sockets: no redirects, no retries of their own. */
 export class Wire {
   readonly #network: Network;
   readonly #reused: Dispatcher;
@@ -91,21 +101,22 @@ export class Wire {
         dispatcher,
       });
       const chunks: Buffer[] = [];
+      const bytesMax = this.#network.bodyBytesMax ?? limits.bodyBytesMax;
       let bytes = 0;
       for await (const chunk of answer.body as AsyncIterable<Buffer>) {
         bytes += chunk.length;
-        if (bytes > (this.#network.bodyBytesMax ?? limits.bodyBytesMax))
-          return { noAnswer: "too-large", errorCode: null };
+        if (bytes > bytesMax) return { noAnswer: "too-large", errorCode: null };
         chunks.push(chunk);
       }
-      return {
-        status: answer.statusCode,
-        headers: single(answer.headers),
-        text: Buffer.concat(chunks).toString("utf8"),
-      };
+      const headers = single(answer.headers);
+      const sent = Buffer.concat(chunks);
+      const unpack = bytes === 0 ? undefined : unpacked[headers["content-encoding"]?.toLowerCase() ?? ""];
+      const whole = unpack === undefined ? sent : await unpack(sent, { maxOutputLength: bytesMax });
+      return { status: answer.statusCode, headers, text: whole.toString("utf8") };
     } catch (error) {
       if (out.signal.aborted) return { noAnswer: "aborted", errorCode: null };
       const code = codeOf(error);
+      if (code === "ERR_BUFFER_TOO_LARGE") return { noAnswer: "too-large", errorCode: null };
       if (code !== null && neverSent.test(code)) return { noAnswer: "not-sent", errorCode: code };
       return { noAnswer: deadline.aborted ? "deadline" : "lost", errorCode: code };
     } finally {
