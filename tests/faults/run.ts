@@ -85,7 +85,6 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
     // On a machine that is short of time a call may run into its deadline by itself and be made again, or never: once more, then it counts.
     if (missed.length > 0) say(`${missed.length} calls were not reached, and are tried again`);
     await tryAll(loadsOf(missed.splice(0), options.lanes), true);
-    for (const violation of tally.violations) say(textOf(violation));
     return tally.done({ derived: all.length, folded, wanted: cells.length, seconds: seconds() });
   } finally {
     await sink.close();
@@ -262,7 +261,8 @@ async function runLoad(load: Load, seed: number, bench: Bench & Turn): Promise<v
       const before = seconds();
       if (batch.some(({ cell }) => cell.seated)) await advance(lane, tokenSeconds);
       await tryBatch(lane, batch, bench);
-      for (const violation of tally.fresh()) say(textOf(violation));
+      // What has kept a whole batch from being tried was said once.
+      for (const violation of tally.fresh()) if (violation.rule !== "stage") say(textOf(violation));
       const [first] = batch;
       say(
         `${seconds()} s: ${batch.length} cells from ${first?.cell.name} in ${seconds() - before} s; ${bench.progress()}, ${tally.violations.length} violations`,
