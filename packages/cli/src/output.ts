@@ -1,7 +1,7 @@
 import { CountersignError, csvText } from "@countersign/core";
 
 /** Exit codes of the command line; docs/cli.md lists them. */
-export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3 } as const;
+export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3, startAgain: 70 } as const;
 
 /** Writes the one JSON object of `--json` on stdout; everything else goes to stderr. */
 export function printJson(value: unknown): void {

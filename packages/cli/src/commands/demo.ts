@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
-import { type Demo, startDemo } from "../demo/demo.ts";
+import { startDemo } from "../demo/demo.ts";
 import { runHeadless } from "../demo/headless.ts";
 import { followRoom } from "../demo/room.ts";
 import { demoPassword, demoPeople, demoRoom } from "../demo/world.ts";
@@ -71,16 +71,10 @@ ${demoPeople.map(({ login, name, roles }) => `    ${login.padEnd(6)} ${name}, ${
 `);
   const ended = new AbortController();
   const following = followRoom(demo.tenant, demoRoom, say, ended.signal).catch(() => {});
-  const code = await Promise.race([asked.then(() => exit.ok), endOf(demo).then(() => exit.failed)]);
+  const code = await Promise.race([asked.then(() => exit.ok), demo.ended.then(() => exit.failed)]);
   if (code === exit.failed) say(`the product ended by itself; its log is ${join(folder, "product.log")}`);
   ended.abort();
   await following;
   await demo.stop();
   return code;
-}
-
-function endOf(demo: Demo): Promise<void> {
-  return new Promise((resolve) => {
-    demo.product.once("exit", () => resolve());
-  });
 }

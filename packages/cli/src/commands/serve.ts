@@ -3,7 +3,7 @@ import { flushCompileCache } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Role, roles, startProduct } from "@countersign/server";
 import { type Command, Option } from "commander";
-import { say } from "../output.ts";
+import { exit, say } from "../output.ts";
 import { askedToEnd } from "../signals.ts";
 
 /** Where `npm start` and the shipped package put the built console. */
@@ -24,7 +24,7 @@ export function addServe(program: Command): void {
       // No memory image of a process that may hold secret values (I7).
       process.setUncaughtExceptionCaptureCallback((error) => {
         say(`stopped: ${error.name}`);
-        process.exit(70);
+        process.exit(exit.startAgain);
       });
       // Listened for before anything says that we are ready: whoever hears that may end us at once.
       const ended = askedToEnd();
@@ -35,7 +35,7 @@ export function addServe(program: Command): void {
         pauseUrl: options.pauseUrl ?? null,
         fenced(because) {
           say(`stopped: ${because}`);
-          process.exit(70);
+          process.exit(exit.startAgain);
         },
       });
       if (running.url !== null) say(`ready at ${running.url}`);

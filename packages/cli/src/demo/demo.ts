@@ -2,11 +2,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CountersignError } from "@countersign/core";
+import { startEmbedded } from "@countersign/engine";
 import { init } from "@countersign/server";
+import { keepRunning } from "./keep-running.ts";
 import { type OrdersDatabase, startOrders } from "./orders-database.ts";
 import { freePort } from "./ports.ts";
 import { programFile } from "./programs.ts";
-import { endProcess, type SimulatedTenant, startTenant } from "./simulator.ts";
+import { type SimulatedTenant, startTenant } from "./simulator.ts";
 import { demoScenario, writeConsumerFiles, writeDocuments } from "./world.ts";
 
 export interface DemoOptions {
@@ -28,7 +30,8 @@ export interface Demo {
   readonly tenant: SimulatedTenant;
   readonly orders: OrdersDatabase;
   readonly folder: string;
-  readonly product: ChildProcess;
+  /** Resolves if the product ends by itself and cannot be started again. */
+  readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -79,11 +82,21 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
     await tenant.put("/knobs", { preset: options.knobs });
     await tenant.post("/clock/rate", { rate: options.rate });
     say("starting the product");
-    const product = startServe(folder, options.verbose);
-    stops.push(() => endProcess(product));
     const url = `http://127.0.0.1:${api}`;
-    await untilReady(url, product);
-    return { url, tenant, orders, folder, product, stop };
+    const product = await keepRunning(
+      () => startServe(folder, options.verbose),
+      (child) => untilReady(url, child),
+      () => say(`the product had to stop and is started again; ${join(folder, "product.log")} says why`),
+    );
+    let endedByItself = false;
+    const ended = product.ended.then(() => void (endedByItself = true));
+    stops.push(async () => {
+      const outOfOrder = endedByItself;
+      await product.stop();
+      // A product that ended out of order has left its database running.
+      if (outOfOrder) await (await startEmbedded({ stateFolder: join(folder, "state") })).stop();
+    });
+    return { url, tenant, orders, folder, ended, stop };
   } catch (error) {
     await stop();
     throw error;
