@@ -36,7 +36,8 @@ export interface Demo {
 }
 
 const preferredPort = 8080;
-const readyDeadlineMs = 60_000;
+/** Long, for slow machines: a product that does not come up ends, and that is noticed at once. */
+const readyDeadlineMs = 180_000;
 const origin = "demo.countersign.local/log";
 
 /** Starts the demo; what a former start left in the folder goes on where it was. */
