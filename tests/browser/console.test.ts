@@ -67,6 +67,8 @@ const addresses: Readonly<Record<string, string>> = {
   overview: "/",
   applications: "/applications",
   application: "/applications/payroll-sync",
+  inventory: "/inventory?matter=any",
+  "no row fits": "/inventory?q=nothing+like+it",
   credentials: "/credentials?expiry=90-days",
   runs: "/runs",
   findings: "/findings",
@@ -297,6 +299,34 @@ describe("a secret made by hand", () => {
     await signIn(ada, "ada", addresses["replacement of a named secret"]);
     await ada.getByText("You asked for this run.").waitFor();
     expect(await ada.getByRole("button", { name: "Approve" }).count()).toBe(0);
+  }, 60_000);
+});
+
+describe("the inventory", () => {
+  it("says of each row what to do about it, as a command or a line to add, at an address that can be shared", async () => {
+    const { page } = await open();
+    await signIn(page, "ada", "/inventory");
+    const main = page.getByRole("main");
+    await main.getByText("Beside the directories").waitFor();
+    expect(await main.innerText()).toContain("main-vault: may not be listed, nothing is concluded from it");
+    await page.getByLabel("Matter").selectOption("not-declared");
+    await page.waitForURL(/matter=not-declared/);
+    await main.getByRole("status").getByText("1 of 1 that fit").waitFor();
+    const text = await main.innerText();
+    const row = entraRow("payroll-sync", 3);
+    for (const part of [
+      `az ad app owner add --id ${row.objectId} --owner-object-id 0a0a0a0a-0000-4000-8000-000000000009`,
+      "edge-vault/payroll-old points at it (tag app)",
+      "{ kind: copied, name: copy-payroll-old, environment: test, pickup: P1D, cadence: P1D, connection: edge-vault",
+      "192.0.2.7 signs in with it",
+    ])
+      expect(text, part).toContain(part);
+    // A declared caller is no matter.
+    expect(text).not.toContain("10.0.4.11");
+    await page.goto(`${pages.url}/inventory?matter=gone`);
+    await main.getByText("The directory has no such application since").waitFor();
+    await main.getByRole("link", { name: /with live credentials/ }).click();
+    await page.waitForURL(/\/findings\?code=unmanaged&tenant=contoso/);
   }, 60_000);
 });
 

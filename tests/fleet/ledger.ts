@@ -20,7 +20,7 @@ import pg from "pg";
 /** What a simulated tenant says of itself. */
 export interface Directory {
   readonly tenant: { readonly id: string };
-  readonly callers: Readonly<Record<"reader", { readonly clientId: string; readonly clientSecret: string }>>;
+  readonly callers: Readonly<Record<"reader" | "writer", { readonly clientId: string; readonly clientSecret: string }>>;
 }
 
 /** A line that a scanner logged. */
@@ -89,7 +89,7 @@ export async function openLedger(options: {
               authority: urls.authority,
               graph: urls.graph,
               reader: { clientId, secret: "reader" },
-              writer: { clientId, secret: "reader" },
+              writer: { clientId: directory.callers.writer.clientId, secret: "reader" },
               ownExecutorAppIds: [],
               ownAddresses: [],
             },

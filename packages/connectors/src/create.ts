@@ -1,6 +1,5 @@
 import {
   type AuditLog,
-  type CallerFound,
   type Connectors,
   CountersignError,
   type InventoryFrom,
@@ -29,7 +28,7 @@ import { prove } from "./entra/prove.ts";
 import { proveRefused } from "./entra/prove-refused.ts";
 import { removePassword } from "./entra/remove-password.ts";
 import { entraScanner } from "./entra/scanner.ts";
-import { callersOf, createSignInLog } from "./entra/sign-in-log.ts";
+import { createSignInLog } from "./entra/sign-in-log.ts";
 import { createTwins } from "./entra/twins.ts";
 import { entraWorld } from "./entra/world.ts";
 import { referenceFilePoint } from "./files/point.ts";
@@ -77,7 +76,7 @@ import { createTargets, storedTargets } from "./targets.ts";
 export interface BuiltConnectors extends Connectors {
   /** Late twins of a run at an application; see `entra/twins.ts`. */
   readonly twins: ReturnType<typeof createTwins>;
-  /** What can be seen of who uses an application; only reads leave. */
+  /** What vaults show of who uses an application; only reads leave. */
   readonly finder: Finder;
   /** Reads the inventory where people keep it. Throws OUTSIDE_*, CONFLICT, LIMIT_EXCEEDED, IDENTITY_MISMATCH. */
   inventoryAt(ctx: ReadContext, from: InventoryFrom): Promise<InventoryFound>;
@@ -88,14 +87,12 @@ export interface BuiltConnectors extends Connectors {
 /** Who signs in at a tenant. */
 type Client = TenantConfig["reader"];
 
-/** Looks for consumers that nobody declared. */
+/** Looks into vaults for consumers that nobody declared. */
 export interface Finder {
   /** Names of the key-vault connections of the configuration. */
   readonly vaults: readonly string[];
   /** Entries of a vault with their tags; null: we may not list them. */
   entries(ctx: ReadContext, connection: string): Promise<readonly VaultEntry[] | null>;
-  /** Addresses that signed in with a client secret of this application since then (ms), last first; null: no log to be had. */
-  callers(ctx: ReadContext, tenant: string, appId: string, since: number): Promise<readonly CallerFound[] | null>;
 }
 
 /** Sign-in and audit reports allow 5 requests per 10 s per application and tenant (Graph throttling limits). */
@@ -285,7 +282,7 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     entraWorld({ tenants, records, targets, signIns }),
     postgresWorld({ servers, records, targets }),
   ];
-  const scanners: readonly Scanner[] = config.tenants.map((tenant) => entraScanner(tenants(tenant.name)));
+  const scanners: readonly Scanner[] = config.tenants.map((tenant) => entraScanner(tenants(tenant.name), signIns));
   const audits: readonly AuditLog[] = config.tenants.map((tenant) => entraAuditLog(tenants(tenant.name)));
   return {
     verbs: new Map(verbs.map((verb) => [verb.id, verb])),
@@ -296,10 +293,6 @@ export function createConnectors(config: ConnectorsConfig, deps: ConnectorsDeps)
     finder: {
       vaults: vaultSettings.map(({ name }) => name),
       entries: (ctx, connection) => listEntries(ctx, vaults(connection)),
-      callers: async (ctx, tenant, appId, since) => {
-        const log = await signIns(ctx, tenant, appId, since);
-        return log === null ? null : callersOf(log.lines);
-      },
     },
     async inventoryAt(ctx, from) {
       const tenant = tenants(from.tenant);

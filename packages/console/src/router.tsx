@@ -4,6 +4,7 @@ import { ApplicationPage } from "./pages/application.tsx";
 import { ApplicationsPage, readApplicationFilter } from "./pages/applications.tsx";
 import { ChangesPage, readChangeFilter } from "./pages/changes.tsx";
 import { FindingsPage, readFindingFilter } from "./pages/findings.tsx";
+import { InventoryPage, readInventoryFilter } from "./pages/inventory.tsx";
 import { LedgerPage, readLedgerFilter } from "./pages/ledger.tsx";
 import { LogPage } from "./pages/log.tsx";
 import { OutsidePage } from "./pages/outside.tsx";
@@ -54,6 +55,13 @@ const applications = createRoute({
   component: ApplicationsPage,
   errorComponent: Failed,
   validateSearch: readApplicationFilter,
+});
+const inventory = createRoute({
+  getParentRoute: () => shell,
+  path: "/inventory",
+  component: InventoryPage,
+  errorComponent: Failed,
+  validateSearch: readInventoryFilter,
 });
 const credentials = createRoute({
   getParentRoute: () => shell,
@@ -109,6 +117,7 @@ export const router = createRouter({
       page("/", OverviewPage),
       applications,
       page("/applications/$name", ApplicationPage),
+      inventory,
       credentials,
       runs,
       run,

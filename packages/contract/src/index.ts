@@ -10,6 +10,7 @@ export * from "./schemas/changes.ts";
 export * from "./schemas/close.ts";
 export * from "./schemas/common.ts";
 export * from "./schemas/decisions.ts";
+export { type ComparedRow, type FoundUse, type InventoryStanding, Matter } from "./schemas/inventory.ts";
 export * from "./schemas/log.ts";
 export * from "./schemas/notices.ts";
 export * from "./schemas/outside.ts";

@@ -6,6 +6,7 @@ import * as changes from "./schemas/changes.ts";
 import * as close from "./schemas/close.ts";
 import { RowName, RunId, Time } from "./schemas/common.ts";
 import * as decisions from "./schemas/decisions.ts";
+import * as inventory from "./schemas/inventory.ts";
 import * as log from "./schemas/log.ts";
 import * as notices from "./schemas/notices.ts";
 import { OutsideView } from "./schemas/outside.ts";
@@ -75,6 +76,15 @@ export const routes = {
     roles: "signed-in",
     params: z.strictObject({ name: RowName }),
     response: applications.ApplicationDetail,
+  }),
+  getInventory: route({
+    method: "GET",
+    path: "/v1/inventory",
+    summary:
+      "The inventory beside the ledger: what is listed and gone, what the writer does not own and how it comes to, and uses that nobody declared",
+    roles: "signed-in",
+    query: inventory.InventoryQuery,
+    response: inventory.Inventory,
   }),
   listCredentials: route({
     method: "GET",

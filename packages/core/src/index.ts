@@ -15,8 +15,15 @@ export * from "./fleet/acceptances.ts";
 export { type CompareInput, compareCodes, compareInventory, type InventoryFinding } from "./fleet/compare.ts";
 export { type Draft, type DraftInput, draftInventory, type EnvironmentRule } from "./fleet/draft.ts";
 export * from "./fleet/findings.ts";
-export type { CallerFound, EntryFound, VaultEntry } from "./fleet/found.ts";
-export { type OnboardingReport, onboardingReport, onboardingStates } from "./fleet/onboarding.ts";
+export {
+  declarationOf,
+  declaredBy,
+  type EntryFound,
+  pointersOf,
+  undeclared,
+  type VaultEntry,
+} from "./fleet/found.ts";
+export { type OnboardingReport, onboardingReport, onboardingStates, ownershipGrant } from "./fleet/onboarding.ts";
 export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";

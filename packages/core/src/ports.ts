@@ -350,12 +350,21 @@ export interface LifetimePolicy {
   readonly createdFrom: number;
 }
 
+/** An address that signed in with a client secret of the application. */
+export interface CallerFound {
+  readonly address: string;
+  /** Milliseconds. */
+  readonly lastAt: number;
+}
+
 /** Lists the credentials of one tenant. Reading rights are all it has. */
 export interface Scanner {
   readonly tenant: string;
   /** The queries as sent, for evidence. */
   readonly query: string;
   readonly collections: readonly string[];
+  /** appIds under which we act ourselves: what owns for them is of interest also where it holds nothing. */
+  readonly ownAppIds: readonly string[];
   /** A link from which on changes can be asked for; null: this server keeps none. */
   latest(ctx: ReadContext, collection: string): Promise<string | null>;
   /** One page; `link` null: the first. Error: OUTSIDE_INVALID when the link is not known any more. */
@@ -382,6 +391,8 @@ export interface Scanner {
   ): Promise<{ readonly found: readonly LastUse[]; readonly next: string | null } | null>;
   /** Sign-ins since a time that failed for their secret. Null: the log is not to be had. */
   failures(ctx: ReadContext, since: number): Promise<FailedSignIns | null>;
+  /** Addresses that signed in with a client secret of an application since a time, the last first. Null: the log is not to be had. */
+  callers(ctx: ReadContext, appId: string, since: number): Promise<readonly CallerFound[] | null>;
 }
 
 /** Who the directory says has changed something. */

@@ -40,6 +40,7 @@ export { createAcceptanceEnd } from "./scan/acceptances.ts";
 export { judgeFleet, type TermsOf } from "./scan/findings.ts";
 export { requestRun } from "./scan/request.ts";
 export { createScanner, type Scanner } from "./scan/scanner.ts";
+export { createVaultLook } from "./scan/vaults.ts";
 export { createScanWatch } from "./scan/watch.ts";
 export * from "./store/index.ts";
 export { reasonBytes, takeEvent } from "./triggers/take.ts";

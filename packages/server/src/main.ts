@@ -20,6 +20,7 @@ import {
   createRecorder,
   createScanner,
   createScanWatch,
+  createVaultLook,
   type EngineClock,
   type Ground,
   judgeFleet,
@@ -227,7 +228,16 @@ async function startExecutor(parts: Parts): Promise<void> {
     log,
   });
   acceptanceEnd.start();
+  const vaultLook = createVaultLook({
+    store,
+    clock,
+    tenants: config.tenants.map(({ name }) => name),
+    lister: connectors.finder,
+    log,
+  });
+  vaultLook.start();
   stops.push(async () => {
+    await vaultLook.stop();
     await acceptanceEnd.stop();
     await watch.stop();
     await invariants.stop();
@@ -390,9 +400,10 @@ async function startApi(parts: Parts): Promise<string> {
 /** The systems outside that the configuration names, without anything secret. */
 function outsideOf({ tenants, connections, webhooks }: Installation["config"]): ApiDependencies["outside"] {
   return {
-    directories: tenants.map(({ name, id, authority, graph }) => ({
+    directories: tenants.map(({ name, id, authority, graph, writer }) => ({
       name,
       id,
+      writer: writer.clientId,
       reaches: [new URL(authority).origin, new URL(graph).origin],
     })),
     connections: connections.map(({ name, kind, environment, prod, tenant, settings }) => {

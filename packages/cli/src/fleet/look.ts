@@ -5,6 +5,7 @@ import {
   type ObjectOwners,
   type ReadContext,
   type ScannedObject,
+  type Scanner,
   type VaultEntry,
 } from "@countersign/core";
 import { type EngineClock, systemClock } from "@countersign/engine";
@@ -46,7 +47,7 @@ export async function lookAt(
     objects,
     owners,
     entries,
-    callers: signIns ? await callersSeen(connectors, ctx, tenant, objects) : null,
+    callers: signIns ? await callersSeen(scanner, ctx, objects) : null,
   };
 }
 
@@ -61,9 +62,8 @@ async function entriesSeen({ finder }: BuiltConnectors, ctx: ReadContext): Promi
 }
 
 async function callersSeen(
-  { finder }: BuiltConnectors,
+  scanner: Scanner,
   ctx: ReadContext,
-  tenant: string,
   objects: readonly ScannedObject[],
 ): Promise<Map<string, readonly CallerFound[]> | null> {
   const seen = new Map<string, readonly CallerFound[]>();
@@ -72,7 +72,7 @@ async function callersSeen(
   );
   if (asked.length > askedMax) say(`sign-ins of ${askedMax} of ${asked.length} applications are looked at`);
   for (const { appId } of asked.slice(0, askedMax)) {
-    const callers = await finder.callers(ctx, tenant, appId, ctx.clock.now() - callersMs);
+    const callers = await scanner.callers(ctx, appId, ctx.clock.now() - callersMs);
     if (callers === null) {
       say("the sign-in log is not to be had (AuditLog.Read.All, P1 or P2): nothing is concluded from it");
       return null;

@@ -22,6 +22,12 @@ const emergency = scenario(
   "emergency",
   "is replaced, removed without overlap, and shown dead; consumers that could be written never failed",
 );
+const inventorySeen = scenario(
+  "inventory-seen",
+  "says what is gone, another application, not the writer's, and who uses it beside those declared; unknown is not fine",
+);
+const inventoryPage =
+  "tests/browser/console.test.ts > says of each row what to do about it, as a command or a line to add, at an address that can be shared";
 
 /** The twenty parts of the mission. */
 export const parts: readonly Item[] = [
@@ -86,8 +92,9 @@ export const parts: readonly Item[] = [
     id: "M6",
     what: "blast radius",
     does: "Declared consumers stand in the plan, and observed callers beside them.",
-    missing: "Consumers are not found by themselves.",
+    missing: "A use that is found and not declared stands beside the inventory, not in the plan.",
     tests: [
+      inventorySeen,
       scenario(
         "consumers",
         "waits for the owner's word and a day for the reference; none of them ever fails to sign in",
@@ -239,9 +246,11 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D1",
     what: "least privilege and its report",
-    does: "The writer owns what it may change; the first look says which rights are missing.",
-    missing: "Whether the permission itself is granted is not read; not shown in the console.",
+    does: "The writer owns what it may change; a command and the console say of what it does not yet and how it comes to; the first look says which rights are missing.",
+    missing: "Whether the permission itself is granted is not read.",
     tests: [
+      inventorySeen,
+      inventoryPage,
       scenario(
         "inventory",
         "a report says which applications the writer may rotate, and the exact command that gives it the others; it only reads",
@@ -252,9 +261,11 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D2",
     what: "consumers are found",
-    does: "Callers of the old key are named by the gate; a check of the inventory names vault entries and callers that nobody declared.",
-    missing: "Found for the inventory's check only, and not shown in the console.",
+    does: "Callers of the old key are named by the gate; sign-ins and vault entries that nobody declared are found each day and named by the console, and by a check of the inventory.",
+    missing: "Of a vault that may not be listed nothing is known; nobody is told of a new use.",
     tests: [
+      inventorySeen,
+      inventoryPage,
       scenario(
         "inventory",
         "a check says both ways what does not fit, names owners who left, and fails when something is to be mended",

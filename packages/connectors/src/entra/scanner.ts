@@ -9,13 +9,14 @@ import {
 } from "@countersign/core";
 import { limits } from "../kit/limits.ts";
 import { parseMarker } from "../kit/markers.ts";
+import type { SignInLog } from "../kit/seams.ts";
 import { msOf } from "../kit/time.ts";
 import { failedSignIns } from "./failed-sign-ins.ts";
 import { graphCall, type Tenant } from "./graph.ts";
 import { ownersOfEach, ownersPage } from "./owners.ts";
 import { everyPolicy } from "./policy.ts";
 import { Changed, type CredentialHolder, Holder, Page } from "./scan-shapes.ts";
-import { usesPage } from "./sign-in-log.ts";
+import { callersOf, usesPage } from "./sign-in-log.ts";
 
 const fields = "id,appId,displayName,createdDateTime,passwordCredentials,keyCredentials";
 /** Both kinds of objects have credentials of their own (Graph, resources application and servicePrincipal). */
@@ -37,7 +38,7 @@ const readsInFlightMax = 8;
  * 999 a page; no filter on expiry exists). Changes come from the delta query, which names what has changed; each such object
  * is then read as it is now, since a change carries only some of its properties.
  */
-export function entraScanner(tenant: Tenant): Scanner {
+export function entraScanner(tenant: Tenant, signIns: SignInLog): Scanner {
   const call = { method: "GET", retry: "safe", effect: false, as: "reader", priority: "low" } as const;
 
   async function readNow(ctx: ReadContext, collection: Collection, id: string): Promise<unknown> {
@@ -60,6 +61,7 @@ export function entraScanner(tenant: Tenant): Scanner {
       .map(([name, { select }]) => `GET /v1.0/${name}?$select=${select}&$top=${pageSize}`)
       .join("\n"),
     collections: Object.keys(collections),
+    ownAppIds: [tenant.settings.writer.clientId, ...tenant.settings.ownExecutorAppIds],
 
     async latest(ctx, name) {
       const collection = collectionOf(name);
@@ -99,6 +101,10 @@ export function entraScanner(tenant: Tenant): Scanner {
     policies: (ctx) => everyPolicy(ctx, tenant),
     uses: (ctx, link) => usesPage(ctx, tenant, link),
     failures: (ctx, since) => failedSignIns(ctx, tenant, since),
+    async callers(ctx, appId, since) {
+      const log = await signIns(ctx, tenant.settings.name, appId, since);
+      return log === null ? null : callersOf(log.lines);
+    },
 
     async changes(ctx, name, link) {
       const collection = collectionOf(name);

@@ -10,6 +10,7 @@ const lists = new Set([
   "listFindings",
   "listChanges",
   "listCredentials",
+  "getInventory",
   "getExpiryWeeks",
   "getStatus",
   "getCheckpoint",

@@ -14,6 +14,7 @@ import { FreezeBar } from "./freeze-bar.tsx";
 const links = [
   ["/", "Overview"],
   ["/applications", "Applications"],
+  ["/inventory", "Inventory"],
   ["/credentials", "Credentials"],
   ["/runs", "Runs"],
   ["/findings", "Findings"],

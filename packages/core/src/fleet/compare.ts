@@ -1,8 +1,8 @@
 import type { RowProblem } from "../inventory/check.ts";
 import type { Inventory } from "../inventory/parse.ts";
 import type { EntraRow, InventoryRow } from "../inventory/row.ts";
-import type { ObjectOwners, ScannedObject } from "../ports.ts";
-import { type CallerFound, entriesOf, undeclared, type VaultEntry } from "./found.ts";
+import type { CallerFound, ObjectOwners, ScannedObject } from "../ports.ts";
+import { type EntryFound, pointersOf, undeclared, type VaultEntry } from "./found.ts";
 
 /** What comparing an inventory with a directory says, both ways. `mend`: the inventory is wrong or will fail. */
 export const compareCodes = {
@@ -57,14 +57,20 @@ export function compareInventory(input: CompareInput): InventoryFinding[] {
       !known.has(objectId.toLowerCase()) &&
       credentials.some(({ kind }) => kind === "client-secret"),
   );
+  const entriesOf = pointersOf(input.entries ?? []);
   return [
-    ...rows.flatMap((row) => rowFindings(input, row, byId.get(row.objectId))),
+    ...rows.flatMap((row) => rowFindings(input, row, byId.get(row.objectId), entriesOf)),
     ...inventory.proposed.map(({ name }) => said(name, "still-proposed", "proposed", "approved, or taken out")),
     ...missing.map(({ name, objectId }) => said(name, "not-listed", objectId, "a row, listed or proposed")),
   ];
 }
 
-function rowFindings(input: CompareInput, row: EntraRow, object: ScannedObject | undefined): InventoryFinding[] {
+function rowFindings(
+  input: CompareInput,
+  row: EntraRow,
+  object: ScannedObject | undefined,
+  entriesOf: (object: ScannedObject) => EntryFound[],
+): InventoryFinding[] {
   if (object === undefined) return [said(row.name, "gone", row.objectId, "an application of the directory")];
   if (object.appId.toLowerCase() !== row.appId)
     return [said(row.name, "other-application", object.appId, `application id ${row.appId}`)];
@@ -82,7 +88,7 @@ function rowFindings(input: CompareInput, row: EntraRow, object: ScannedObject |
       said(row.name, "nobody-enabled", `${directory.length} owners in the directory`, "a user who is enabled"),
     );
   const callers = input.callers?.get(row.appId) ?? null;
-  const beside = undeclared(row, input.entries === null ? [] : entriesOf(object, input.entries), callers);
+  const beside = undeclared(row, entriesOf(object), callers);
   for (const { connection, name, because } of beside.entries)
     found.push(
       said(row.name, "not-declared", `${connection}/${name} (${because})`, "its record, or a copy it declares"),

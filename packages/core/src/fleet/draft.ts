@@ -1,7 +1,7 @@
 import { matchesPattern } from "../inventory/scope.ts";
 import type { WrittenRow } from "../inventory/write.ts";
-import type { ObjectOwners, ScannedObject } from "../ports.ts";
-import { type CallerFound, type EntryFound, entriesOf, slugOf, type VaultEntry } from "./found.ts";
+import type { CallerFound, ObjectOwners, ScannedObject } from "../ports.ts";
+import { type EntryFound, pointersOf, slugOf, type VaultEntry } from "./found.ts";
 
 /** A rule of the user: applications whose name fits the pattern are of this environment. The first that fits counts. */
 export interface EnvironmentRule {
@@ -45,16 +45,22 @@ export function draftInventory(input: DraftInput): Draft {
   );
   const unknown = applications.filter(({ objectId }) => !input.known.objectIds.has(objectId.toLowerCase()));
   const rotatable = unknown.filter(({ credentials }) => credentials.some(({ kind }) => kind === "client-secret"));
+  const entriesOf = input.entries === null ? () => null : pointersOf(input.entries);
   return {
     rows: rotatable
       .toSorted((a, b) => compare(a.name, b.name) || compare(a.objectId, b.objectId))
-      .map((object) => proposal(input, object, names)),
+      .map((object) => proposal(input, object, entriesOf(object), names)),
     known: applications.length - unknown.length,
     withoutSecret: unknown.length - rotatable.length,
   };
 }
 
-function proposal(input: DraftInput, object: ScannedObject, names: Set<string>): WrittenRow {
+function proposal(
+  input: DraftInput,
+  object: ScannedObject,
+  entries: readonly EntryFound[] | null,
+  names: Set<string>,
+): WrittenRow {
   const says = [`The directory calls it: ${object.name}`];
   if (object.disabled) says.push("It is disabled in the directory.");
   if (object.serviceRef !== null) says.push(`Its record in the service catalogue: ${object.serviceRef}`);
@@ -68,7 +74,6 @@ function proposal(input: DraftInput, object: ScannedObject, names: Set<string>):
   if (people.length > 0) beside.owners = "guess: enrolled under the mail address of a directory owner";
   const rule = input.rules.find(({ pattern }) => matchesPattern(object.name.toLowerCase(), pattern.toLowerCase()));
   if (rule !== undefined) beside.environment = `guess: your rule ${rule.pattern}=${rule.environment}`;
-  const entries = input.entries === null ? null : entriesOf(object, input.entries);
   const record = recordOf(entries ?? []);
   if (record !== null) beside.record = `guess: its ${record.because} points at this application`;
   says.push(...usersSay(entries, input.callers?.get(object.appId.toLowerCase()) ?? null, record));

@@ -62,7 +62,8 @@ export function onboardingReport(input: {
     if (row.procedure !== "entra-client-secret") return [];
     const { name: application, objectId, appId } = row;
     const state = stateOf(objectId, appId);
-    const grant = state === "not-owned" && servicePrincipal !== null ? grantOf(objectId, servicePrincipal) : null;
+    const grant =
+      state === "not-owned" && servicePrincipal !== null ? ownershipGrant(objectId, servicePrincipal) : null;
     return [{ application, objectId, state, grant }];
   });
   const listedIds = new Set(listed.map(({ objectId }) => objectId.toLowerCase()));
@@ -77,7 +78,8 @@ export function onboardingReport(input: {
   };
 }
 
-function grantOf(objectId: string, servicePrincipal: string): Onboarded["grant"] {
+/** How an administrator makes a service principal an owner of an application. */
+export function ownershipGrant(objectId: string, servicePrincipal: string): NonNullable<Onboarded["grant"]> {
   return {
     command: `az ad app owner add --id ${objectId} --owner-object-id ${servicePrincipal}`,
     call: `POST /v1.0/applications/${objectId}/owners/$ref`,

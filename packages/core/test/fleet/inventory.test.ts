@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import {
   compareInventory,
   type DraftInput,
+  declarationOf,
+  declaredBy,
   draftInventory,
+  type EntraRow,
   inventoryText,
   type ObjectOwners,
   parseInventory,
@@ -202,5 +205,39 @@ applications:
     );
     const said = compareInventory({ ...input, inventory: declared, mails: new Map() });
     expect(said.filter(({ code }) => code === "not-declared")).toEqual([]);
+  });
+});
+
+describe("the line that declares what was found", () => {
+  const head = `apiVersion: countersign/inventory/v1
+applications:
+  - name: billing
+    procedure: entra-client-secret
+    environment: prod
+    tenant: contoso
+    objectId: ${id(1)}
+    appId: ${id(1_001)}
+    owners: []
+    record: { connection: billing-vault, name: billing-secret }
+    consumers:
+      - { kind: latest, name: web, environment: prod, pickup: PT1H, cadence: P1D }
+`;
+  const found = fc.oneof(
+    fc.oneof(fc.ipV4(), fc.ipV6()).map((address) => ({ address, lastAt: 0 })),
+    fc
+      .stringMatching(/^[A-Za-z0-9][A-Za-z0-9-]{0,126}$/)
+      .filter((name) => name.toLowerCase() !== "billing-secret")
+      .map((name) => ({ connection: "other-vault", name, because: "name" })),
+  );
+
+  it("is a consumer of its row, with which what was found is declared", () => {
+    const row = parseInventory(head, strict).rows[0] as EntraRow;
+    fc.assert(
+      fc.property(found, (one) => {
+        const text = `${head}      ${declarationOf(row, one)}\n`;
+        const declared = declaredBy(parseInventory(text, strict).rows[0] as EntraRow);
+        expect(declared).toContain("address" in one ? one.address : `other-vault/${one.name.toLowerCase()}`);
+      }),
+    );
   });
 });

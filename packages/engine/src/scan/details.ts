@@ -11,6 +11,13 @@ const ownersEveryMs = 7 * 86_400_000;
 /** With more than this many to be read one by one, or a twentieth of all, a listing is cheaper. */
 const dueMax = 200;
 
+/** Applications whose sign-ins are asked for in one pass, one question each: so many that each of 20,000 has its turn in a month. */
+const callersMax = 700;
+/** A directory keeps its log of sign-ins no longer, and who was not seen for so long is no caller any more (domain time). */
+const callersKeptMs = 30 * 86_400_000;
+/** Who signs in is not asked again before (domain time). */
+const callersEveryMs = 12 * 3_600_000;
+
 /** What a pass works with. */
 export interface DetailWork {
   readonly store: Store;
@@ -19,6 +26,8 @@ export interface DetailWork {
   readonly ctx: ReadContext;
   /** Refused sign-ins are looked for so far back. */
   readonly failingSeconds: number;
+  /** Applications of the inventory: who signs in with them is read. */
+  readonly appIds: readonly string[];
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }
 
@@ -36,10 +45,10 @@ const Cursor = z.strictObject({ collection: z.int(), link: z.string().nullable()
 type Cursor = z.infer<typeof Cursor>;
 
 /**
- * Reads what a listing does not carry: owners, the directory's own policies, last use, refused sign-ins. After a whole listing
- * all of it (owners once a week, and those of what has changed), after a look at changes refused sign-ins, and the owners of
- * what has changed. A pass ends
- * with its budget and goes on where it stood, also under another worker.
+ * Reads what a listing does not carry: owners, the directory's own policies, last use, refused sign-ins, who signs in with what
+ * the inventory lists. After a whole listing all of it (owners once a week, and those of what has changed), after a look at
+ * changes refused sign-ins, and the owners of what has changed. A pass ends with its budget and goes on where it stood, also
+ * under another worker.
  */
 export async function readDetails(
   work: DetailWork,
@@ -152,6 +161,31 @@ export async function readDetails(
     return true;
   }
 
+  /** Each is asked for what came since the last time; whoever waits longest has his turn first. */
+  async function callers(): Promise<boolean> {
+    const now = ctx.clock.now();
+    const due = await store.callersDue(name, work.appIds, now - callersEveryMs, callersMax);
+    if (due.length === 0) return true;
+    await store.detailBegin(pass, "callers", now);
+    for (const { appId, readAt } of due) {
+      if (ctx.signal.aborted) return false;
+      const at = ctx.clock.now();
+      const since = at - callersKeptMs;
+      const found = await tenant.callers(ctx, appId, Math.max(since, readAt ?? 0));
+      reads += 1;
+      if (found === null) {
+        await store.detailRead(pass, "callers", false);
+        return true;
+      }
+      await store.callersPut(pass, appId, found, since, at);
+    }
+    // Nobody waits for longer than the log is kept: nothing was missed.
+    const [missed] = await store.callersDue(name, work.appIds, now - callersKeptMs, 1);
+    if (missed !== undefined) return false;
+    await store.detailRead(pass, "callers", true);
+    return true;
+  }
+
   /** One part that cannot be read is no reason to do without the others. */
   async function part(of: DetailRow["part"], read: () => Promise<boolean>): Promise<void> {
     try {
@@ -170,5 +204,7 @@ export async function readDetails(
   }
   await part("failures", failures);
   await part("owners", owners);
+  // The last: of all parts it may take longest, and nothing is judged by it.
+  if (after === "full") await part("callers", callers);
   return { reads, ownersChanged, usesChanged, unfinished, objects };
 }

@@ -46,6 +46,7 @@ export async function writeListing(work: ScanWork, open: OpenScan): Promise<Link
 
 async function listFrom(work: ScanWork, id: string, from: Cursor | null): Promise<Links> {
   const { store, tenant, worker, lagMs, ctx } = work;
+  const own = new Set(tenant.ownAppIds);
   let at: Cursor = from ?? { collection: 0, link: null, pages: 0, links: [] };
   for (; at.collection < tenant.collections.length; at = { ...at, collection: at.collection + 1, link: null }) {
     const name = collectionOf(tenant, at.collection);
@@ -63,8 +64,10 @@ async function listFrom(work: ScanWork, id: string, from: Cursor | null): Promis
       await store.scanPage({
         id,
         worker,
-        // A tenant has thousands of service principals of others; only those with credentials of their own matter here.
-        objects: page.objects.filter((object) => kind === "application" || object.credentials.length > 0),
+        // A tenant has thousands of service principals of others; only ours, and those with credentials of their own, matter here.
+        objects: page.objects.filter(
+          ({ appId, credentials }) => kind === "application" || credentials.length > 0 || own.has(appId),
+        ),
         unreadable: page.unreadable.map((objectId) => ({ objectId, kind })),
         removed: [],
         cursor: { ...at, ...next, pages: at.pages + 1 },

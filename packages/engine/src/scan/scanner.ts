@@ -155,7 +155,10 @@ export function createScanner(options: {
       const pass = { id: open.id, worker };
       const ctx = { clock, signal: stopped.signal };
       const { failingSeconds } = rules.termsOf(null);
-      const work = { store, tenant, pass, ctx, failingSeconds, log: options.log };
+      const appIds = rules
+        .rows()
+        .flatMap((row) => (row.procedure === "entra-client-secret" && row.tenant === name ? [row.appId] : []));
+      const work = { store, tenant, pass, ctx, failingSeconds, appIds, log: options.log };
       const { objects, ...read } = await readDetails(work, after);
       const [looked, full] = [await store.fleetLookedAt(name), await store.lastFullScan(name)];
       const isWhole = after === "full" || looked === null || (full?.finishedAt ?? 0) > looked;

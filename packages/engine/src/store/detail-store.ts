@@ -3,7 +3,9 @@ import { z } from "zod";
 import { objectKind } from "./fleet-store.ts";
 import { nothing, row, type Sql } from "./sql.ts";
 
-const part = z.enum(["owners", "policies", "uses", "failures"]);
+/** What findings rest on, and who uses what is listed. */
+const findingParts = ["owners", "policies", "uses", "failures"] as const;
+const part = z.enum([...findingParts, "callers"]);
 
 /** How much of the details of a tenant was read, and when. */
 const DetailRow = row({
@@ -18,7 +20,7 @@ export type DetailRow = z.output<typeof DetailRow>;
 /** A part that the last pass has not read, or could not. */
 const UnreadRow = row({
   tenant: z.string(),
-  part,
+  part: z.enum(findingParts),
   available: z.boolean(),
   readAt: z.int().nullable(),
 });
@@ -115,12 +117,13 @@ export function detailStore(sql: Sql) {
         [tenant],
       ),
 
-    /** What of the details of all tenants is not known, as of the last pass. */
+    /** What of that which findings rest on is not known of all tenants, as of the last pass. */
     unread: (): Promise<z.output<typeof UnreadRow>[]> =>
       sql.rows(
         UnreadRow,
         `select tenant, part, available, read_at from cs.detail_reading
-         where not available or read_at is null or read_at < begun_at order by tenant, part`,
+         where part = any ($1) and (not available or read_at is null or read_at < begun_at) order by tenant, part`,
+        [[...findingParts]],
       ),
 
     detailEnd: (

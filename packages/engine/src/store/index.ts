@@ -16,6 +16,14 @@ export { type HashedLog, hashLog } from "./hashed-log.ts";
 export { type HighWaterMark, lowerHighWaterMark, readHighWaterMark } from "./high-water-mark.ts";
 export type { StoredHistory } from "./history-store.ts";
 export type { HookEventRow, HookOutcome } from "./hook-store.ts";
+export {
+  type Compared,
+  type ComparedRow,
+  type InventoryMatter,
+  type MatterCount,
+  type Standing,
+  type Writers,
+} from "./inventory-store.ts";
 export { type Heeds, heedsNothing, type Intent, type Outcome, type Stopped } from "./journal-store.ts";
 export { type KeptCounts, keepLedgerCounts } from "./kept-counts.ts";
 export {
@@ -46,4 +54,5 @@ export type {
 export type { OpenScan, ScanSummary } from "./scan-store.ts";
 export { openStore, type Store, type StoreRole } from "./store.ts";
 export { together } from "./together.ts";
+export type { UsesFound } from "./use-store.ts";
 export type { ClaimInput, Lease, Survey, WorkerIdentity } from "./worker-store.ts";

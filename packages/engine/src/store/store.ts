@@ -7,6 +7,7 @@ import { detailStore } from "./detail-store.ts";
 import { fleetStore } from "./fleet-store.ts";
 import { historyStore } from "./history-store.ts";
 import { hookStore } from "./hook-store.ts";
+import { inventoryStore } from "./inventory-store.ts";
 import { journalStore } from "./journal-store.ts";
 import { ledgerStore } from "./ledger-store.ts";
 import { type Channel, listen } from "./listen.ts";
@@ -19,6 +20,7 @@ import { runRecordStore } from "./run-record-store.ts";
 import { runStore } from "./run-store.ts";
 import { scanStore } from "./scan-store.ts";
 import { sqlOver } from "./sql.ts";
+import { useStore } from "./use-store.ts";
 import { workerStore } from "./worker-store.ts";
 
 /** Logins that a running process has; the migrator's is for start-up only. */
@@ -58,6 +60,8 @@ export function openStore(options: {
     ...scanStore(sql),
     ...fleetStore(sql),
     ...detailStore(sql),
+    ...useStore(sql),
+    ...inventoryStore(sql),
     ...acceptanceStore(sql),
     ...hookStore(sql),
     ...auditStore(sql),

@@ -186,6 +186,22 @@ export function databaseStore(
         unread: unread.map(({ available, readAt, ...of }) => ({ ...of, refused: !available, readAt: iso(readAt) })),
       };
     },
+    inventoryCompared: store.inventoryCompared,
+    inventoryCounts: store.inventoryCounts,
+    inventoryStandings: store.inventoryStandings,
+    usesFound: store.usesFound,
+    vaultReadings: store.vaultReadings,
+    async unlisted(now) {
+      const counts = (await store.fleetFindingCounts({}, now)).filter(
+        ({ code, acceptance }) => code === "unmanaged" && acceptance !== "accepted",
+      );
+      return new Map(
+        [...Map.groupBy(counts, ({ tenant }) => tenant)].map(([tenant, of]) => [
+          tenant,
+          of.reduce((sum, { count }) => sum + count, 0),
+        ]),
+      );
+    },
     async auditChanges({ filter, after, limit }) {
       const place = after === null ? {} : { after: placeOf(ChangeAt, after) };
       const [found, counts] = await Promise.all([

@@ -50,10 +50,11 @@ export interface ApiDependencies {
   readonly hooks: HooksDependencies | null;
   /** The systems outside that the configuration names. */
   readonly outside: {
-    /** `reaches`: where its calls go, sign-in and directory. */
+    /** `writer`: client id of who changes credentials; `reaches`: where its calls go, sign-in and directory. */
     readonly directories: readonly {
       readonly name: string;
       readonly id: string;
+      readonly writer: string;
       readonly reaches: readonly string[];
     }[];
     readonly connections: readonly (Omit<ConnectionView, "reach"> & { readonly reach: string | null })[];

@@ -232,6 +232,14 @@ export interface ApiStore {
     readonly counts: readonly FleetCount[];
     readonly unread: readonly Unread[];
   }>;
+  /** See the store's. */
+  inventoryCompared: Store["inventoryCompared"];
+  inventoryCounts: Store["inventoryCounts"];
+  inventoryStandings: Store["inventoryStandings"];
+  usesFound: Store["usesFound"];
+  vaultReadings: Store["vaultReadings"];
+  /** How many objects with live credentials no inventory lists, by tenant; without what people have accepted. */
+  unlisted(now: number): Promise<ReadonlyMap<string, number>>;
   /** A page of the changes of credentials that directories log, and counts by every word that can be filtered by. */
   auditChanges(query: {
     readonly filter: ChangeFilter;

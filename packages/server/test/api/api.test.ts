@@ -20,6 +20,8 @@ describe("every page's data", () => {
     "/v1/applications?q=bill&environment=dev&sort=name&order=desc&limit=5",
     "/v1/applications/billing-api",
     "/v1/applications/orders-db",
+    "/v1/inventory",
+    "/v1/inventory?matter=not-declared&tenant=contoso&environment=test&q=payroll&limit=5",
     "/v1/credentials",
     "/v1/findings",
     "/v1/runs",

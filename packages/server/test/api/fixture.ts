@@ -81,8 +81,9 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
     outside: {
       directories: [
         {
-          name: "main",
+          name: "contoso",
           id: "11111111-2222-3333-4444-555555555555",
+          writer: "5f1c5a52-0000-4000-8000-000000000001",
           reaches: ["https://login.example", "https://graph.example"],
         },
       ],
@@ -188,7 +189,30 @@ function tellOf(store: MemoryStore): void {
   }
 }
 
+/** The inventory beside the ledger: one row of each matter, one of two. */
+function compareOf(store: MemoryStore): void {
+  const row = entraRow("payroll-sync", 3);
+  store.compared.set("billing-api", { matters: ["not-owned"], ownersReadAt: now - day });
+  store.compared.set(row.name, { matters: ["not-owned", "not-declared"], ownersReadAt: now - day });
+  store.compared.set("reporting", { matters: ["gone"], name: null, goneAt: now - 2 * day });
+  store.compared.set("crm-bridge", { matters: ["other-application"], appId: "a99d0000-0000-4000-8000-000000000001" });
+  store.compared.set("service-006", { matters: ["owners-not-read"] });
+  store.found.set(row.objectId, {
+    entries: [{ connection: "edge-vault", name: "payroll-old", because: "tag app" }],
+    callers: [
+      { address: "10.0.4.11", lastAt: now - day },
+      { address: "192.0.2.7", lastAt: now - day },
+    ],
+  });
+  store.vaults.push(
+    { connection: "edge-vault", readAt: now - day, available: true },
+    { connection: "main-vault", readAt: now - day, available: false },
+  );
+  store.callersReadAt = now - day;
+}
+
 function seed(store: MemoryStore): void {
+  compareOf(store);
   sayOf(store);
   tellOf(store);
   store.append(now - 40 * day, "log.genesis", {});

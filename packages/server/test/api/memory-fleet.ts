@@ -1,6 +1,6 @@
 import type { Credential, Unread } from "@countersign/contract";
 import { type AcceptanceState, CountersignError, type FleetCode } from "@countersign/core";
-import type { Expiry, ListedChangeRow } from "@countersign/engine";
+import type { Compared, Expiry, ListedChangeRow, UsesFound } from "@countersign/engine";
 import { digestOf } from "@countersign/evidence";
 import type { ApiStore, StoredFinding } from "../../src/api/index.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -29,6 +29,13 @@ export class MemoryFleet extends MemoryLog {
   readonly said: StoredFinding[] = [];
   readonly changes: ListedChangeRow[] = [];
   readonly unread: Unread[] = [];
+  /** By row of the inventory; one that is not here agrees. */
+  readonly compared = new Map<string, Partial<Compared>>();
+  /** By object id. */
+  readonly found = new Map<string, UsesFound>();
+  readonly vaults: Awaited<ReturnType<ApiStore["vaultReadings"]>> = [];
+  /** When sign-ins were read; null: the directory does not give them. */
+  callersReadAt: number | null = null;
 
   async credentialsOf(rows: Parameters<ApiStore["credentialsOf"]>[0]) {
     return this.credentials.filter(({ application }) => rows.some(({ name }) => name === application));
@@ -144,6 +151,51 @@ export class MemoryFleet extends MemoryLog {
     const said = { explainedBy: of.person, explainedAt: of.at, explanation: of.reason.digest, stands: false };
     this.changes[place] = { ...this.changes[place]!, ...said };
     this.append(of.at, "audit.explained", {});
+  }
+  async inventoryCompared(...[rows, , page]: Parameters<ApiStore["inventoryCompared"]>) {
+    return rows
+      .map(({ name, appId }, index) => {
+        const same = { n: index + 1, matters: [], name, appId, goneAt: null, ownersReadAt: null };
+        return { ...same, ...this.compared.get(name) };
+      })
+      .filter(({ matters }) =>
+        page.matter === undefined
+          ? true
+          : page.matter === "any" || page.matter === "none"
+            ? matters.length > 0 === (page.matter === "any")
+            : (matters as string[]).includes(page.matter),
+      )
+      .slice(0, page.limit);
+  }
+  async inventoryCounts(rows: Parameters<ApiStore["inventoryCounts"]>[0]) {
+    return rows.map(({ name, tenant, environment }) => {
+      return { tenant, environment, matters: this.compared.get(name)?.matters ?? [], count: 1 };
+    });
+  }
+  async inventoryStandings(writers: Parameters<ApiStore["inventoryStandings"]>[0]) {
+    return [...writers.keys()].map((tenant) => ({
+      tenant,
+      writer: "0a0a0a0a-0000-4000-8000-000000000009",
+      listedAt: 1_795_000_000_000,
+      ownersReadAt: 1_795_000_000_000,
+      callersReadAt: this.callersReadAt,
+      callersAvailable: this.callersReadAt !== null,
+    }));
+  }
+  async usesFound(targets: Parameters<ApiStore["usesFound"]>[0]) {
+    return new Map(
+      targets.map(({ tenant, objectId }) => [
+        `${tenant} ${objectId}`,
+        this.found.get(objectId) ?? { entries: [], callers: [] },
+      ]),
+    );
+  }
+  async vaultReadings() {
+    return this.vaults;
+  }
+  async unlisted() {
+    const open = this.said.filter(({ code, clearedAt }) => code === "unmanaged" && clearedAt === null);
+    return new Map([...Map.groupBy(open, ({ tenant }) => tenant ?? "")].map(([tenant, of]) => [tenant, of.length]));
   }
   async lateScans() {
     return this.said.flatMap(({ code, tenant }) => (code === "scan-late" && tenant !== null ? [tenant] : []));

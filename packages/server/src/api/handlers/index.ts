@@ -8,6 +8,7 @@ import * as credentials from "./credentials.ts";
 import * as decisions from "./decisions.ts";
 import { events } from "./events.ts";
 import * as findings from "./findings.ts";
+import { getInventory } from "./inventory.ts";
 import * as log from "./log.ts";
 import * as notices from "./notices.ts";
 import { getOutside } from "./outside.ts";
@@ -29,6 +30,7 @@ export const handlers: Handlers = {
   advanceClock: status.advanceClock,
   listApplications: applications.listApplications,
   getApplication: applications.getApplication,
+  getInventory,
   listCredentials: credentials.listCredentials,
   getExpiryWeeks: credentials.getExpiryWeeks,
   listFindings: findings.listFindings,

@@ -48,16 +48,22 @@ export function facetsOf<C extends { readonly count: number }, W extends { reado
     words.every((word) => word === except || wanted[word] === undefined || wanted[word] === (count[word] as unknown));
   const sum = (of: readonly C[]) => of.reduce((total, { count }) => total + count, 0);
   const facet = (word: (typeof words)[number]) =>
-    [
-      ...Map.groupBy(
-        counts.filter((count) => fits(count, word)),
-        (count) => String(count[word]),
-      ),
-    ]
-      .map(([value, of]) => ({ value, count: sum(of) }))
-      .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+    facetOfCounts(
+      counts.filter((count) => fits(count, word)),
+      (count) => String(count[word]),
+    );
   return {
     total: sum(counts.filter((count) => fits(count, null))),
     facets: Object.fromEntries(words.map((word) => [word, facet(word)])),
   };
+}
+
+/** Counts added up by a word, the most frequent first. */
+export function facetOfCounts<C extends { readonly count: number }>(
+  counts: readonly C[],
+  wordOf: (count: C) => string,
+): { value: string; count: number }[] {
+  return [...Map.groupBy(counts, wordOf)]
+    .map(([value, of]) => ({ value, count: of.reduce((total, { count }) => total + count, 0) }))
+    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
 }
