@@ -122,11 +122,11 @@ describe("a process that is given more than its role may hold", () => {
       join(processes.folderOf("executor"), "writer.secret"),
       join(processes.folderOf("api"), "writer.secret"),
     );
-    const { exit, errors } = await command(processes.folderOf("api"), "doctor", "--role", "api");
+    const { exit, out } = await command(processes.folderOf("api"), "doctor", "--role", "api");
     rmSync(stray);
     rmSync(join(processes.folderOf("api"), "writer.secret"));
     expect(exit).toBe(1);
-    expect(errors).toMatch(/FAIL separation: none: the api can read file:writer\.secret, \S+run\.key/);
+    expect(out).toMatch(/FAIL separation: none: the api can read file:writer\.secret, \S+run\.key/);
   });
 
   it("does not start with another role's database login", async () => {

@@ -1,4 +1,4 @@
-import { csvLine, plain, printJson, say, table } from "./output.ts";
+import { csvLine, plain, print, printJson, table } from "./output.ts";
 
 /** Rows that the API is asked for at a time. */
 export const pageSize = 200;
@@ -48,10 +48,10 @@ export async function printListing<T, P extends Page<T>>(
 ): Promise<void> {
   if (json !== true && csv !== true) {
     const page = await ask(null);
-    for (const line of counts(page)) say(line);
+    for (const line of counts(page)) print(line);
     const rows = page.items.slice(0, shownMax).map((item) => cells(item).map(plain));
-    if (rows.length > 0) say(table(head, rows));
-    if (page.total > rows.length) say(`${rows.length} of ${page.total}; --csv has all`);
+    if (rows.length > 0) print(table(head, rows));
+    if (page.total > rows.length) print(`${rows.length} of ${page.total}; --csv has all`);
     return;
   }
   const items: T[] = [];

@@ -3,12 +3,17 @@ import { CountersignError, csvText } from "@countersign/core";
 /** Exit codes of the command line; docs/cli.md lists them. */
 export const exit = { ok: 0, failed: 1, usage: 2, noTrust: 3, startAgain: 70 } as const;
 
-/** Writes the one JSON object of `--json` on stdout; everything else goes to stderr. */
+/** Writes the one JSON object of `--json` on stdout. */
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  print(JSON.stringify(value));
 }
 
-/** A line for a person, on stderr, so that stdout stays clean for what was asked for. */
+/** What was asked for, for a person, on stdout; with `--json` nothing but the one object goes there. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** How it goes, and what went wrong, on stderr. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }

@@ -86,6 +86,7 @@ describe("documents before they count", () => {
   it("`policy lint` passes the default policy, and fails on one that cannot work out", async () => {
     const config = file("countersign.yaml", configuration);
     expect(await exitOf("policy", "lint", policy(), "--config", config)).toBe(0);
+    expect(out.splice(0).join("")).toMatch(/^nothing to say against sha256:/);
     policy((text) => text.replace("rotateWhenExpiresIn: P14D", "rotateWhenExpiresIn: P1D"));
     expect(await exitOf("policy", "lint", "--config", config, "--json")).toBe(1);
     expect(JSON.parse(out.join(""))).toMatchObject({

@@ -45,10 +45,10 @@ describe("a list of the command line", () => {
     const { asked, list } = listing();
     await printListing(list, {});
     expect(asked).toEqual([null]);
-    expect(out).toEqual([]);
-    expect(said[0]).toBe("       3  a\n");
-    expect(said.join("")).toContain("50 of 120; --csv has all");
-    expect(said.join("")).not.toContain("\u001b");
+    expect(said).toEqual([]);
+    expect(out[0]).toBe("       3  a\n");
+    expect(out.join("")).toContain("50 of 120; --csv has all");
+    expect(out.join("")).not.toContain("\u001b");
   });
 
   it("has every page as one object with --json", async () => {

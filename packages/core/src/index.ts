@@ -9,6 +9,7 @@ export { type ConnectionKinds, parseConfig } from "./config/parse.ts";
 export type { LocalPerson, TenantConfig } from "./config/schema.ts";
 export type { HookConfig } from "./config/webhooks.ts";
 export { type ConsumerKind, consumerKindNames, consumerKinds, consumerTarget, kindOf } from "./consumer-kinds/index.ts";
+export { type Mistake, mistakesIn } from "./documents/checked.ts";
 export { type CsvDelimiter, csvText, type TableLine } from "./documents/csv.ts";
 export * from "./errors.ts";
 export * from "./fleet/acceptances.ts";

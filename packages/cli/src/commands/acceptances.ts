@@ -2,7 +2,7 @@ import type { ListedFinding } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
 import { pageSize, pages } from "../listing.ts";
-import { plain, printJson, say, table, timeOf } from "../output.ts";
+import { plain, print, printJson, table, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 interface Common {
@@ -37,7 +37,7 @@ export function addAcceptances(program: Command): void {
       const body = { findings: ids(numbers), until: timeOf(options.until), reason: options.reason };
       const asked = await client.askAcceptances({ body });
       if (options.json === true) return printJson(asked);
-      return say(
+      return print(
         `asked until ${body.until}; a second person of security confirms: countersign acceptances confirm ${asked.acceptances.join(" ")}`,
       );
     });
@@ -48,7 +48,7 @@ export function addAcceptances(program: Command): void {
       const { client } = await sessionOf(options);
       const confirmed = await client.confirmAcceptances({ body: { acceptances: ids(numbers) } });
       if (options.json === true) return printJson(confirmed);
-      return say(`accepted: ${confirmed.acceptances.join(" ")}`);
+      return print(`accepted: ${confirmed.acceptances.join(" ")}`);
     });
 
   remote(group.command("withdraw").description("take acceptances back: the findings count again at once"))
@@ -57,7 +57,7 @@ export function addAcceptances(program: Command): void {
       const { client } = await sessionOf(options);
       const withdrawn = await client.withdrawAcceptances({ body: { acceptances: ids(numbers) } });
       if (options.json === true) return printJson(withdrawn);
-      return say(`taken back: ${withdrawn.acceptances.join(" ")}`);
+      return print(`taken back: ${withdrawn.acceptances.join(" ")}`);
     });
 }
 
@@ -73,8 +73,8 @@ async function list(options: Common & { readonly state?: string }): Promise<void
     for await (const page of pages(ask)) items.push(...page.items);
   }
   if (options.json === true) return printJson({ items });
-  if (items.length === 0) return say("nothing is accepted, and nothing waits for a second person");
-  return say(
+  if (items.length === 0) return print("nothing is accepted, and nothing waits for a second person");
+  return print(
     table(["number", "state", "until", "finding", "of", "asked by", "confirmed by", "reason"], items.flatMap(line)),
   );
 }

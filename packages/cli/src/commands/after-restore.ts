@@ -6,7 +6,7 @@ import {
   type RestoredAccepted,
   type RestoredReport,
 } from "@countersign/server";
-import { exit, plain, printJson, say, table } from "../output.ts";
+import { exit, plain, print, printJson, table } from "../output.ts";
 
 export interface AfterRestoreOptions {
   readonly config: string;
@@ -29,8 +29,8 @@ export async function afterRestore(options: AfterRestoreOptions): Promise<number
     const { report, digest, accepted } = judged;
     if (options.json === true) printJson(judged);
     else {
-      for (const line of linesOf(report)) say(line);
-      say(
+      for (const line of linesOf(report)) print(line);
+      print(
         accepted === null
           ? `digest of this: ${digest}\nTo let work go on: the same command with --accept DIGEST --person ID --reason TEXT`
           : `accepted: ${accepted.withdrawn} runs withdrawn, ${accepted.held} held; the log says so (log.restored)`,

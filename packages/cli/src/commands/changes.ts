@@ -1,7 +1,7 @@
 import type { AuditChange } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import { facetLines, pageSize, printListing } from "../listing.ts";
-import { printJson, say, timeOf } from "../output.ts";
+import { print, printJson, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 export interface ChangesOptions {
@@ -102,7 +102,7 @@ export async function runExplain(
     body: { tenant, entry, credential: change.credential, act, reason: options.reason },
   });
   if (options.json === true) printJson(answer);
-  else say(`${act} ${credential}: explained`);
+  else print(`${act} ${credential}: explained`);
 }
 
 function cells({ at, verdict, application, name, objectId, kind, act, credential, explained }: AuditChange): string[] {

@@ -1,7 +1,7 @@
 import { type Answer, type Close, Remains } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import { digestOf, fromBase64, parseStatement } from "@countersign/evidence";
-import { printJson, say, table } from "../output.ts";
+import { print, printJson, table } from "../output.ts";
 import { type Session, sessionOf } from "../session.ts";
 
 export interface CloseOptions {
@@ -33,14 +33,14 @@ export async function runClose(id: string, options: CloseOptions): Promise<void>
   if (options.reason !== undefined || options.confirm !== undefined) {
     const answer = await sign(session, detail, close, options.reason);
     if (options.json === true) return printJson(answer);
-    return say(
+    return print(
       options.reason === undefined
         ? "confirmed; the executor proves both words and closes the run"
         : `asked; somebody of security confirms: countersign close ${id} --confirm ${digest}`,
     );
   }
   if (options.json === true) return printJson(close);
-  for (const line of linesOf(close)) say(line);
+  for (const line of linesOf(close)) print(line);
   return undefined;
 }
 

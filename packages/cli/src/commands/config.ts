@@ -1,6 +1,6 @@
 import { loadInstallation, referencesOf } from "@countersign/server";
 import type { Command } from "commander";
-import { printJson, say } from "../output.ts";
+import { print, printJson } from "../output.ts";
 
 interface CheckOptions {
   readonly config: string;
@@ -28,7 +28,7 @@ export function addConfig(program: Command): void {
           people: signIn.local.length,
           secrets,
         });
-      return say(
+      return print(
         `profile ${profile}: ${tenants.length} tenants, ${connections.length} connections, ${signIn.local.length} people; ` +
           `${secrets.length} secret references, whose secrets \`countersign doctor\` reads`,
       );

@@ -4,7 +4,7 @@ import { startDemo } from "../demo/demo.ts";
 import { runHeadless } from "../demo/headless.ts";
 import { followRoom } from "../demo/room.ts";
 import { demoPassword, demoPeople, demoRoom } from "../demo/world.ts";
-import { exit, printJson, say } from "../output.ts";
+import { exit, print, printJson, say } from "../output.ts";
 import { askedToEnd } from "../signals.ts";
 
 interface Options {
@@ -43,7 +43,7 @@ async function headless(options: Options, verbose: boolean): Promise<number> {
     ...(options.dir === undefined ? {} : { folder: resolve(options.dir) }),
   });
   if (options.json === true) printJson(result.report);
-  else say(result.text);
+  else print(result.text);
   return result.ok ? exit.ok : exit.failed;
 }
 

@@ -20,7 +20,7 @@ import {
   separationOf,
 } from "@countersign/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { exit, printJson, say } from "../output.ts";
+import { exit, print, printJson } from "../output.ts";
 import { type AfterRestoreOptions, afterRestore } from "./after-restore.ts";
 
 interface Common {
@@ -40,7 +40,7 @@ export function addInstallation(program: Command): void {
       const made = await init(options.config, options.origin);
       if (options.json === true) printJson(made);
       else
-        say(
+        print(
           `made ${made.trust} (${made.trustDigest})\nGive a copy of it to your auditor now: bundles are verified with it and never carry it.`,
         );
     });
@@ -76,8 +76,8 @@ export function addInstallation(program: Command): void {
       const url = installation.secret(options.adminUrl).reveal();
       const files = await prepareDatabase(installation, url, options.out ?? null);
       if (options.json === true) printJson({ files });
-      else if (files.length === 0) say("the schema is that of this build");
-      else say(`made ${files.join(", ")}\nEach goes to the host of its role and to no other.`);
+      else if (files.length === 0) print("the schema is that of this build");
+      else print(`made ${files.join(", ")}\nEach goes to the host of its role and to no other.`);
     });
 }
 
@@ -85,7 +85,7 @@ export function addInstallation(program: Command): void {
 export async function accepted(options: Common, what: "policy" | "inventory"): Promise<void> {
   const result = await accept(options.config, what);
   if (options.json === true) printJson(result);
-  else say(`${what} ${result.digest} is accepted`);
+  else print(`${what} ${result.digest} is accepted`);
 }
 
 interface DoctorOptions extends Common {
@@ -180,7 +180,7 @@ async function doctor(options: DoctorOptions): Promise<number> {
       checks: rows,
       ...(options.invariants === true ? { invariants: checked } : {}),
     });
-  else for (const row of rows) say(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
+  else for (const row of rows) print(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
   return rows.every((row) => row.ok) ? exit.ok : exit.failed;
 }
 

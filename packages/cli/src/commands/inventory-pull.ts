@@ -8,7 +8,7 @@ import {
 } from "@countersign/core";
 import { groundOf, type Installation, inventoryPath, loadInstallation, readTrust } from "@countersign/server";
 import { type Pulled, pullInventory } from "../fleet/inventory-source.ts";
-import { exit, plain, printJson, say, table } from "../output.ts";
+import { exit, plain, print, printJson, table } from "../output.ts";
 
 export interface PullOptions {
   readonly config: string;
@@ -71,7 +71,7 @@ function tell(
   },
 ): void {
   if (changes.length > 0)
-    say(
+    print(
       table(
         ["application", "", "field", "in force", "in the source"],
         changes.flatMap(({ application, change, fields }) =>
@@ -82,14 +82,14 @@ function tell(
       ),
     );
   for (const { row, code, observed, required } of problems)
-    say(plain(`to mend: ${row} ${code}: expected ${required}, got ${observed}`));
-  say(
+    print(plain(`to mend: ${row} ${code}: expected ${required}, got ${observed}`));
+  print(
     `${inventory.rows.length} applications listed, ${inventory.proposed.length} proposed; ${inForce === null ? "none is in force yet" : `${counts.added} added, ${counts.removed} removed, ${counts.changed} changed`}`,
   );
   if (write !== undefined)
-    say("written. Nothing is planned or executed until it is accepted: countersign inventory accept");
-  else if (inventory.digest === inForce?.digest) say("the source says what is in force");
-  else if (problems.length === 0) say(`to take exactly this: countersign inventory pull --write ${inventory.digest}`);
+    print("written. Nothing is planned or executed until it is accepted: countersign inventory accept");
+  else if (inventory.digest === inForce?.digest) print("the source says what is in force");
+  else if (problems.length === 0) print(`to take exactly this: countersign inventory pull --write ${inventory.digest}`);
 }
 
 /** The inventory that was accepted; null before the installation is made. Throws INVENTORY_UNTRUSTED after an edit. */

@@ -14,7 +14,7 @@ import { type Installation, loadInstallation, readInventory } from "@countersign
 import type { Command } from "commander";
 import { type Looked, lookAt, oursOf, tenantOf, withConnectors } from "../fleet/look.ts";
 import { openReader, type ReaderOptions } from "../fleet/read-tenant.ts";
-import { exit, printJson, say, table } from "../output.ts";
+import { exit, print, printJson, say, table } from "../output.ts";
 import { accepted } from "./installation.ts";
 import { type PullOptions, runPull } from "./inventory-pull.ts";
 
@@ -107,9 +107,9 @@ async function check(options: CheckOptions): Promise<number> {
       findings,
     });
   else {
-    say(`${inventory.rows.length} applications listed, ${inventory.proposed.length} proposed (${inventory.digest})`);
+    print(`${inventory.rows.length} applications listed, ${inventory.proposed.length} proposed (${inventory.digest})`);
     if (findings.length > 0)
-      say(
+      print(
         table(
           ["", "application", "finding", "seen", "expected"],
           findings.map(({ mend, application, code, observed, required }) => [
@@ -122,8 +122,8 @@ async function check(options: CheckOptions): Promise<number> {
         ),
       );
     for (const code of new Set(findings.map((finding) => finding.code)))
-      if (code in compareCodes) say(`${code}: ${compareCodes[code as keyof typeof compareCodes].sentence}`);
-    say(`${toMend} to mend, ${findings.length - toMend} to consider`);
+      if (code in compareCodes) print(`${code}: ${compareCodes[code as keyof typeof compareCodes].sentence}`);
+    print(`${toMend} to mend, ${findings.length - toMend} to consider`);
   }
   return toMend === 0 ? exit.ok : exit.failed;
 }

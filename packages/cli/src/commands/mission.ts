@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { allItems, countOf, mission, stateOf } from "../mission/list.ts";
-import { printJson, say } from "../output.ts";
+import { print, printJson } from "../output.ts";
 
 /** `countersign mission`: what must work, how others fail, what we do instead, and which tests show it. */
 export function addMission(program: Command): void {
@@ -18,13 +18,13 @@ export function addMission(program: Command): void {
         return;
       }
       for (const { title, items } of mission) {
-        say(`\n${title}`);
+        print(`\n${title}`);
         for (const item of items) {
-          say(`${item.id.padEnd(4)} ${stateOf(item).padEnd(8)} ${item.what}`);
-          say(`${" ".repeat(14)}${item.does}`);
-          if (item.missing !== undefined) say(`${" ".repeat(14)}missing: ${item.missing}`);
+          print(`${item.id.padEnd(4)} ${stateOf(item).padEnd(8)} ${item.what}`);
+          print(`${" ".repeat(14)}${item.does}`);
+          if (item.missing !== undefined) print(`${" ".repeat(14)}missing: ${item.missing}`);
         }
       }
-      say(`\n${counts.shown} shown, ${counts.partly} partly, ${counts["not yet"]} not yet`);
+      print(`\n${counts.shown} shown, ${counts.partly} partly, ${counts["not yet"]} not yet`);
     });
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
-import { printJson, say, table } from "../output.ts";
+import { print, printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 interface Common {
@@ -37,8 +37,8 @@ export function addNotices(program: Command): void {
         },
       });
       if (options.json === true) return printJson(page);
-      if (page.items.length === 0) return say("nobody was told of anything yet");
-      return say(
+      if (page.items.length === 0) return print("nobody was told of anything yet");
+      return print(
         table(
           ["at", "what", "channel", "state", "attempts", "ticket"],
           page.items.map(({ at, kind, channel: over, state, code, attempts, ticket }) => [
@@ -58,8 +58,8 @@ export function addNotices(program: Command): void {
       const { client } = await sessionOf(options);
       const page = await client.listChannels({});
       if (options.json === true) return printJson(page);
-      if (page.items.length === 0) return say("no channel is configured: what happens stands in the log only");
-      return say(
+      if (page.items.length === 0) return print("no channel is configured: what happens stands in the log only");
+      return print(
         table(
           ["channel", "kind", "state", "last sent", "last failure"],
           page.items.map(({ name, kind, state, lastSentAt, lastFailedAt, lastCode }) => [
@@ -83,7 +83,9 @@ export function addNotices(program: Command): void {
       if (options.json === true)
         printJson({ channel, sent: tried.state === "sent", code: tried.code, status: tried.status });
       else
-        say(tried.state === "sent" ? `${channel}: arrived` : `${channel}: did not arrive (${tried.code ?? "unknown"})`);
+        print(
+          tried.state === "sent" ? `${channel}: arrived` : `${channel}: did not arrive (${tried.code ?? "unknown"})`,
+        );
       if (tried.state !== "sent")
         throw new CountersignError("OUTSIDE_UNAVAILABLE", `expected the test to arrive over ${channel}, it did not`);
     });

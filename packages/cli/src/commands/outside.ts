@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { printJson, say, table } from "../output.ts";
+import { print, printJson, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 /** `countersign outside`: how directories, connections and webhooks fare. */
@@ -20,7 +20,7 @@ export function addOutside(program: Command): void {
         ),
         ...seen.connections,
       ];
-      say(
+      print(
         table(
           ["name", "kind", "state", "address", "answered", "last failure"],
           places.map(({ name, kind, reach }) => [
@@ -34,7 +34,7 @@ export function addOutside(program: Command): void {
         ),
       );
       if (seen.webhooks.length === 0) return;
-      say(
+      print(
         table(
           ["webhook", "kind", "last event", "seven days"],
           seen.webhooks.map(({ name, kind, lastAt, outcomes }) => [

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { lintPolicy, type PolicyLint, parsePolicy, whatIf } from "@countersign/core";
 import { durationsOf, type Installation, loadInstallation, readInventory, readPolicy } from "@countersign/server";
 import type { Command } from "commander";
-import { exit, printJson, say, table } from "../output.ts";
+import { exit, print, printJson, say, table } from "../output.ts";
 import { accepted } from "./installation.ts";
 
 interface Common {
@@ -41,8 +41,8 @@ function lint(file: string | undefined, options: Common): number {
   const policy = file === undefined ? readPolicy(installation).policy : policyIn(file, installation);
   const found = lintPolicy(policy);
   if (options.json === true) printJson({ digest: policy.digest, found });
-  else if (found.length === 0) say(`nothing to say against ${policy.digest}`);
-  else say(lintTable(found));
+  else if (found.length === 0) print(`nothing to say against ${policy.digest}`);
+  else print(lintTable(found));
   return found.some(({ result }) => result === "block") ? exit.failed : exit.ok;
 }
 
@@ -66,8 +66,8 @@ function compare(file: string, options: Common): void {
     readInventory(installation).rows,
   );
   if (options.json === true) return printJson({ changes });
-  if (changes.length === 0) return say("nothing would change for any application of the inventory");
-  return say(
+  if (changes.length === 0) return print("nothing would change for any application of the inventory");
+  return print(
     table(
       ["application", "value", "now", "then"],
       changes.map(({ row, field, before, after }) => [row, field, before ?? "not governed", after ?? "not governed"]),

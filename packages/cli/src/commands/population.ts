@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { pathOf, problemIn } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
-import { printJson, say, timeOf } from "../output.ts";
+import { print, printJson, timeOf } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 interface ExportOptions {
@@ -53,5 +53,5 @@ async function exportPopulation(options: ExportOptions): Promise<void> {
   const bytes = Buffer.from(await answer.arrayBuffer());
   writeFileSync(out, bytes);
   if (options.json === true) printJson({ from, to, file: out, bytes: bytes.length });
-  else say(`wrote ${out}; prove it with: countersign verify ${out} --trust trust.json`);
+  else print(`wrote ${out}; prove it with: countersign verify ${out} --trust trust.json`);
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { type Answer, pathOf, problemIn } from "@countersign/contract";
 import { CountersignError, type ErrorCode, errorCodes } from "@countersign/core";
 import type { Command } from "commander";
-import { plain, printJson, say, table } from "../output.ts";
+import { plain, print, printJson, say, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 import { type ChangesOptions, runChanges, runExplain } from "./changes.ts";
 import { type CloseOptions, runClose } from "./close.ts";
@@ -85,10 +85,10 @@ export function addRuns(program: Command): void {
     const { client } = await sessionOf(options);
     const status = await client.getStatus({});
     if (options.json === true) return printJson(status);
-    say(
+    print(
       `${status.installation.profile}, clock ${status.installation.clock}, separation ${status.installation.separation}; now ${status.now}`,
     );
-    say(
+    print(
       table(
         ["applications", "expiring", "waiting for you", "running", "held"],
         [
@@ -129,7 +129,7 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       const answer = await client.scan({ body: {} });
       if (options.json === true) printJson(answer);
-      else say("the scanner was asked; what is due becomes runs: see `countersign runs`");
+      else print("the scanner was asked; what is due becomes runs: see `countersign runs`");
     });
 
   command("request", "ask for the rotation of one application")
@@ -145,7 +145,7 @@ export function addRuns(program: Command): void {
       const named = replace === undefined ? {} : { replace: replace.toLowerCase() };
       const filed = await client.requestRun({ body: { row, reason, ...named } });
       if (options.json === true) printJson(filed);
-      else say(filedLine(filed.run, options.url));
+      else print(filedLine(filed.run, options.url));
     });
 
   command("findings", "what the ledger shows that somebody should know of, in the inventory or not")
@@ -178,7 +178,7 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       const page = await client.listCredentials({ query: { application } });
       if (options.json === true) return printJson(page);
-      return say(
+      return print(
         table(
           ["credential", "kind", "ledger", "expires"],
           page.items.map(({ id, kind, state, expiresAt }) => [id, kind, state, expiresAt ?? "never"]),
@@ -197,15 +197,15 @@ export function addRuns(program: Command): void {
       const when = reportedAt === undefined ? {} : { reportedAt };
       const filed = await client.requestRun({ body: { row, reason, trigger: "compromise", credential, ...when } });
       if (options.json === true) printJson(filed);
-      else say(filedLine(filed.run, options.url));
+      else print(filedLine(filed.run, options.url));
     });
 
   command("runs", "list runs").action(async (options: Common) => {
     const { client } = await sessionOf(options);
     const page = await client.listRuns({});
     if (options.json === true) return printJson(page);
-    if (page.items.length === 0) return say("no runs yet; `countersign scan` looks for what is due");
-    say(
+    if (page.items.length === 0) return print("no runs yet; `countersign scan` looks for what is due");
+    print(
       table(
         ["run", "application", "state", "requested"],
         page.items.map((run) => [run.id, run.application, run.state, run.requestedAt]),
@@ -219,19 +219,19 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       const detail = await client.getRun({ params: { id } });
       if (options.json === true) return printJson(detail);
-      say(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
-      for (const line of becauseLines(detail)) say(line);
-      for (const line of urgentLines(detail)) say(line);
-      say(
+      print(`${detail.run.id}  ${detail.run.application}  ${detail.run.state}`);
+      for (const line of becauseLines(detail)) print(line);
+      for (const line of urgentLines(detail)) print(line);
+      print(
         table(
           ["step", "state", "does"],
           detail.steps.map((step) => [step.id, step.state, step.describe]),
         ),
       );
       for (const { step, direction, checklist } of detail.hand.filter(({ confirmed }) => confirmed === null)) {
-        say(`${step} waits for an owner${direction === "undo" ? " to put back" : ""}:`);
-        for (const line of checklist) say(`  - ${line}`);
-        say(`  then: countersign confirm ${detail.run.id} ${step}`);
+        print(`${step} waits for an owner${direction === "undo" ? " to put back" : ""}:`);
+        for (const line of checklist) print(`  - ${line}`);
+        print(`  then: countersign confirm ${detail.run.id} ${step}`);
       }
     });
 
@@ -240,7 +240,7 @@ export function addRuns(program: Command): void {
     .action((id: string, options: Common) => {
       const page = `${options.url}/runs/${id}`;
       if (options.json === true) printJson({ run: id, page });
-      else say(page);
+      else print(page);
     });
 
   command("confirm", "say as an owner that a step by hand was done, or put back; can be taken back until retirement")
@@ -258,7 +258,7 @@ export function addRuns(program: Command): void {
       const answer = await client.confirmStep({ params: { id }, body: { step, direction, confirmation } });
       if (options.json === true) return printJson({ ...answer, step, direction, confirmation });
       const what = direction === "undo" ? "put back" : "done";
-      return say(`${step}: ${confirmation === "given" ? `confirmed as ${what}` : `no longer confirmed as ${what}`}`);
+      return print(`${step}: ${confirmation === "given" ? `confirmed as ${what}` : `no longer confirmed as ${what}`}`);
     });
 
   command("close", "what a run on hold would leave outside; two people may close it as it stands")
@@ -269,17 +269,17 @@ export function addRuns(program: Command): void {
 
   command("bundle", "download the evidence bundle of a run")
     .argument("<run>", "id")
-    .requiredOption("--out <file>", "where the zip goes")
-    .action(async (id: string, options: Common & { out: string }) => {
+    .option("--out <file>", "where the zip goes (<run>.zip)")
+    .action(async (id: string, { out = `${id}.zip`, ...options }: Common & { out?: string }) => {
       const session = await sessionOf(options);
       const answer = await fetch(new URL(pathOf("getBundle", { id }), options.url), {
         headers: { "x-countersign": "1", ...session.headers() },
       });
       if (!answer.ok) throw await problemIn(answer);
       const bytes = Buffer.from(await answer.arrayBuffer());
-      writeFileSync(options.out, bytes);
-      if (options.json === true) printJson({ run: id, file: options.out, bytes: bytes.length });
-      else say(`wrote ${options.out}; prove it with: countersign verify ${options.out} --trust trust.json`);
+      writeFileSync(out, bytes);
+      if (options.json === true) printJson({ run: id, file: out, bytes: bytes.length });
+      else print(`wrote ${out}; prove it with: countersign verify ${out} --trust trust.json`);
     });
 
   command("freeze", "kill switch: no new effects anywhere; rollback stays possible")
@@ -288,7 +288,7 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       const frozen = await client.freeze({ body: {} });
       if (options.json === true) printJson(frozen);
-      else say(`frozen since ${frozen.since}; security lifts it: countersign unfreeze`);
+      else print(`frozen since ${frozen.since}; security lifts it: countersign unfreeze`);
     });
 
   command("unfreeze", "lift the kill switch (security only); what waits is judged anew").action(
@@ -296,7 +296,7 @@ export function addRuns(program: Command): void {
       const { client } = await sessionOf(options);
       await client.liftFreeze({});
       if (options.json === true) printJson({ since: null });
-      else say("lifted; runs that waited go on within a minute");
+      else print("lifted; runs that waited go on within a minute");
     },
   );
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { CountersignError } from "@countersign/core";
 import { EvidenceError, parseTrust, readBundle, renderReport, type Trust, verifyBundle } from "@countersign/evidence";
 import type { Command } from "commander";
-import { exit, printJson, say } from "../output.ts";
+import { exit, print, printJson } from "../output.ts";
 
 /** `countersign verify`: offline, needs only the bundle and a trust file that did not come with it. */
 export function addVerify(program: Command): void {
@@ -30,7 +30,7 @@ function verify(bundle: string, options: { trust?: string; json?: boolean }): nu
       const sentence = `trust file: ${error instanceof EvidenceError ? error.message : "cannot be read"}`;
       if (options.json === true)
         printJson({ verdict: "no-trust", checks: [], facts: [{ code: "no-trust", sentence }] });
-      else say(sentence);
+      else print(sentence);
       return exit.noTrust;
     }
   }
@@ -44,7 +44,7 @@ function verify(bundle: string, options: { trust?: string; json?: boolean }): nu
     if (error.code === "unreadable") throw new CountersignError("INPUT_INVALID", error.message);
     if (options.json === true)
       printJson({ verdict: "refused", checks: [{ code: error.code, result: "fail", sentence: error.message }] });
-    else say(`refused: ${error.message}`);
+    else print(`refused: ${error.message}`);
     return exit.failed;
   }
 }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { CountersignError, type HookEvent, hookRouter, readGridEvents, readStandardEvent } from "@countersign/core";
 import { loadInstallation, readInventory } from "@countersign/server";
 import type { Command } from "commander";
-import { printJson, say, table } from "../output.ts";
+import { print, printJson, say, table } from "../output.ts";
 
 interface TestOptions {
   readonly config: string;
@@ -43,7 +43,7 @@ export function addWebhooks(program: Command): void {
         credential: routed.kind === "propose" ? routed.credential : null,
       }));
       if (options.json === true) return printJson({ hook: hook.name, events: told });
-      say(
+      print(
         table(
           ["event", "type", "outcome", "rule", "application", "credential"],
           told.map(({ id, type, outcome, rule, application, credential }) => [

@@ -27,13 +27,29 @@ export function checkedDocument<T>(
   };
   const parsed = schema.safeParse(plain);
   refuse(
-    flatten(parsed.error?.issues ?? [], []).map(({ issue, path }) => {
-      const said = place(path, issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path)));
-      if (issue.code !== "unrecognized_keys") return said;
-      return { ...keyPlace(path, issue.keys[0] ?? ""), message: said.message };
-    }),
+    mistakesIn(plain, parsed.error?.issues ?? []).map(({ path, key, message }) =>
+      key === null ? place(path, message) : { ...keyPlace(path, key), message },
+    ),
   );
   return { value: parsed.data as T, problem: place, refuse };
+}
+
+/** One thing that is not as a schema wants it. */
+export interface Mistake {
+  readonly path: readonly PropertyKey[];
+  /** A key below the path that should not be there; null: it is about what stands at the path. */
+  readonly key: string | null;
+  /** `expected X, got Y`. */
+  readonly message: string;
+}
+
+/** What zod found in `plain`, said as everywhere. */
+export function mistakesIn(plain: unknown, issues: readonly z.core.$ZodIssue[]): Mistake[] {
+  return flatten(issues, []).map(({ issue, path }) => ({
+    path,
+    key: issue.code === "unrecognized_keys" ? (issue.keys[0] ?? "") : null,
+    message: issueMessage({ ...issue, path } as z.core.$ZodIssue, valueAt(plain, path)),
+  }));
 }
 
 /** Issues inside the best-fitting branch of a union instead of "invalid union". */

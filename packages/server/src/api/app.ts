@@ -4,7 +4,7 @@ import { CountersignError } from "@countersign/core";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
-import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { serializerCompiler } from "fastify-type-provider-zod";
 import { cookieName, presented, refuseForgery } from "../signin/cookie.ts";
 import { registerHooks } from "../triggers/hooks.ts";
 import { serveConsole } from "../web/console.ts";
@@ -17,6 +17,7 @@ import { handlers } from "./handlers/index.ts";
 import { securityHeaders, transportHeaders } from "./headers.ts";
 import { keyOf, once, requestHash } from "./idempotency.ts";
 import { problemOf } from "./problems.ts";
+import { validatorCompiler } from "./validator.ts";
 
 declare module "fastify" {
   interface FastifyInstance {

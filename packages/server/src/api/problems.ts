@@ -1,6 +1,7 @@
 import { type Problem, type ProblemCode, problemStatus } from "@countersign/contract";
 import { CountersignError, type ErrorCode, errorCodes } from "@countersign/core";
 import { EvidenceError } from "@countersign/evidence";
+import { InvalidRequest } from "./validator.ts";
 
 /** Codes that stay inside the product, with what an HTTP caller is told instead. */
 const outward: Partial<Record<ErrorCode, ProblemCode>> = {
@@ -11,11 +12,6 @@ const outward: Partial<Record<ErrorCode, ProblemCode>> = {
   OUTSIDE_UNKNOWN: "OUTSIDE_UNAVAILABLE",
   DEADLINE_PASSED: "OUTSIDE_UNAVAILABLE",
 };
-
-interface Issue {
-  readonly instancePath?: string;
-  readonly message?: string;
-}
 
 /** The closed code, and fields by JSON pointer, of whatever was thrown. */
 export function problemOf(error: unknown, requestId: string): Problem {
@@ -39,26 +35,20 @@ interface Classified {
 }
 
 function classify(error: unknown): Classified {
+  if (error instanceof InvalidRequest) {
+    const errors = error.mistakes.map(({ path, key, message }) => ({
+      pointer: [...path, ...(key === null ? [] : [key])].map(pointed).join(""),
+      detail: message,
+    }));
+    return { code: "INPUT_INVALID", detail: error.message, errors };
+  }
   if (error instanceof CountersignError) {
     const code = error.code in problemStatus ? (error.code as ProblemCode) : (outward[error.code] ?? "UNEXPECTED");
     const status = typeof error.facts.status === "number" ? { status: error.facts.status } : {};
     return problemStatus[code] >= 500 ? { code } : { code, detail: error.message, ...status };
   }
   if (error instanceof EvidenceError) return { code: "INPUT_INVALID", detail: error.message };
-  const { statusCode, validation, code, message } = error as {
-    statusCode?: number;
-    validation?: Issue[];
-    validationContext?: string;
-    code?: string;
-    message?: string;
-  };
-  if (Array.isArray(validation)) {
-    const errors = validation.map((issue) => ({
-      pointer: issue.instancePath ?? "",
-      detail: issue.message ?? "not valid",
-    }));
-    return { code: "INPUT_INVALID", detail: errors[0]?.detail ?? "not valid", errors };
-  }
+  const { statusCode, code, message } = error as { statusCode?: number; code?: string; message?: string };
   if (statusCode === 413)
     return { code: "LIMIT_EXCEEDED", detail: "expected a smaller body, got more bytes than this address takes" };
   if (statusCode === 415)
@@ -71,4 +61,9 @@ function classify(error: unknown): Classified {
   if (typeof code === "string" && /^(08|53|57)...$|^E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT)$/.test(code))
     return { code: "DATABASE_UNAVAILABLE" };
   return { code: "UNEXPECTED" };
+}
+
+/** One step of a JSON pointer (RFC 6901, section 3). */
+function pointed(part: PropertyKey): string {
+  return `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }

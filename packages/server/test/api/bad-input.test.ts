@@ -163,6 +163,25 @@ describe("hostile strings", () => {
 });
 
 describe("a refusal", () => {
+  it("says where, what was expected and what came, and never repeats what may be a secret", async () => {
+    const file = await refused({
+      method: "POST",
+      url: "/v1/requests",
+      payload: JSON.stringify({ row: "reporting", reason: "x", "a/b": 1 }),
+      headers: { "idempotency-key": "why-it-was-refused" },
+    });
+    expect(file.errors).toEqual([
+      { pointer: "/reason", detail: "expected at least 3 characters, got 1" },
+      { pointer: "/a~1b", detail: 'expected only known keys, got "a/b"' },
+    ]);
+    const session = await refused({
+      method: "POST",
+      url: "/v1/session",
+      payload: JSON.stringify({ login: "ada", password: ["hunter2"] }),
+    });
+    expect(JSON.stringify(session)).not.toContain("hunter2");
+  });
+
   it("names the field by JSON pointer", async () => {
     const problem = await refused({ method: "POST", url: "/v1/requests", payload: '{"row":"billing-api"}' });
     expect(problem.errors?.map((error) => error.pointer)).toContain("/reason");
