@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Client } from "@countersign/contract";
 import { CountersignError } from "@countersign/core";
 import type { Command } from "commander";
-import { print, printJson, say, table } from "../output.ts";
+import { print, printJson, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 
 interface Common {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { lintPolicy, type PolicyLint, parsePolicy, whatIf } from "@countersign/core";
 import { durationsOf, type Installation, loadInstallation, readInventory, readPolicy } from "@countersign/server";
 import type { Command } from "commander";
-import { exit, print, printJson, say, table } from "../output.ts";
+import { exit, print, printJson, table } from "../output.ts";
 import { accepted } from "./installation.ts";
 
 interface Common {

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { type Answer, pathOf, problemIn } from "@countersign/contract";
 import { CountersignError, type ErrorCode, errorCodes } from "@countersign/core";
 import type { Command } from "commander";
-import { plain, print, printJson, say, table } from "../output.ts";
+import { plain, print, printJson, table } from "../output.ts";
 import { sessionOf } from "../session.ts";
 import { type ChangesOptions, runChanges, runExplain } from "./changes.ts";
 import { type CloseOptions, runClose } from "./close.ts";

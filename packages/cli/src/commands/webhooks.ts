@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { CountersignError, type HookEvent, hookRouter, readGridEvents, readStandardEvent } from "@countersign/core";
 import { loadInstallation, readInventory } from "@countersign/server";
 import type { Command } from "commander";
-import { print, printJson, say, table } from "../output.ts";
+import { print, printJson, table } from "../output.ts";
 
 interface TestOptions {
   readonly config: string;
