@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { CountersignError } from "@countersign/core";
 import { z } from "zod";
 import { programFile } from "./programs.ts";
 
@@ -24,7 +25,7 @@ const Directory = z.object({
 });
 export type Directory = z.infer<typeof Directory>;
 
-const startDeadlineMs = 20_000;
+const startDeadlineMs = 120_000;
 
 /** The simulated tenant: a process of its own, spoken to over HTTP only. */
 export interface SimulatedTenant {
@@ -69,8 +70,13 @@ function tenantAt(management: string, child: ChildProcess): SimulatedTenant {
 function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";
-    const late = setTimeout(() => reject(new Error("expected the simulator to start, got no answer")), startDeadlineMs);
-    child.once("exit", (code) => reject(new Error(`expected the simulator to run, it ended with ${code}`)));
+    const late = setTimeout(
+      () => reject(new CountersignError("DEADLINE_PASSED", "expected the simulator to start, got no answer")),
+      startDeadlineMs,
+    );
+    child.once("exit", (code) =>
+      reject(new CountersignError("CONFLICT", `expected the simulator to run, it ended with ${code}`)),
+    );
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk;
       const end = text.indexOf("\n");
