@@ -9,6 +9,7 @@ const pages = [
   "/sign-in",
   "/applications",
   "/applications/*",
+  "/inventory",
   "/credentials",
   "/runs",
   "/runs/*",
