@@ -262,6 +262,11 @@ function countsOf(names: readonly string[], seen: readonly string[]): Record<str
 
 async function laneOf(seed: number, rows: readonly Row[], cache: string, sink: Sink): Promise<Lane> {
   const lane = await startLane({ seed, rows, cache, vary: (folder) => varied(sink, folder, deadlineMs) });
-  await lane.product.ready.catch(() => restart(lane));
-  return lane;
+  try {
+    await lane.product.ready.catch(() => restart(lane));
+    return lane;
+  } catch (error) {
+    await lane.stop();
+    throw error;
+  }
 }

@@ -85,6 +85,8 @@ export class World {
 
   async end(): Promise<void> {
     await this.#blows?.end();
+    // A sequence that was broken off in the middle of a kill has left time standing still.
+    await this.lane.clock.thaw();
     await this.lane.simulator.clear();
     await stopWorkloads(this.lane.simulator, this.row);
   }
