@@ -6,5 +6,5 @@ export type { SweepContext } from "./kit/leave.ts";
 export { formatMarker, type Marker, parseMarker } from "./kit/markers.ts";
 export { type Outside, openOutside } from "./kit/outside.ts";
 export { type Observe, reachOf } from "./kit/reach.ts";
-export { type Mail, type MailAnswer, type Mailer, type MailServer, openMailer } from "./mail/mailer.ts";
+export { openMailer } from "./mail/mailer.ts";
 export { type ConnectorsConfig, type ConnectorsDeps, connectionKinds } from "./settings.ts";

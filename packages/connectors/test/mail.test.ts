@@ -1,8 +1,8 @@
-import { SecretValue } from "@countersign/core";
+import { type Mail, type MailServer, SecretValue } from "@countersign/core";
 import { createPrivateAuthority } from "@countersign/simulator";
 import { afterEach, describe, expect, it } from "vitest";
 import { openPostbox, type Postbox } from "../../../tests/scenarios/postbox.ts";
-import { type Mail, type MailServer, openMailer } from "../src/mail/mailer.ts";
+import { openMailer } from "../src/mail/mailer.ts";
 
 const authority = createPrivateAuthority(new Date());
 const stranger = createPrivateAuthority(new Date());

@@ -49,7 +49,7 @@ export { lintPolicy, type PolicyLint } from "./policy/lint.ts";
 export { type Policy, parsePolicy } from "./policy/parse.ts";
 export { type Governed, type ResolvedPolicy, type ResolvedRequirement, resolvePolicy } from "./policy/resolve.ts";
 export { type PolicyChange, whatIf } from "./policy/what-if.ts";
-export * from "./ports.ts";
+export * from "./ports/index.ts";
 export { procedureNamed, procedureNameFor, procedures } from "./procedure/index.ts";
 export { type Procedure, procedureDigest, type Settings, type Urgent } from "./procedure/procedure.ts";
 export * from "./run/states.ts";

@@ -34,7 +34,7 @@ export { type Checked, checkInvariants } from "./history/check.ts";
 export { createInvariantsJob } from "./history/daily.ts";
 export { readHistory } from "./history/read.ts";
 export { createNotifier, type Notifier, type NotifierOptions } from "./notify/notifier.ts";
-export type { Answer, Mailer, Outgoing, Outside } from "./notify/outside.ts";
+export type { Answer, Outgoing, Outside } from "./notify/outside.ts";
 export type { Watched } from "./notify/watched.ts";
 export { createAcceptanceEnd } from "./scan/acceptances.ts";
 export { judgeFleet, type TermsOf } from "./scan/findings.ts";

@@ -3,7 +3,7 @@
  * Why not the vendors' clients: docs/decisions/0004-http-layer.md.
  */
 import { randomUUID } from "node:crypto";
-import { CountersignError, type ErrorCode, type RetryClass } from "@countersign/core";
+import { CountersignError, type ErrorCode, type NoAnswer, type RetryClass } from "@countersign/core";
 import type { z } from "zod";
 import { baseUrl } from "./addresses.ts";
 import type { Budget } from "./budget.ts";
@@ -13,7 +13,7 @@ import { limits } from "./limits.ts";
 import { type Observe, observed } from "./reach.ts";
 import { backoffMs, retryAfterMs } from "./retry.ts";
 import type { TokenSource } from "./token.ts";
-import { type Incoming, type Network, type NoAnswer, type Outgoing, Wire } from "./wire.ts";
+import { type Incoming, type Network, type Outgoing, Wire } from "./wire.ts";
 
 /** A base URL from the configuration; the only things that can be called. */
 export interface Endpoint {

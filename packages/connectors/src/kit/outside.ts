@@ -1,6 +1,6 @@
-import { CountersignError } from "@countersign/core";
+import { CountersignError, type NoAnswer } from "@countersign/core";
 import { baseUrl, isLoopbackHost } from "./addresses.ts";
-import { type Incoming, type Network, type NoAnswer, type Outgoing, Wire } from "./wire.ts";
+import { type Incoming, type Network, type Outgoing, Wire } from "./wire.ts";
 
 /**
  * The way out for channels that tell people. The rules of {@link Wire} hold: no redirects, guarded addresses, private

@@ -1,6 +1,7 @@
 import { getCACertificates } from "node:tls";
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import type { NoAnswer } from "@countersign/core";
 import { Agent, type Dispatcher, ProxyAgent, request } from "undici";
 import { guardedLookup, isLoopbackHost } from "./addresses.ts";
 import { limits } from "./limits.ts";
@@ -38,12 +39,6 @@ export interface Incoming {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly text: string;
-}
-
-/** A request that got no whole answer. `sent: false` only where it is certain that nothing left. */
-export interface NoAnswer {
-  readonly noAnswer: "not-sent" | "lost" | "deadline" | "aborted" | "too-large";
-  readonly errorCode: string | null;
 }
 
 /** Errors of connection set-up: the request itself never left. */

@@ -1,48 +1,17 @@
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
 import { getCACertificates } from "node:tls";
-import { CountersignError, type SecretValue } from "@countersign/core";
+import {
+  CountersignError,
+  type Mail,
+  type MailAnswer,
+  type Mailer,
+  type MailServer,
+  type NoAnswer,
+} from "@countersign/core";
 import MailComposer from "nodemailer/lib/mail-composer";
 import SMTPConnection from "nodemailer/lib/smtp-connection";
 import { guardedLookup, isLoopbackHost } from "../kit/addresses.ts";
-import type { NoAnswer } from "../kit/wire.ts";
-
-/** A mail server of the configuration. */
-export interface MailServer {
-  readonly host: string;
-  readonly port: number;
-  /** `none` only where loopback is allowed, to a loopback host. */
-  readonly tls: "starttls" | "implicit" | "none";
-  /** Signs in with these; null: the server takes mail from us without. */
-  readonly account: { readonly user: string; readonly password: SecretValue } | null;
-}
-
-/** One mail to one person. */
-export interface Mail {
-  /** Message-ID without its angle brackets; the same in every attempt, so that a repeat can be recognised. */
-  readonly id: string;
-  /** What mails about the same matter refer to, so that they stand together; null: this one stands alone. */
-  readonly thread: string | null;
-  readonly from: string;
-  readonly to: string;
-  readonly subject: string;
-  readonly text: string;
-}
-
-/** What the server said of a mail; `session`: it said so before it was asked about recipient or text. */
-export interface MailAnswer {
-  /** The server's own number; 250 when it has the mail. */
-  readonly status: number;
-  readonly refused: "nothing" | "recipient" | "message" | "session";
-}
-
-export interface Mailer {
-  /**
-   * Hands one mail to the server, once. `lost`, `deadline` and `aborted` say that it may have the mail.
-   * Throws HOST_REFUSED (TLS is left out where it may not be) and OUTSIDE_INVALID (an address that is none).
-   */
-  send(server: MailServer, mail: Mail, signal: AbortSignal): Promise<MailAnswer | NoAnswer>;
-}
 
 /**
  * One address without anything that could end a header or a command. Narrower than RFC 5321: no quoted local part, no

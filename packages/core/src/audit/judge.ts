@@ -1,4 +1,4 @@
-import type { AuditChange, WorldCredential } from "../ports.ts";
+import type { AuditChange, WorldCredential } from "../ports/index.ts";
 
 /** Whose doing a change of a credential is. `unknown`: it cannot be told, and `because` says why. */
 export const auditVerdicts = ["ours", "break-glass", "out-of-band", "unknown"] as const;

@@ -1,5 +1,5 @@
 import type { Consumer, RecordRef } from "../inventory/row.ts";
-import type { Facts } from "../ports.ts";
+import type { Facts } from "../ports/index.ts";
 import { appReference, appSetting } from "./app-service.ts";
 import { devopsVariable } from "./devops.ts";
 import { githubSecret } from "./github.ts";

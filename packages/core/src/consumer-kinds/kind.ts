@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { ConsumerBase } from "../inventory/row.ts";
-import type { Facts, VerifyLevel } from "../ports.ts";
+import type { Facts, VerifyLevel } from "../ports/index.ts";
 
 /** What an update step of this kind does, and how it is taken back. */
 export interface ConsumerUpdate<C> {

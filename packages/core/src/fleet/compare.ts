@@ -1,7 +1,7 @@
 import type { RowProblem } from "../inventory/check.ts";
 import type { Inventory } from "../inventory/parse.ts";
 import type { EntraRow, InventoryRow } from "../inventory/row.ts";
-import type { CallerFound, ObjectOwners, ScannedObject } from "../ports.ts";
+import type { CallerFound, ObjectOwners, ScannedObject } from "../ports/index.ts";
 import { type EntryFound, pointersOf, undeclared, type VaultEntry } from "./found.ts";
 
 /** What comparing an inventory with a directory says, both ways. `mend`: the inventory is wrong or will fail. */

@@ -1,6 +1,6 @@
 import { matchesPattern } from "../inventory/scope.ts";
 import type { WrittenRow } from "../inventory/write.ts";
-import type { CallerFound, ObjectOwners, ScannedObject } from "../ports.ts";
+import type { CallerFound, ObjectOwners, ScannedObject } from "../ports/index.ts";
 import { type EntryFound, pointersOf, slugOf, type VaultEntry } from "./found.ts";
 
 /** A rule of the user: applications whose name fits the pattern are of this environment. The first that fits counts. */

@@ -3,7 +3,7 @@
  * of the ledger: what was not read is not known, and nothing is concluded from it.
  */
 import { type AuditReason, auditReasons } from "../audit/judge.ts";
-import type { AuditChange, ObjectOwners, ScannedCredential, ScannedObject, SignInFailure } from "../ports.ts";
+import type { AuditChange, ObjectOwners, ScannedCredential, ScannedObject, SignInFailure } from "../ports/index.ts";
 
 /** Everything that is said of a credential, of what holds it, or of a tenant: the closed list, the most urgent first. */
 export const fleetCodes = {

@@ -3,7 +3,7 @@
  * that sign in with it. Pure. What was not to be read is null, and nothing is concluded from it.
  */
 import type { InventoryRow } from "../inventory/row.ts";
-import type { CallerFound, ScannedObject } from "../ports.ts";
+import type { CallerFound, ScannedObject } from "../ports/index.ts";
 
 /** An entry of a vault as a listing shows it; a value never leaves the vault for this. */
 export interface VaultEntry {

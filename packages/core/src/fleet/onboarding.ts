@@ -1,5 +1,5 @@
 import type { InventoryRow } from "../inventory/row.ts";
-import type { ObjectOwners, ScannedObject } from "../ports.ts";
+import type { ObjectOwners, ScannedObject } from "../ports/index.ts";
 
 /** What stands between an application of the inventory and a rotation of it, by what the directory shows of ownership. */
 export const onboardingStates = {

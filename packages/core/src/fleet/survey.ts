@@ -2,7 +2,7 @@
  * What a tenant looks like before anything governs it: which credentials expire, which nobody owns, which nobody uses.
  * Pure: everything was listed before, nothing is concluded from what was not there to be read.
  */
-import type { LastUse, ObjectOwners, ScannedCredential, ScannedObject } from "../ports.ts";
+import type { LastUse, ObjectOwners, ScannedCredential, ScannedObject } from "../ports/index.ts";
 import { type FleetCode, fleetCodes, fleetFindings } from "./findings.ts";
 
 /** What a survey can say: it knows no inventory, no runs and no ledger. */

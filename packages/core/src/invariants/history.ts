@@ -5,7 +5,7 @@
 import type { Entry } from "@countersign/evidence";
 import type { Connection } from "../config/config.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Facts, VerifyLevel, WorldCredential } from "../ports.ts";
+import type { Facts, VerifyLevel, WorldCredential } from "../ports/index.ts";
 import type { RunState } from "../run/states.ts";
 
 /** Everything that was read at one time. */

@@ -1,5 +1,5 @@
 import type { Plan } from "../plan/plan.ts";
-import { verifyLevels } from "../ports.ts";
+import { verifyLevels } from "../ports/index.ts";
 import type { History, Invariant, RunHistory } from "./history.ts";
 import {
   attempts,

@@ -1,6 +1,6 @@
 import { inScope } from "../inventory/scope.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Facts } from "../ports.ts";
+import type { Facts } from "../ports/index.ts";
 import type { History, Invariant } from "./history.ts";
 import { authorisedAt, changesOf, closedAt, Findings, instant, placeOf, planned } from "./reading.ts";
 

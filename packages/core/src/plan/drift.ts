@@ -1,5 +1,5 @@
 import type { InventoryRow } from "../inventory/row.ts";
-import type { Facts, World } from "../ports.ts";
+import type { Facts, World } from "../ports/index.ts";
 import type { Plan } from "./plan.ts";
 
 /** One way in which the world or the rules differ from the approved plan. */

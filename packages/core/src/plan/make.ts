@@ -1,5 +1,5 @@
 import type { InventoryRow } from "../inventory/row.ts";
-import type { World } from "../ports.ts";
+import type { World } from "../ports/index.ts";
 import { procedureNamed, procedureNameFor } from "../procedure/index.ts";
 import { planConsumers, procedureDigest, type Settings, type Urgent } from "../procedure/procedure.ts";
 import { type FrozenPlan, freezePlan, type Plan } from "./plan.ts";

@@ -16,7 +16,7 @@ import {
 import { z } from "zod";
 import { consumerKindNames } from "../consumer-kinds/index.ts";
 import { CountersignError } from "../errors.ts";
-import { verifyLevels } from "../ports.ts";
+import { verifyLevels } from "../ports/index.ts";
 import { runStates } from "../run/states.ts";
 
 const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/);

@@ -1,6 +1,6 @@
 import type { InventoryRow } from "../inventory/row.ts";
 import { matchesPattern } from "../inventory/scope.ts";
-import { type Grade, type VerifyLevel, verifyLevels } from "../ports.ts";
+import { type Grade, type VerifyLevel, verifyLevels } from "../ports/index.ts";
 import type { Schedule } from "../time/windows.ts";
 import type { Policy } from "./parse.ts";
 import { approvalLevels, grades, type PolicyEnvironment, separations } from "./schema.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { nameField, roleField } from "../config/schema.ts";
 import { isPattern } from "../inventory/scope.ts";
-import { verifyLevels } from "../ports.ts";
+import { verifyLevels } from "../ports/index.ts";
 import { type DurationOptions, durationField } from "../time/duration.ts";
 import { isZone, parseInstant } from "../time/instant.ts";
 import { type Window, weekdays } from "../time/windows.ts";

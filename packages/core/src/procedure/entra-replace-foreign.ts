@@ -1,5 +1,5 @@
 import type { PlanStep } from "../plan/plan.ts";
-import type { Facts, World } from "../ports.ts";
+import type { Facts, World } from "../ports/index.ts";
 import {
   appOf,
   kinds,

@@ -1,6 +1,6 @@
 import type { Consumer } from "../inventory/row.ts";
 import type { Plan, PlanStep } from "../plan/plan.ts";
-import type { World, WorldCredential } from "../ports.ts";
+import type { World, WorldCredential } from "../ports/index.ts";
 import {
   lookOnly,
   type ProcedureInput,

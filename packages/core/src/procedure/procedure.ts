@@ -3,7 +3,7 @@ import { consumerKinds, consumerTarget, kindOf } from "../consumer-kinds/index.t
 import { CountersignError } from "../errors.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
 import type { Plan, PlanConsumer, PlanStep } from "../plan/plan.ts";
-import type { Facts, Grade, VerifyLevel, World } from "../ports.ts";
+import type { Facts, Grade, VerifyLevel, World } from "../ports/index.ts";
 import type { RunState } from "../run/states.ts";
 
 /** What policy decided for this rotation, in seconds; every value has been checked against floors and ceilings. */

@@ -2,7 +2,7 @@ import type { ConfigScopes } from "../inventory/check.ts";
 import type { InventoryRow } from "../inventory/row.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { ResolvedPolicy } from "../policy/resolve.ts";
-import type { World, WorldCredential } from "../ports.ts";
+import type { World, WorldCredential } from "../ports/index.ts";
 import type { Urgent } from "../procedure/procedure.ts";
 
 export const triggers = ["due", "event", "compromise", "leaver", "policy", "manual"] as const;

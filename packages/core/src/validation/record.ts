@@ -1,6 +1,6 @@
 import { kindOf } from "../consumer-kinds/index.ts";
 import type { Consumer, InventoryRow } from "../inventory/row.ts";
-import { type VerifyLevel, verifyLevels, type World, type WorldCredential } from "../ports.ts";
+import { type VerifyLevel, verifyLevels, type World, type WorldCredential } from "../ports/index.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
 import { goingBack, isEmergency, namedCredential, oldCredential } from "./input.ts";
 

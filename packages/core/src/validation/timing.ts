@@ -1,4 +1,4 @@
-import type { WorldCredential } from "../ports.ts";
+import type { WorldCredential } from "../ports/index.ts";
 import { formatDuration } from "../time/duration.ts";
 import { formatInstant } from "../time/instant.ts";
 import { freezeAt, nextOpening } from "../time/windows.ts";

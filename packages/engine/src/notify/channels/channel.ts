@@ -1,7 +1,7 @@
-import type { Facts } from "@countersign/core";
+import type { Facts, NoAnswer } from "@countersign/core";
 import type { TakenDelivery } from "../../store/index.ts";
 import type { Message } from "../message.ts";
-import type { Answer, NoAnswer } from "../outside.ts";
+import type { Answer } from "../outside.ts";
 
 /** What came of one attempt. */
 export interface Sent {

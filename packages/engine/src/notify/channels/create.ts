@@ -1,6 +1,6 @@
-import type { NotifyConfig, SecretValue, TicketsConfig } from "@countersign/core";
+import type { Mailer, NotifyConfig, SecretValue, TicketsConfig } from "@countersign/core";
 import type { Store } from "../../store/index.ts";
-import type { Mailer, Outside } from "../outside.ts";
+import type { Outside } from "../outside.ts";
 import type { Taker } from "../routing.ts";
 import { ticketChannel } from "../tickets/channel.ts";
 import { jira } from "../tickets/jira.ts";

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import type { SecretValue } from "@countersign/core";
+import type { MailAnswer, Mailer, MailServer, SecretValue } from "@countersign/core";
 import type { TakenDelivery } from "../../store/index.ts";
 import { type Message, plainMessage } from "../message.ts";
-import type { MailAnswer, Mailer, MailServer } from "../outside.ts";
 import { plainText } from "../plain-text.ts";
 import { arrived, type Channel, failure, noAnswer, type Sending, type Sent } from "./channel.ts";
 
