@@ -1,3 +1,4 @@
+import type { ConsolePage } from "@countersign/contract";
 import { createRootRoute, createRoute, createRouter, type ErrorComponentProps, Outlet } from "@tanstack/react-router";
 import { isSignedOut } from "./api/client.ts";
 import { ApplicationPage } from "./pages/application.tsx";
@@ -131,6 +132,10 @@ export const router = createRouter({
   defaultPreload: false,
   scrollRestoration: true,
 });
+
+/** The router knows the pages that the server answers at, and no others. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+true satisfies Same<keyof (typeof router)["routesByPath"], ConsolePage>;
 
 declare module "@tanstack/react-router" {
   interface Register {

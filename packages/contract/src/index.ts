@@ -2,6 +2,7 @@ export type { Plan } from "@countersign/core";
 export * from "./client.ts";
 export * from "./markdown.ts";
 export * from "./openapi.ts";
+export { type ConsolePage, consolePages } from "./pages.ts";
 export * from "./route.ts";
 export * from "./routes.ts";
 export * from "./schemas/applications.ts";

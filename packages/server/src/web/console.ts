@@ -1,24 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { consolePages } from "@countersign/contract";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
-
-/** Addresses of the console's pages (its router.tsx): each is the same document, and any other address is not found. */
-const pages = [
-  "/",
-  "/sign-in",
-  "/applications",
-  "/applications/*",
-  "/inventory",
-  "/credentials",
-  "/runs",
-  "/runs/*",
-  "/findings",
-  "/changes",
-  "/outside",
-  "/period",
-  "/log",
-] as const;
 
 /**
  * Serves the built console: files with a hash in their name for ever, everything else as the one page, whose router
@@ -36,8 +20,8 @@ export async function serveConsole(app: FastifyInstance, folder: string): Promis
   });
   const send = { config: { access } };
   app.get<{ Params: { file: string } }>("/assets/:file", send, (request, reply) => reply.sendFile(request.params.file));
-  for (const url of pages) {
-    app.get(url, send, async (_request, reply) =>
+  for (const address of consolePages) {
+    app.get(address.replace(/\$.*/, "*"), send, async (_request, reply) =>
       reply.type("text/html; charset=utf-8").header("cache-control", "no-cache").send(page),
     );
   }
