@@ -1,11 +1,13 @@
 import { pipeline } from "node:stream/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import type { FleetCode } from "@countersign/core";
 import { type FleetFilter, type LedgerFilter, type Store, systemClock } from "@countersign/engine";
 import type { Addresses } from "@countersign/simulator";
 import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
-import { type Directory, type FleetLedger, openLedger } from "../fleet/ledger.ts";
+import { openLedger } from "../fleet/ledger.ts";
+import { startScannerProcess } from "../fleet/process.ts";
+import type { Directory, Said } from "../fleet/scanner.ts";
+import type { WorkerOrder } from "../fleet/worker.ts";
 import { startTenantProcess } from "./tenant.ts";
 
 export interface ScanReport {
@@ -18,7 +20,7 @@ export interface ScanReport {
   /** The same pages by plain fetch, parse and COPY into a table without an index. */
   readonly floorSeconds: number;
   readonly ratio: number;
-  /** Largest resident size of this process, which is the scanner, until the first listing had ended. */
+  /** Largest resident size of the scanner, a process of its own, until the first listing had ended. */
   readonly rssMb: number;
   /** The second pass after it: owners, policies and last use of all, and what is said of them. */
   readonly detailsSeconds: number;
@@ -72,38 +74,46 @@ export async function benchScan(options: {
     say(`making ${count} applications`);
     const fleet = await manage<Fleet>("POST", "/fleet", { applications: count, seed: 7 });
     const directory = await manage<Directory>("GET", "/directory");
-    // The tenant's time: what has expired there has expired here.
     const { now } = await manage<{ now: string }>("GET", "/clock");
-    const started = performance.now();
-    const clock = { ...systemClock(), now: () => Date.parse(now) + Math.floor(performance.now() - started) };
-    const ledger = await openLedger({ urls: tenant.urls, directory, clock });
+    const tenants = { fleet: { urls: tenant.urls, directory } };
+    // The tenant's time: what has expired there has expired here.
+    const ledger = await openLedger({ tenants, clock: systemClock() });
     ends.push(() => ledger.close());
-    const { observer, reader, said } = ledger;
-    const scanner = await ledger.scanner();
+    const { observer, reader, connection } = ledger;
+    // A process of its own, so that its size is a scanner's and nothing else's.
+    const heardAt = new Map<Said, number>();
+    const scanner = startScannerProcess({ connection, tenants, now: Date.parse(now), killAfter: null }, (one) =>
+      heardAt.set(one, performance.now()),
+    );
+    ends.push(() => scanner.end());
+    await scanner.next("ready");
 
-    /** One scan and its second pass: seconds of each, and largest resident size when each had ended. */
-    async function timed(act: () => Promise<void>) {
-      const from = said.length;
+    /** One scan and its second pass: seconds of each, and the scanner's largest resident size so far. */
+    async function timed(order: WorkerOrder) {
+      const from = scanner.said.length;
       const begun = performance.now();
-      const listed = waitFor(ledger, "scan.completed", from);
-      const acting = act();
-      const scan = await listed;
-      const [scanSeconds, rssMb] = [seconds(begun), rss()];
-      await acting;
-      const details = said.slice(from).find(({ event }) => event === "details.completed");
-      if (details === undefined || (details.facts.unfinished as unknown[]).length > 0)
-        throw new Error(`expected a second pass that came through, got ${JSON.stringify(said.at(-1))}`);
-      const detailsSeconds = round(seconds(begun) - scanSeconds);
+      const did = await scanner.order(order);
+      const of = (event: string) => {
+        const one = scanner.said.slice(from).find((line) => line.event === event);
+        if (one === undefined) throw new Error(`expected ${event}, got ${JSON.stringify(scanner.said.slice(from))}`);
+        return { facts: one.facts, at: heardAt.get(one) ?? 0 };
+      };
+      const [scan, details] = [of("scan.completed"), of("details.completed")];
+      if ((details.facts.unfinished as unknown[]).length > 0)
+        throw new Error(`expected a second pass that came through, got ${JSON.stringify(details.facts)}`);
+      const scanSeconds = round((scan.at - begun) / 1_000);
+      const detailsSeconds = round((details.at - scan.at) / 1_000);
       say(`${scanSeconds} s ${JSON.stringify(scan.facts)}\n${detailsSeconds} s ${JSON.stringify(details.facts)}`);
-      return { scanSeconds, rssMb, detailsSeconds, detailsRssMb: rss(), scan: scan.facts, details: details.facts };
+      const rssMb = { listing: Number(scan.facts.rssMb), all: Number(did.facts.rssMb) };
+      return { scanSeconds, detailsSeconds, rssMb, scan: scan.facts, details: details.facts };
     }
 
-    const first = await timed(() => scanner.scanNow());
+    const first = await timed("full");
     const differences = [
       ...(await compare(observer, fleet, directory)),
       ...(await compareFindings(reader, fleet, directory)),
     ];
-    const again = await timed(() => scanner.scanNow());
+    const again = await timed("full");
     for (const [what, facts] of [
       ["objectsChanged", again.scan],
       ["credentialsChanged", again.scan],
@@ -112,7 +122,7 @@ export async function benchScan(options: {
     ] as const)
       if (facts[what] !== 0) differences.push(`second listing: expected ${what} 0, got ${String(facts[what])}`);
     await manage("POST", "/fleet/change", { applications: changedCount });
-    const changed = await timed(() => scanner.scanChanges());
+    const changed = await timed("changes");
     const queryMsP95 = await queries(reader);
     const findingsMsP95 = await findingQueries(reader);
     const floorSeconds = await floor(observer, tenant.urls, directory);
@@ -124,11 +134,11 @@ export async function benchScan(options: {
       seconds: first.scanSeconds,
       floorSeconds,
       ratio: round(first.scanSeconds / floorSeconds),
-      rssMb: first.rssMb,
+      rssMb: first.rssMb.listing,
       detailsSeconds: first.detailsSeconds,
       detailsReads: Number(first.details.reads),
       findings: open.reduce((sum, one) => sum + one.count, 0),
-      detailsRssMb: first.detailsRssMb,
+      detailsRssMb: first.rssMb.all,
       againSeconds: again.scanSeconds,
       againDetailsSeconds: again.detailsSeconds,
       changesSeconds: changed.scanSeconds,
@@ -140,19 +150,6 @@ export async function benchScan(options: {
     };
   } finally {
     for (const end of ends.reverse()) await end().catch(() => {});
-  }
-}
-
-const seconds = (since: number) => round((performance.now() - since) / 1_000);
-const rss = () => Math.round(process.resourceUsage().maxRSS / 1_024);
-
-/** The next line of this event that a scanner logs. */
-async function waitFor({ said }: FleetLedger, event: string, from: number) {
-  for (;;) {
-    const found = said.slice(from).find((one) => one.event === event || one.event === "scan.failed");
-    if (found?.event === event) return found;
-    if (found !== undefined) throw new Error(`expected a scan that came through, got ${JSON.stringify(found)}`);
-    await delay(2);
   }
 }
 

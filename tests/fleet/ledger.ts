@@ -1,10 +1,8 @@
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createConnectors } from "@countersign/connectors";
-import { type InventoryRow, SecretValue } from "@countersign/core";
+import type { InventoryRow } from "@countersign/core";
 import {
-  createScanner,
   databaseKey,
   type EngineClock,
   embeddedAdmin,
@@ -14,43 +12,16 @@ import {
   type Store,
   startEmbedded,
 } from "@countersign/engine";
-import type { Addresses } from "@countersign/simulator";
 import pg from "pg";
+import { type FleetScanner, type FleetTenants, type Said, startFleetScanner } from "./scanner.ts";
 
-/** What a simulated tenant says of itself. */
-export interface Directory {
-  readonly tenant: { readonly id: string };
-  readonly callers: Readonly<Record<"reader" | "writer", { readonly clientId: string; readonly clientSecret: string }>>;
-}
-
-/** A line that a scanner logged. */
-export interface Said {
-  readonly event: string;
-  readonly facts: Readonly<Record<string, unknown>>;
-}
-
-type FleetScanner = ReturnType<typeof createScanner>;
-
-const liveness = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 30_000, settleMs: 30_000 };
-const daySeconds = 86_400;
-/** What the figures of the suites are judged by. */
-export const terms = {
-  expiringSeconds: 30 * daySeconds,
-  lifetimeSecondsMax: 365 * daySeconds,
-  quietSeconds: 90 * daySeconds,
-  failingSeconds: daySeconds,
-  failingMin: 3,
-};
-
-/** An empty ledger beside a tenant, and scanners that fill it: the product's parts without the rest of it. */
+/** An empty ledger beside tenants, and scanners that fill it: the product's parts without the rest of it. */
 export async function openLedger(options: {
-  readonly urls: Addresses;
-  readonly directory: Directory;
+  readonly tenants: FleetTenants;
   readonly clock: EngineClock;
   readonly rows?: () => readonly InventoryRow[];
   readonly changesEverySeconds?: number;
 }) {
-  const { urls, directory, clock } = options;
   const folder = mkdtempSync(join(tmpdir(), "cs-fleet-"));
   chmodSync(folder, 0o711);
   const ends: (() => Promise<unknown>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
@@ -67,58 +38,32 @@ export async function openLedger(options: {
     const observer = new pg.Client({ host, port, database, user: admin.user, password: admin.password });
     await observer.connect();
     ends.push(() => observer.end());
-    const open = (role: "cs_scanner" | "cs_api" | "cs_executor"): Store => {
-      const store = openStore({ role, connection: connections[role], statementTimeoutMs: 120_000 });
+    const open = (role: "cs_api" | "cs_executor"): Store => {
+      const store = openStore({ role, connection: connections[role] });
       ends.push(() => store.close());
       return store;
     };
-    const { clientId, clientSecret } = directory.callers.reader;
     const said: Said[] = [];
 
-    /** A scanner as one process has it: with a store, connectors and a worker of its own. */
-    async function scanner(): Promise<FleetScanner> {
-      const connectors = createConnectors(
-        {
-          profile: "test",
-          network: { ca: [], proxy: null, loopback: true },
-          callDeadlineMs: liveness.callDeadlineMs,
-          tenants: [
-            {
-              name: "fleet",
-              id: directory.tenant.id,
-              authority: urls.authority,
-              graph: urls.graph,
-              reader: { clientId, secret: "reader" },
-              writer: { clientId: directory.callers.writer.clientId, secret: "reader" },
-              ownExecutorAppIds: [],
-              ownAddresses: [],
-            },
-          ],
-          connections: [],
-        },
-        { clock, version: "suite", readSecret: () => Promise.resolve(SecretValue.of(clientSecret)) },
-      );
-      ends.push(() => connectors.close());
-      const made = createScanner({
-        store: open("cs_scanner"),
-        clock,
-        tenants: connectors.scanners,
-        rules: {
-          cron: "0 6 * * *",
-          zone: "Europe/Berlin",
-          changesEverySeconds: options.changesEverySeconds ?? 0,
-          rows: options.rows ?? (() => []),
-          dueSeconds: () => null,
-          termsOf: () => terms,
-        },
-        liveness,
-        log: (event, facts = {}) => said.push({ event, facts }),
-      });
-      await made.start();
-      ends.push(() => made.stop());
-      return made;
+    /** A scanner in this process. */
+    async function scanner(around?: (store: Store) => Store): Promise<FleetScanner> {
+      const { tenants, clock, rows, changesEverySeconds } = options;
+      const connection = connections.cs_scanner;
+      const say = (line: Said) => void said.push(line);
+      const started = await startFleetScanner({ connection, tenants, clock, rows, changesEverySeconds, around, say });
+      ends.push(() => started.end());
+      return started.scanner;
     }
-    return { observer, reader: open("cs_api"), executor: open("cs_executor"), said, scanner, close };
+    return {
+      observer,
+      /** What a scanner in another process signs in with. */
+      connection: connections.cs_scanner,
+      reader: open("cs_api"),
+      executor: open("cs_executor"),
+      said,
+      scanner,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -2,7 +2,9 @@ import { type FleetCode, type InventoryRow, scanLateSeconds } from "@countersign
 import { createScanWatch, type EngineClock } from "@countersign/engine";
 import { startSimulator } from "@countersign/simulator";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type Directory, type FleetLedger, openLedger, terms } from "../fleet/ledger.ts";
+import { countedByCode, expectedFindings } from "../fleet/expected.ts";
+import { type FleetLedger, openLedger } from "../fleet/ledger.ts";
+import type { Directory } from "../fleet/scanner.ts";
 
 const dayMs = 86_400_000;
 const start = "2026-11-22T03:00:00Z";
@@ -52,8 +54,7 @@ beforeAll(async () => {
   sim = await startSimulator({ knobs: "off", start, seed: 7 });
   await manage("POST", "/fleet", { applications: 600, seed: 7 });
   ledger = await openLedger({
-    urls: sim.urls,
-    directory: await manage<Directory>("GET", "/directory"),
+    tenants: { fleet: { urls: sim.urls, directory: await manage<Directory>("GET", "/directory") } },
     clock: clockOf(),
     rows: () => rows,
   });
@@ -63,40 +64,7 @@ afterAll(async () => {
   await sim?.close();
 });
 
-/** What must be said of the tenant, counted from the tenant itself and in another way. */
-function expected(): Record<string, number> {
-  const now = sim.world.clock.nowMs;
-  const counts: Record<string, number> = {};
-  const add = (code: FleetCode, is: boolean) => {
-    if (is) counts[code] = (counts[code] ?? 0) + 1;
-  };
-  const { applications, servicePrincipals } = sim.world.tenant;
-  for (const holder of [...applications, ...servicePrincipals]) {
-    const secrets = holder.credentials.map(({ startMs, endMs }) => [startMs, endMs] as const);
-    const keys = holder.keyCredentials.map((key) => [Date.parse(key.startText), Date.parse(key.endText)] as const);
-    const all = [...secrets, ...keys];
-    for (const [from, to] of all) {
-      add("expired", to <= now);
-      add("expiring", to > now && to - now <= terms.expiringSeconds * 1_000);
-      add("long-lived", to - from > terms.lifetimeSecondsMax * 1_000 + dayMs);
-      add("unused", to > now && now - from > terms.quietSeconds * 1_000);
-    }
-    if (all.length === 0) continue;
-    add("ownerless", holder.owners.length === 0);
-    add("single-owner", holder.owners.length === 1);
-    const people = holder.owners.map(({ id }) => sim.world.tenant.users.find((user) => user.id === id));
-    add("owner-disabled", people.length > 0 && people.every((user) => user?.accountEnabled === false));
-    add("several-live", secrets.filter(([, to]) => to > now).length > 1);
-    add(
-      "unmanaged",
-      all.some(([, to]) => to > now),
-    );
-  }
-  return counts;
-}
-
-const counted = (list: Awaited<ReturnType<typeof openFindings>>) =>
-  Object.fromEntries([...Map.groupBy(list, ({ code }) => code)].map(([code, of]) => [code, of.length]));
+const expected = () => expectedFindings(sim);
 
 describe("the fleet", () => {
   it("is listed once by two scanners at the same instant of the cron, in its zone", async () => {
@@ -120,7 +88,7 @@ describe("the fleet", () => {
 
   it("is judged without a wrong row: what is said equals an independent count, null names, 25 owners, six secrets and all", async () => {
     const said = await openFindings();
-    expect(counted(said)).toEqual(expected());
+    expect(countedByCode(said)).toEqual(expected());
     const sums = Object.fromEntries(
       [...Map.groupBy(await ledger.reader.fleetFindingCounts({}, sim.world.clock.nowMs), ({ code }) => code)].map(
         ([code, of]) => [code, of.reduce((sum, { count }) => sum + count, 0)],
@@ -171,7 +139,7 @@ describe("the fleet", () => {
     await scanner.scanChanges();
     const details = ledger.said.slice(before).find(({ event }) => event === "details.completed")?.facts;
     expect(details).toMatchObject({ after: "delta", reads: changed.length + refusedPages, unfinished: [] });
-    expect(counted(await openFindings())).toEqual(expected());
+    expect(countedByCode(await openFindings())).toEqual(expected());
     // The same again: nothing has changed, and nothing else is read.
     const then = ledger.said.length;
     await sim.driver.advanceBy(60_000, 60_000);
@@ -242,7 +210,7 @@ describe("the fleet", () => {
     rows = [];
     await again();
     expect(await of("00000000-0000-4000-8000-00000000dead")).toEqual([]);
-    expect(counted(await openFindings())).toEqual(expected());
+    expect(countedByCode(await openFindings())).toEqual(expected());
   }, 60_000);
 });
 

@@ -5,7 +5,8 @@ import { declaredBy, type EntraRow, type InventoryRow, type VaultEntry } from "@
 import { createVaultLook, type EngineClock } from "@countersign/engine";
 import { startSimulator } from "@countersign/simulator";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Directory, type FleetLedger, openLedger } from "../fleet/ledger.ts";
+import { type FleetLedger, openLedger } from "../fleet/ledger.ts";
+import type { Directory } from "../fleet/scanner.ts";
 
 const dayMs = 86_400_000;
 const ids = (n: number) => ({
@@ -78,7 +79,7 @@ const manage = async (method: string, path: string, body?: unknown): Promise<unk
 beforeAll(async () => {
   sim = await startSimulator({ knobs: "off", start: "2026-11-22T06:00:00Z", seed: 7, scenario });
   directory = (await manage("GET", "/directory")) as Directory;
-  ledger = await openLedger({ urls: sim.urls, directory, clock: clockOf(), rows: () => rows });
+  ledger = await openLedger({ tenants: { fleet: { urls: sim.urls, directory } }, clock: clockOf(), rows: () => rows });
 }, 120_000);
 afterAll(async () => {
   await ledger?.close();

@@ -250,6 +250,7 @@ async function startExecutor(parts: Parts): Promise<void> {
 
 async function startScanner(parts: Parts): Promise<void> {
   const { installation, ground, clock, log, stops } = parts;
+  const { fenced } = parts.options;
   const store = storeOf(parts, "cs_scanner", 4);
   const { liveness } = installation.config;
   const { scanners, audits } = connectorsOf(parts, store);
@@ -267,13 +268,14 @@ async function startScanner(parts: Parts): Promise<void> {
       termsOf: terms,
     },
     liveness,
+    fenced,
     log,
   });
   const judge = (tenant: string, objects: readonly string[]) =>
     judgeFleet(store, tenant, { rows: rows(), termsOf: terms }, clock.now(), { only: objects });
   const { rules: auditRules, ...pace } = installation.config.audit;
   const propose = auditEvents(store, auditRules, rows);
-  const audit = createAuditPoll({ store, clock, audits, rules: pace, rows, propose, judge, liveness, log });
+  const audit = createAuditPoll({ store, clock, audits, rules: pace, rows, propose, judge, liveness, fenced, log });
   await scanner.start();
   await audit.start();
   stops.push(async () => {
@@ -367,7 +369,7 @@ async function startApi(parts: Parts): Promise<string> {
     now: () => clock.now(),
     advance: config.clock === null ? null : advanceOver(config.clock.url, clock),
     readiness: () => readinessOf(ground, store, state),
-    askScan: () => store.scanAsk(),
+    askScan: () => store.scanAsk(clock.now()),
     bundle: (run) => bundleOf(store, run),
     population: (ask) =>
       populationBundle(store, ask, {

@@ -1,5 +1,5 @@
 import { writeFileSync } from "node:fs";
-import { type Answer, pathOf, problemIn } from "@countersign/contract";
+import { type Answer, pathOf, problemIn, type Status } from "@countersign/contract";
 import { CountersignError, type ErrorCode, errorCodes } from "@countersign/core";
 import type { Command } from "commander";
 import { plain, print, printJson, table } from "../output.ts";
@@ -71,6 +71,16 @@ function becauseLines({ run, findings, approvals }: Answer<"getRun">): string[] 
 const filedLine = (run: string, url: string) =>
   `filed ${run}; the executor reads the world and makes a plan, which people approve at ${url}/runs/${run}`;
 
+/** What keeps the ledger from being up to date, a line each. */
+function scanTrouble({ lateScans, failedScans }: Pick<Status, "lateScans" | "failedScans">): string[] {
+  return [
+    ...lateScans.map((tenant) => `${tenant} has not been listed as a whole for more than 26 hours`),
+    ...failedScans.map(({ at, code, sentence }) =>
+      plain(`${at} ${sentence} ${code in errorCodes ? errorCodes[code as ErrorCode] : ""}`),
+    ),
+  ];
+}
+
 /** Commands that talk to the API as a signed-in person. Approving is not among them: it happens in the browser. */
 export function addRuns(program: Command): void {
   const command = (name: string, description: string) =>
@@ -102,6 +112,7 @@ export function addRuns(program: Command): void {
         ],
       ),
     );
+    for (const line of scanTrouble(status)) print(line);
   });
 
   command(
@@ -128,8 +139,9 @@ export function addRuns(program: Command): void {
       }
       const { client } = await sessionOf(options);
       const answer = await client.scan({ body: {} });
-      if (options.json === true) printJson(answer);
-      else print("the scanner was asked; what is due becomes runs: see `countersign runs`");
+      if (options.json === true) return printJson(answer);
+      for (const line of scanTrouble(await client.getStatus({}))) print(line);
+      print("the scanner was asked; what is due becomes runs: see `countersign runs`");
     });
 
   command("request", "ask for the rotation of one application")

@@ -61,9 +61,9 @@ function Directories({ of: { directories } }: { readonly of: Outside }) {
       ) : (
         <Table
           label="Directories"
-          head={["Tenant", "Sign-in and directory", "Last whole listing", "Last look at changes"]}
+          head={["Tenant", "Sign-in and directory", "Last whole listing", "Last look at changes", "Last second pass"]}
         >
-          {directories.map(({ name, id, reaches, lastFull, lastDelta }) => (
+          {directories.map(({ name, id, reaches, lastFull, lastDelta, lastPass }) => (
             <tr key={name}>
               <Cell>
                 <span className="font-semibold">{name}</span>
@@ -79,6 +79,9 @@ function Directories({ of: { directories } }: { readonly of: Outside }) {
               </Cell>
               <Cell>
                 <Scanned of={lastDelta} />
+              </Cell>
+              <Cell>
+                <Scanned of={lastPass} />
               </Cell>
             </tr>
           ))}
@@ -151,6 +154,7 @@ function Scanned({ of: scan }: { readonly of: Outside["directories"][number]["la
   return (
     <>
       <Badge tone={tone}>{scan.state}</Badge> <Time at={scan.finishedAt ?? scan.startedAt} />
+      {scan.code !== null && <div className="text-xs text-fg3">{scan.code}</div>}
       {scan.applications !== null && <div className="text-xs text-fg3">{scan.applications} applications</div>}
     </>
   );

@@ -23,7 +23,7 @@ export function OverviewPage() {
         <Actions />
       </div>
       <Loaded of={status}>
-        {({ counts, lastScanAt, lateScans, log }) => (
+        {({ counts, lastScanAt, lateScans, failedScans, log }) => (
           <div className="grid gap-4">
             {lateScans.length > 0 && (
               <p role="alert" className="rounded-lg border border-bad-line bg-bad-bg px-4 py-2 text-bad-fg">
@@ -34,6 +34,15 @@ export function OverviewPage() {
                 </Link>
               </p>
             )}
+            {failedScans.map(({ at, sentence }) => (
+              <p
+                key={sentence}
+                role="status"
+                className="rounded-lg border border-warn-line bg-warn-bg px-4 py-2 text-warn-fg"
+              >
+                {sentence} <Time at={at} />; it is tried again by itself. <Link to="/outside">Systems outside</Link>
+              </p>
+            ))}
             <div className="grid grid-cols-2 gap-3 md:grid-cols-4">
               <Figure
                 value={counts.waitingForYou}

@@ -16,18 +16,33 @@ export const Reach = z
   .meta({ id: "Reach" });
 export type Reach = z.infer<typeof Reach>;
 
+/** `full`: a whole listing; `delta`: what has changed since; `details`: the second pass after either. */
+const ScanKind = z.enum(["full", "delta", "details"]);
+
+/** A scan that failed when it was last tried, and has not come through since. */
+export const FailedScan = z.object({
+  tenant: z.string(),
+  kind: ScanKind,
+  at: Time,
+  code: z.string(),
+  /** The same in words. */
+  sentence: z.string(),
+});
+export type FailedScan = z.infer<typeof FailedScan>;
+
 /** A look of the scanner at a tenant. */
 export const ScanView = z
   .object({
     tenant: z.string(),
-    /** `full`: a whole listing; `delta`: what has changed since; `details`: the second pass after either. */
-    kind: z.enum(["full", "delta", "details"]),
+    kind: ScanKind,
     state: z.enum(["running", "done", "failed"]),
     dueAt: Time,
     startedAt: Time,
     finishedAt: Time.nullable(),
     attempts: z.int(),
     applications: z.int().nullable(),
+    /** Why it failed, as an error code; kept while it is tried again. */
+    code: z.string().nullable(),
   })
   .meta({ id: "Scan" });
 export type ScanView = z.infer<typeof ScanView>;
@@ -41,6 +56,7 @@ export const DirectoryView = z
     reaches: z.array(Reach),
     lastFull: ScanView.nullable(),
     lastDelta: ScanView.nullable(),
+    lastPass: ScanView.nullable(),
   })
   .meta({ id: "Directory" });
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Digest, PersonId, Time } from "./common.ts";
 import { ChannelView } from "./notices.ts";
+import { FailedScan } from "./outside.ts";
 import { Installation } from "./session.ts";
 
 export const Checkpoint = z.object({
@@ -49,6 +50,8 @@ export const Status = z
     lastScanAt: Time.nullable(),
     /** Tenants that have not been listed as a whole for too long. */
     lateScans: z.array(z.string()),
+    /** Scans that failed when they were last tried. */
+    failedScans: z.array(FailedScan),
   })
   .meta({ id: "Status" });
 export type Status = z.infer<typeof Status>;

@@ -38,6 +38,8 @@ export function createAuditPoll(options: {
   /** Says of these objects what there is to say of them now. */
   readonly judge: (tenant: string, objects: readonly string[]) => Promise<unknown>;
   readonly liveness: Liveness;
+  /** This worker's lease has run out: it reads no more. */
+  readonly fenced: (because: string) => void;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }): { start(): Promise<void>; stop(): Promise<void> } {
   const { store, clock, rules, liveness } = options;
@@ -52,7 +54,10 @@ export function createAuditPoll(options: {
   const lease = new Lease(
     liveness,
     () => store.beat(worker, liveness.leaseMs),
-    () => stopped.abort(),
+    (because) => {
+      stopped.abort();
+      options.fenced(because);
+    },
   );
 
   /** One look at a time; it may wait for the service's budget, and nobody waits for it meanwhile. */

@@ -186,8 +186,9 @@ export async function readDetails(
     return true;
   }
 
-  /** One part that cannot be read is no reason to do without the others. */
+  /** One part that cannot be read is no reason to do without the others; what this pass has read before it was left is read. */
   async function part(of: DetailRow["part"], read: () => Promise<boolean>): Promise<void> {
+    if (known.get(of)?.pass === pass.id) return;
     try {
       if (!(await read())) unfinished.push(of);
     } catch (error) {

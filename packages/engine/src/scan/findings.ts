@@ -59,6 +59,7 @@ export async function judgeFleet(
     const put = await store.findingsPut(tenant, ids, objects.flatMap(sayOf), now, objects.flatMap(restsOn));
     sum.opened += put.opened;
     sum.cleared += put.cleared;
+    if (put.stale.length > 0) await judge(await store.fleetOf(tenant, put.stale));
   }
 
   function restsOn(object: FleetRow): Judged[] {
@@ -68,6 +69,7 @@ export async function judgeFleet(
     return [
       {
         objectId: object.objectId,
+        was: object.was,
         digest: object.digest,
         terms: digest,
         turnsAt: fleetTurnsAt({ ...object, failures: refused }, terms, now),
@@ -129,5 +131,6 @@ function neverSeen(objectId: string, row: InventoryRow | undefined): FleetRow {
     tenantLifetimeSecondsMax: null,
     credentials: [],
     digest: "",
+    was: "",
   };
 }

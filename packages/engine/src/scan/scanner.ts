@@ -1,35 +1,38 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { CountersignError, type InventoryRow, isCode, type Scanner as TenantScanner } from "@countersign/core";
-import { digestOf } from "@countersign/evidence";
+import type { Scanner as TenantScanner } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import { Lease, type Liveness, thisProcess } from "../execution/lease.ts";
-import type { Store } from "../store/index.ts";
-import { readDetails } from "./details.ts";
-import { type DueSeconds, proposeDue } from "./due.ts";
-import { judgeFleet, type TermsOf } from "./findings.ts";
-import { type Links, writeChanges, writeListing } from "./listing.ts";
+import type { PassDue, Store } from "../store/index.ts";
+import { type LookRules, passOnce, scanOnce, type TenantWork } from "./one.ts";
 import { type DueScan, Schedule, type Times, type Tried } from "./schedule.ts";
 
 const pollMs = 1_000;
-const lagMs = 15 * 60_000;
 
 /** When and what to look for. */
-export interface ScanRules extends Times {
-  /** Rows of the accepted inventory. */
-  readonly rows: () => readonly InventoryRow[];
-  readonly dueSeconds: DueSeconds;
-  readonly termsOf: TermsOf;
-}
+export interface ScanRules extends Times, LookRules {}
 
 export interface Scanner {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
+/** A tenant, and what this process knows of it. */
+interface Watched {
+  readonly work: TenantWork;
+  readonly schedule: Schedule;
+  /** The look under way. */
+  looking: Promise<void> | null;
+  /** Objects that our own last look at changes has shown, and the pass that is owed for it alone. */
+  changed: { readonly since: number; readonly objects: readonly string[] } | null;
+  /** This process has judged everything: another build may have said it in other words. */
+  judged: boolean;
+}
+
 /**
  * Lists each tenant once a day by the cron and zone of the configuration (and when somebody asks), and what has changed in
- * between; writes the ledger and files a request for what is due. It only proposes: reading rights are all it has.
+ * between; writes the ledger and files a request for what is due. It only proposes: reading rights are all it has. Tenants do
+ * not wait for each other; of one tenant there is one scan at a time, over all workers.
  */
 export function createScanner(options: {
   readonly store: Store;
@@ -37,9 +40,11 @@ export function createScanner(options: {
   readonly tenants: readonly TenantScanner[];
   readonly rules: ScanRules;
   readonly liveness: Liveness;
+  /** This worker's lease has run out: it scans no more. */
+  readonly fenced: (because: string) => void;
   readonly log: (event: string, facts?: Readonly<Record<string, unknown>>) => void;
 }): Scanner & { readonly worker: string; scanNow(): Promise<void>; scanChanges(): Promise<void> } {
-  const { store, clock, rules, liveness } = options;
+  const { store, clock, rules, liveness, log } = options;
   const worker = randomUUID();
   const stopped = new AbortController();
   let loop: Promise<void> = Promise.resolve();
@@ -47,153 +52,78 @@ export function createScanner(options: {
   const lease = new Lease(
     liveness,
     () => store.beat(worker, liveness.leaseMs),
-    () => stopped.abort(),
+    (because) => {
+      stopped.abort();
+      options.fenced(because);
+    },
   );
-  // Each connection begins with an empty message ("look"); the first is not somebody's wish.
-  let listening = false;
   let stopListening: () => Promise<void> = async () => {};
-  // Tenants of which this process has judged everything: another build may have said it in other words.
-  const judgedHere = new Set<string>();
-  const schedules = new Map(options.tenants.map((tenant) => [tenant.tenant, new Schedule(rules)]));
+  const watched = options.tenants.map((tenant): Watched => {
+    const work = { store, clock, tenant, rules, worker, leaseMs: liveness.leaseMs, signal: stopped.signal, log };
+    return { work, schedule: new Schedule(rules), looking: null, changed: null, judged: false };
+  });
 
-  async function scanDue(): Promise<void> {
-    for (const tenant of options.tenants) {
-      const schedule = scheduleOf(tenant.tenant);
-      const due = schedule.due(clock.now());
-      if (due === null) continue;
-      const result = await scanTenant(tenant, due.kind, due.at);
+  /** Does what is due of a tenant, one thing after the other; never rejects. */
+  function look(of: Watched): Promise<void> {
+    of.looking ??= clock
+      .work(() => lookAt(of))
+      .catch((error: unknown) => log("scanner.failed", { error: error instanceof Error ? error.name : "unknown" }))
+      .finally(() => {
+        of.looking = null;
+      });
+    return of.looking;
+  }
+
+  async function lookAt(of: Watched): Promise<void> {
+    const { schedule } = of;
+    const name = of.work.tenant.tenant;
+    for (let due = schedule.due(clock.now()); due !== null; due = schedule.due(clock.now())) {
+      if (stopped.signal.aborted) return;
+      const { tried, objects } = await act(of, due);
+      const stand = await store.scanStand(name);
+      const alone = stand.pass !== null && !stand.pass.whole && stand.pass.scans === 1;
+      of.changed = objects !== null && alone && stand.pass !== null ? { since: stand.pass.since, objects } : null;
       // Another worker's that has come through is as good as ours; one that has not is looked at again.
-      const elsewhere = result === "elsewhere" && (await lastFullDue(tenant.tenant)) >= due.at;
-      schedule.tried(due, clock.now(), elsewhere ? "done" : result, await changesKnown(tenant.tenant));
+      const elsewhere = tried === "elsewhere" && due.kind === "full" && (stand.lastFull ?? 0) >= due.at;
+      schedule.tried(due, clock.now(), elsewhere ? "done" : tried, stand);
     }
   }
 
-  async function changesKnown(tenant: string): Promise<boolean> {
-    return (await store.scanLinks(tenant)).length > 0;
+  async function act(of: Watched, due: DueScan): Promise<{ tried: Tried; objects: readonly string[] | null }> {
+    if (due.kind !== "details") return scanOnce(of.work, due.kind, due.at);
+    const { pass } = await store.scanStand(of.work.tenant.tenant);
+    return { tried: pass === null ? "nothing" : await passOver(of, pass), objects: null };
   }
 
-  async function lastFullDue(tenant: string): Promise<number> {
-    return (await store.lastFullScan(tenant))?.dueAt ?? 0;
+  async function passOver(of: Watched, pass: PassDue): Promise<Tried> {
+    const only = of.changed?.since === pass.since ? { only: of.changed.objects } : null;
+    const tried = await passOnce(of.work, pass, only ?? (of.judged ? "turned" : "anew"));
+    if (tried === "done" && only === null) of.judged = true;
+    return tried;
   }
 
-  function scheduleOf(tenant: string): Schedule {
-    const schedule = schedules.get(tenant);
-    if (schedule === undefined) throw new CountersignError("INPUT_INVALID", `expected a known tenant, got ${tenant}`);
-    return schedule;
-  }
+  const lookAll = async () => void (await Promise.all(watched.map(look)));
 
-  /** One scan of a tenant, unless another worker does it. */
-  async function scanTenant(tenant: TenantScanner, kind: DueScan["kind"], dueAt: number): Promise<Tried> {
-    const at = clock.now();
-    const of = { tenant: tenant.tenant, kind };
-    const links: Links = kind === "full" ? [] : await store.scanLinks(tenant.tenant);
-    if (kind === "delta" && links.length === 0) return "nothing";
-    const open = await store.scanOpen({
-      id: `scan_${randomUUID()}`,
-      ...of,
-      dueAt,
-      worker,
-      leaseMs: liveness.leaseMs,
-      at,
-    });
-    if (open === null) return "elsewhere";
-    const { id } = open;
-    const failed = { id, worker, result: null, summary: null, findings: [], links: [] };
-    try {
-      const work = { store, tenant, worker, lagMs, ctx: { clock, signal: stopped.signal } };
-      const next =
-        kind === "full"
-          ? { links: await writeListing(work, open), objects: null }
-          : await writeChanges(work, id, links);
-      if (next === null) {
-        await store.scanEnd({ ...failed, at: clock.now() });
-        options.log("scan.links-too-old", of);
-        return "too-old";
-      }
-      const summary = await store.scanConclude(id, worker, lagMs, clock.now());
-      const findings = await proposeDue(store, tenant.tenant, rules.rows(), rules.dueSeconds, clock.now());
-      await store.scanEnd({
-        id,
-        worker,
-        result: {
-          applications: summary.objects,
-          findings: findings.length,
-          kind: kind === "full" ? "listing" : "changes",
-          query: tenant.collections.join(","),
-          queryDigest: digestOf(Buffer.from(tenant.query)),
-          tenant: tenant.tenant,
-        },
-        summary,
-        findings,
-        links: next.links,
-        at: clock.now(),
-      });
-      options.log("scan.completed", { ...of, ...summary, findings: findings.length });
-      await lookCloser(tenant, kind, next.objects ?? []);
-      return "done";
-    } catch (error) {
-      // What was shown is known no more (a crash of the server empties it), or another worker has taken it over.
-      if (isCode(error, "STATE_CONFLICT")) await store.scanRestart(id, worker).catch(() => {});
-      options.log("scan.failed", { ...of, error: error instanceof CountersignError ? error.code : "unknown" });
-      await store.scanEnd({ ...failed, at: clock.now() }).catch(() => {});
-      return "failed";
+  /** Looks now, after what is under way. */
+  async function lookNow(want: (schedule: Schedule) => void): Promise<void> {
+    for (const of of watched) {
+      await of.looking;
+      want(of.schedule);
     }
+    await lookAll();
   }
 
-  /**
-   * The second pass after a scan: reads what the listing does not carry, then says what there is to say. A scan that came
-   * through has come through: what fails here is made up for with the next one.
-   */
-  async function lookCloser(tenant: TenantScanner, after: DueScan["kind"], changed: readonly string[]): Promise<void> {
-    const name = tenant.tenant;
-    const id = `scan_${randomUUID()}`;
-    try {
-      const of = { tenant: name, kind: "details" as const };
-      const at = clock.now();
-      const open = await store.scanOpen({ id, ...of, dueAt: at, worker, leaseMs: liveness.leaseMs, at });
-      if (open === null) return;
-      const pass = { id: open.id, worker };
-      const ctx = { clock, signal: stopped.signal };
-      const { failingSeconds } = rules.termsOf(null);
-      const appIds = rules
-        .rows()
-        .flatMap((row) => (row.procedure === "entra-client-secret" && row.tenant === name ? [row.appId] : []));
-      const work = { store, tenant, pass, ctx, failingSeconds, appIds, log: options.log };
-      const { objects, ...read } = await readDetails(work, after);
-      const [looked, full] = [await store.fleetLookedAt(name), await store.lastFullScan(name)];
-      const isWhole = after === "full" || looked === null || (full?.finishedAt ?? 0) > looked;
-      const which = !isWhole
-        ? { only: [...new Set([...changed, ...objects])] }
-        : judgedHere.has(name)
-          ? "turned"
-          : "anew";
-      const found = await judgeFleet(store, name, { rows: rules.rows(), termsOf: rules.termsOf }, clock.now(), which);
-      if (isWhole) judgedHere.add(name);
-      const summary = { ...read, ...found };
-      await store.detailEnd({ ...pass, done: true, summary, at: clock.now() });
-      options.log("details.completed", { tenant: name, after, ...summary });
-    } catch (error) {
-      options.log("details.failed", {
-        tenant: name,
-        error: error instanceof CountersignError ? error.code : "unknown",
-      });
-      await store.detailEnd({ id, worker, done: false, summary: null, at: clock.now() }).catch(() => {});
+  async function heed(): Promise<void> {
+    for (const { work, schedule } of watched) {
+      const { asked } = await store.scanStand(work.tenant.tenant);
+      if (asked !== null) schedule.ask(asked);
     }
-  }
-
-  function scanAll(kind: DueScan["kind"]): Promise<void> {
-    return clock.work(async () => {
-      for (const tenant of options.tenants) await scanTenant(tenant, kind, clock.now());
-    });
+    await lookAll();
   }
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
-      await clock
-        .work(scanDue)
-        .catch((error: unknown) =>
-          options.log("scanner.failed", { error: error instanceof Error ? error.name : "unknown" }),
-        );
+      void lookAll();
       await delay(pollMs, undefined, { signal: stopped.signal }).catch(() => {});
     }
   }
@@ -204,26 +134,25 @@ export function createScanner(options: {
       const { host, bootId, pid, pidStarted } = thisProcess();
       await store.workerStart({ id: worker, role: "scanner", host, bootId, pid, pidStarted });
       beating = lease.run();
-      for (const [tenant, schedule] of schedules)
-        schedule.begin(clock.now(), (await store.lastFullScan(tenant))?.dueAt ?? null, await changesKnown(tenant));
-      stopListening = await store.listen("cs_scan", () => {
-        if (listening) void scanAll("full");
-        listening = true;
-      });
-      clock.onTick(scanDue);
+      for (const { work, schedule } of watched) schedule.begin(clock.now(), await store.scanStand(work.tenant.tenant));
+      // What was asked for while nothing was heard is heard with the connection.
+      stopListening = await store.listen("cs_scan", () => void heed().catch(() => {}));
+      clock.onTick(lookAll);
       clock.nextDue(async () => {
-        const times = [...schedules.values()].map((schedule) => schedule.next()).filter((time) => time !== null);
+        // What is under way waits for nothing but itself.
+        const waiting = watched.filter(({ looking }) => looking === null);
+        const times = waiting.map(({ schedule }) => schedule.next()).filter((time) => time !== null);
         return times.length === 0 ? null : Math.min(...times);
       });
       loop = run();
     },
-    scanNow: () => scanAll("full"),
-    scanChanges: () => scanAll("delta"),
+    scanNow: () => lookNow((schedule) => schedule.ask(clock.now())),
+    scanChanges: () => lookNow((schedule) => schedule.want(clock.now())),
     async stop() {
       stopped.abort();
       lease.stop();
       await stopListening();
-      await Promise.all([loop, beating]);
+      await Promise.all([loop, beating, ...watched.map(({ looking }) => looking)]);
       await store.workerStop(worker).catch(() => {});
     },
   };

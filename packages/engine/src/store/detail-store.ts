@@ -14,6 +14,8 @@ const DetailRow = row({
   begunAt: z.int(),
   readAt: z.int().nullable(),
   available: z.boolean(),
+  /** The pass that read it last. */
+  pass: z.string().nullable(),
 });
 export type DetailRow = z.output<typeof DetailRow>;
 
@@ -126,13 +128,14 @@ export function detailStore(sql: Sql) {
         [[...findingParts]],
       ),
 
+    /** `error`: why it failed; null: it came through. */
     detailEnd: (
-      end: Pass & { readonly done: boolean; readonly summary: unknown; readonly at: number },
+      end: Pass & { readonly error: string | null; readonly summary: unknown; readonly at: number },
     ): Promise<void> =>
       sql.call(nothing, "cs.detail_end", {
         id: end.id,
         worker: end.worker,
-        done: end.done,
+        error: end.error,
         summary: JSON.stringify(end.summary),
         at: end.at,
       }),

@@ -39,6 +39,8 @@ const FleetRow = row({
   ),
   /** Of all of the above but the time of the report. */
   digest: z.string(),
+  /** Digest of what was last said of it and why; empty: nothing was yet. */
+  was: z.string(),
 }).transform(({ usesReadAt, credentials, ...object }) => ({
   ...object,
   credentials: credentials.map(({ lastUsedAt, ...credential }) => ({
@@ -99,6 +101,8 @@ export interface FindingSaid {
 /** What findings of an object rest on. */
 export interface Judged {
   readonly objectId: string;
+  /** What stood there when it was looked at, as in {@link FleetRow}. */
+  readonly was: string;
   readonly digest: string;
   /** Digest of what is asked of it. */
   readonly terms: string;
@@ -134,7 +138,12 @@ const FleetCount = row({
 });
 export type FleetCount = z.output<typeof FleetCount>;
 
-const Put = z.object({ opened: z.int(), cleared: z.int() });
+const Put = z.object({
+  opened: z.int(),
+  cleared: z.int(),
+  /** Objects that somebody else has judged since they were looked at: nothing was written of them. */
+  stale: z.array(z.string()),
+});
 
 /** Findings that are looked up one by one; of more than these all are read in order. */
 const foundMax = 2_000;
@@ -162,8 +171,11 @@ const objects = (where: string) => `
     coalesce((select json_agg(json_build_object('credential', a.credential, 'act', a.act, 'at', a.at, 'because', a.because)
         order by a.at, a.entry)
       from cs.audit_change a where a.tenant = d.tenant and a.object_id = d.object_id and a.verdict = 'out-of-band'
-        and a.explained_at is null and cs.audit_stands(a)), '[]') as changes
-  from cs.directory_object d where d.tenant = $1 and ${where} offset 0) d`;
+        and a.explained_at is null and cs.audit_stands(a)), '[]') as changes,
+    coalesce(j.was, '') as was, j.turns_at
+  from cs.directory_object d left join lateral (select j.digest || j.terms as was, j.turns_at from cs.fleet_judged j
+    where j.tenant = d.tenant and j.object_id = d.object_id offset 0) j on true
+  where d.tenant = $1 and ${where} offset 0) d`;
 
 /** The newest acceptance of a finding `f`. */
 const accepted = `left join lateral (select a.* from cs.acceptance a
@@ -199,9 +211,7 @@ export function fleetStore(sql: Sql) {
       sql.rows(
         FleetRow,
         `select * from (${objects("d.object_id > $2 and ($3::text is null or d.object_id <= $3)")} offset 0) d
-         where $7 or not coalesce((select j.digest = d.digest and j.terms = coalesce($4::jsonb ->> d.object_id, $5)
-             and (j.turns_at is null or j.turns_at > $6)
-           from cs.fleet_judged j where j.tenant = $1 and j.object_id = d.object_id), false)
+         where $7 or d.was <> d.digest || coalesce($4::jsonb ->> d.object_id, $5) or d.turns_at <= $6
          order by d.object_id`,
         [tenant, between.after, between.until, terms.of, terms.others, now, anew],
       ),

@@ -51,7 +51,7 @@ export type {
   RunRequest,
   Transition,
 } from "./run-store.ts";
-export type { OpenScan, ScanSummary } from "./scan-store.ts";
+export type { FailedScanRow, OpenScan, PassDue, ScanStand, ScanSummary } from "./scan-store.ts";
 export { openStore, type Store, type StoreRole } from "./store.ts";
 export { together } from "./together.ts";
 export type { UsesFound } from "./use-store.ts";

@@ -125,7 +125,7 @@ export function recordStore(sql: Sql) {
       sql.call(z.int(), "cs.session_delete", { hash: null, person: null, ...of }),
 
     /** Asks the scanner to scan now. */
-    scanAsk: (): Promise<void> => sql.call(nothing, "cs.scan_ask", {}),
+    scanAsk: (at: number): Promise<void> => sql.call(nothing, "cs.scan_ask", { at }),
 
     /** Scope `all` or `tenant:<name>`: no new effects there; rollback goes on. */
     freeze: (scope: string, frozen: boolean, person: string, at: number): Promise<void> =>

@@ -313,11 +313,13 @@ export const ChannelRow = row({
 });
 export type ChannelRow = z.output<typeof ChannelRow>;
 
+/** `full`: a whole listing; `delta`: what has changed since; `details`: what a second pass reads of each. */
+export const scanKind = z.enum(["full", "delta", "details"]);
+
 export const ScanRow = row({
   id: z.string(),
   tenant: z.string(),
-  /** `full`: a whole listing; `delta`: what has changed since; `details`: what a second pass reads of each. */
-  kind: z.enum(["full", "delta", "details"]),
+  kind: scanKind,
   dueAt: time,
   state: z.enum(["running", "done", "failed"]),
   worker: z.string(),
@@ -326,6 +328,8 @@ export const ScanRow = row({
   finishedAt: time.nullable(),
   applications: z.int().nullable(),
   findings: z.int().nullable(),
+  /** Why it failed, as a code; kept while it is tried again. */
+  error: z.string().nullable(),
 });
 export type ScanRow = z.output<typeof ScanRow>;
 

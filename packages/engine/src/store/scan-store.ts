@@ -1,7 +1,7 @@
 import type { ScannedObject } from "@countersign/core";
 import type { EntryData } from "@countersign/evidence";
 import { z } from "zod";
-import { ScanRow } from "./rows.ts";
+import { ScanRow, scanKind } from "./rows.ts";
 import { entryText, type FindingInput } from "./run-store.ts";
 import { nothing, row, type Sql } from "./sql.ts";
 
@@ -33,13 +33,39 @@ type NamedObject = Pick<ScannedObject, "objectId" | "kind">;
 const Opened = z.object({ id: z.string(), cursor: z.unknown() }).nullable();
 const Link = row({ collection: z.string(), link: z.string(), at: z.int() });
 
+/** Where scans of a tenant stand. */
+const Stand = row({
+  /** What the last whole listing that came through was due at. */
+  lastFull: z.int().nullable(),
+  /** There are links from which changes can be told. */
+  changesKnown: z.boolean(),
+  /** When a person last asked for a scan. */
+  asked: z.int().nullable(),
+  since: z.int().nullable(),
+  whole: z.boolean().nullable(),
+  scans: z.int().nullable(),
+}).transform(({ since, whole, scans, ...stand }) => ({
+  ...stand,
+  /** The second pass that is owed: what it is due at, whether after a whole listing, and after how many scans. */
+  pass: since === null ? null : { since, whole: whole === true, scans: scans ?? 1 },
+}));
+export type ScanStand = z.output<typeof Stand>;
+export type PassDue = NonNullable<ScanStand["pass"]>;
+
+const Failed = row({ tenant: z.string(), kind: scanKind, at: z.int(), error: z.string() });
+/** A scan that failed when it was last tried. */
+export type FailedScanRow = z.output<typeof Failed>;
+
 /** Objects, and as many credentials, that are called gone in one transaction. */
 const goneMax = 5_000;
 
 /** Scans of a tenant's directory: written into the ledger page by page; in the end, what was not shown is gone. */
 export function scanStore(sql: Sql) {
   return {
-    /** The scan of `tenant` due at `dueAt`, for the one worker that does it; null for everybody else. */
+    /**
+     * The scan of `tenant` due at `dueAt`, for the one worker that does it; null for everybody else, and while another scan of
+     * the tenant is done.
+     */
     scanOpen: (scan: {
       readonly id: string;
       readonly tenant: string;
@@ -115,11 +141,12 @@ export function scanStore(sql: Sql) {
       }
     },
 
-    /** Ends a scan with `scan.completed`; `result` null = it failed and may be taken up again. */
+    /** Ends a scan with `scan.completed`; `result` null = it failed, with `error`, and may be taken up again. */
     scanEnd: (scan: {
       readonly id: string;
       readonly worker: string;
       readonly result: EntryData<"scan.completed"> | null;
+      readonly error?: string;
       readonly summary: ScanSummary | null;
       readonly findings: readonly FindingInput[];
       /** Where the next look at what has changed begins. */
@@ -130,6 +157,7 @@ export function scanStore(sql: Sql) {
         id: scan.id,
         worker: scan.worker,
         data: scan.result === null ? null : entryText("scan.completed", scan.result),
+        error: scan.result === null ? (scan.error ?? "UNEXPECTED") : null,
         summary: scan.summary === null ? null : JSON.stringify(scan.summary),
         findings: JSON.stringify(scan.findings),
         links: JSON.stringify(scan.links),
@@ -139,6 +167,40 @@ export function scanStore(sql: Sql) {
     /** Where looks at what has changed in a tenant begin. */
     scanLinks: (tenant: string): Promise<z.output<typeof Link>[]> =>
       sql.rows(Link, "select collection, link, at from cs.scan_link where tenant = $1 order by collection", [tenant]),
+
+    scanStand: async (tenant: string): Promise<ScanStand> => {
+      const stand = await sql.first(
+        Stand,
+        `select (select due_at from cs.scan where tenant = $1 and kind = 'full' and state = 'done' order by due_at desc limit 1)
+             as last_full,
+           exists (select from cs.scan_link where tenant = $1) as changes_known, (select at from cs.scan_asked) as asked,
+           d.since, d.whole, d.scans
+         from (select) one left join cs.pass_due d on d.tenant = $1`,
+        [tenant],
+      );
+      return stand ?? { lastFull: null, changesKnown: false, asked: null, pass: null };
+    },
+
+    /** Of these tenants, what failed when it was last tried, and has not come through since. */
+    scansFailed: (tenants: readonly string[]): Promise<FailedScanRow[]> =>
+      sql.rows(
+        Failed,
+        `select s.tenant, s.kind, s.finished_at as at, s.error
+         from unnest($1::text[]) as t(tenant), unnest('{full,delta,details}'::text[]) as k(kind), lateral (
+           select * from cs.scan where tenant = t.tenant and kind = k.kind and (state <> 'running' or error is not null)
+           order by due_at desc limit 1) s
+         where s.error is not null order by 1, 2`,
+        [[...tenants]],
+      ),
+
+    /** When a listing or a look at changes last came through, of any tenant; null: none has. */
+    lastScanDone: async (): Promise<number | null> =>
+      (
+        await sql.first(
+          row({ at: z.int().nullable() }),
+          "select max(finished_at) as at from cs.scan where state = 'done' and kind <> 'details'",
+        )
+      )?.at ?? null,
 
     scans: (limit: number): Promise<ScanRow[]> =>
       sql.rows(ScanRow, "select * from cs.scan order by due_at desc, tenant, kind limit $1", [limit]),

@@ -309,6 +309,44 @@ describe("what is said of the fleet", () => {
   });
 });
 
+describe("what two say of an object at once", () => {
+  it("is what the later one has seen: what was read before somebody else judged is not written, but looked at again", async () => {
+    const asked = {
+      expiringSeconds: 60,
+      lifetimeSecondsMax: 9e9,
+      quietSeconds: 9e9,
+      failingSeconds: 60,
+      failingMin: 3,
+    };
+    const rules = { rows: [], termsOf: () => asked };
+    await scan("both", startedAt, { pages: [[application("o-1", [secret("a")])]] });
+    const said = async () =>
+      (await stores.cs_api.fleetFindings({ tenant: "both" }, { limit: 100, now: startedAt }))
+        .map(({ code }) => code)
+        .sort();
+    let reads = 0;
+    const slow: Store = {
+      ...stores.cs_scanner,
+      async fleetTurned(...args) {
+        const read = await stores.cs_scanner.fleetTurned(...args);
+        reads += 1;
+        // Meanwhile its owners become known, and somebody else judges it.
+        await admin.query("insert into cs.object_owners values ('both', 'o-1', '[]', 0) on conflict do nothing");
+        await judgeFleet(stores.cs_scanner, "both", rules, startedAt, { only: ["o-1"] });
+        return read;
+      },
+    };
+    await judgeFleet(slow, "both", rules, startedAt, "turned");
+    expect(reads).toBe(1);
+    expect(await said()).toEqual(["ownerless", "unmanaged"]);
+    const cleared = await stores.cs_api.fleetFindings(
+      { tenant: "both", cleared: true },
+      { limit: 100, now: startedAt },
+    );
+    expect(cleared).toEqual([]);
+  });
+});
+
 describe("scans", () => {
   const begin = (id: string, by: string, dueAt = startedAt) =>
     stores.cs_scanner.scanOpen({
@@ -366,7 +404,55 @@ describe("scans", () => {
     expect(await scanner.scanLinks("contoso")).toMatchObject(links);
   });
 
-  it("are given up after three tries without progress", async () => {
+  it("of one tenant are one at a time, whatever their kind: one that a dead worker holds makes room for another", async () => {
+    const scanner = stores.cs_scanner;
+    const [one, other] = [await newWorker(scanner), await newWorker(scanner)];
+    const open = (kind: "full" | "delta" | "details", dueAt: number, by: string) =>
+      scanner.scanOpen({
+        id: `${kind}-${dueAt}-${by}`,
+        tenant: "turns",
+        kind,
+        dueAt,
+        worker: by,
+        leaseMs: 10_000,
+        at: startedAt,
+      });
+    const listing = await open("full", 1, one);
+    expect(listing).not.toBeNull();
+    for (const kind of ["full", "delta", "details"] as const) expect(await open(kind, 2, other)).toBeNull();
+    const at = startedAt;
+    const page = { id: listing?.id ?? "", worker: one, unreadable: [], removed: [], lagMs, at };
+    await scanner.scanPage({ ...page, objects: [application("o-1", [])], cursor: { at: 1 } });
+    await die(one);
+    const pass = await open("details", 2, other);
+    expect(pass).not.toBeNull();
+    await expect(scanner.scanPage({ ...page, objects: [], cursor: { at: 2 } })).rejects.toMatchObject({
+      code: "STATE_CONFLICT",
+    });
+    expect(await scanner.scansFailed(["turns"])).toMatchObject([
+      { tenant: "turns", kind: "full", error: "LEASE_LOST" },
+    ]);
+    await scanner.detailEnd({ id: pass?.id ?? "", worker: other, error: "OUTSIDE_UNAVAILABLE", summary: null, at });
+    // What was left goes on, until a newer listing takes its place.
+    expect(await open("full", 1, other)).toEqual({ id: listing?.id, cursor: { at: 1 } });
+    await scanner.scanEnd({
+      id: listing?.id ?? "",
+      worker: other,
+      result: null,
+      summary: null,
+      findings: [],
+      links: [],
+      at,
+    });
+    expect((await open("full", 3, other))?.cursor).toBeNull();
+    expect((await admin.query("select from cs.scan_object where scan_id = $1", [listing?.id])).rowCount).toBe(0);
+    expect((await scanner.scansFailed(["turns"])).map(({ kind, error }) => [kind, error])).toEqual([
+      ["details", "OUTSIDE_UNAVAILABLE"],
+      ["full", "UNEXPECTED"],
+    ]);
+  });
+
+  it("are given up after three workers that died over them without progress", async () => {
     for (let tries = 0; tries < 3; tries += 1) {
       const by = await newWorker(stores.cs_scanner);
       expect(await begin("thrice", by, startedAt + 1)).not.toBeNull();

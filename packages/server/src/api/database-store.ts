@@ -20,7 +20,7 @@ import { checkpointRef, digestOf, parseStatement, readCheckpointUnverified } fro
 import { z } from "zod";
 import type { ApiStore, RunFilter, RunRecord, StoredFinding } from "./ports.ts";
 import { channelView, deliveryView } from "./views/notices.ts";
-import { hookEventView, reachViews, scanView } from "./views/outside.ts";
+import { failedScanView, hookEventView, reachViews, scanView } from "./views/outside.ts";
 import { iso } from "./views/time.ts";
 
 const openStates = runStates.filter((state) => !closedStates.has(state));
@@ -216,6 +216,7 @@ export function databaseStore(
     auditChange: (of) => store.change(of),
     explainChange: ({ reason, ...of }) => store.changeExplain({ ...of, reason: reason.bytes }),
     lateScans: () => store.lateTenants(),
+    failedScans: async (tenants) => (await store.scansFailed(tenants)).map(failedScanView),
     async freeze() {
       const frozen = (await store.frozen()).find((control) => control.scope === "all");
       return frozen === undefined ? null : { since: frozen.at, by: frozen.person };
@@ -228,13 +229,7 @@ export function databaseStore(
     hookEvents: async (limit) => (await store.hookEvents(limit)).map(hookEventView),
     hookCounts: (since) => store.hookCounts(since),
     nextDue: () => store.nextDue(),
-    lastScanAt: async () =>
-      (await store.scans(20))
-        .filter(({ kind }) => kind !== "details")
-        .reduce<number | null>(
-          (last, { finishedAt }) => (finishedAt === null || (last ?? 0) >= finishedAt ? last : finishedAt),
-          null,
-        ),
+    lastScanAt: () => store.lastScanDone(),
 
     async request({ id, row, person, reason, at, compromised, named }) {
       const shared = { id, requester: person, reason: reason.bytes, at };

@@ -8,6 +8,7 @@ import type {
   ChannelView,
   Credential,
   Delivery,
+  FailedScan,
   HookEventView,
   ListedFinding,
   Reach,
@@ -258,6 +259,8 @@ export interface ApiStore {
   ): Promise<void>;
   /** Tenants that have not been listed as a whole for too long. */
   lateScans(): Promise<readonly string[]>;
+  /** Scans of these tenants that failed when they were last tried. */
+  failedScans(tenants: readonly string[]): Promise<readonly FailedScan[]>;
   freeze(): Promise<{ readonly since: number; readonly by: string | null } | null>;
   undeliveredNotices(): Promise<number>;
   /** Notices on their way, the newest first. */
@@ -279,6 +282,7 @@ export interface ApiStore {
   ): Promise<readonly { readonly hook: string; readonly outcome: string; readonly count: number }[]>;
   /** The next domain instant at which a row is due. */
   nextDue(): Promise<number | null>;
+  /** When a scan last came through. */
   lastScanAt(): Promise<number | null>;
 
   /** Files a request: for a row that has no open run, or for a compromised credential. */

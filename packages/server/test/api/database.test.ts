@@ -220,7 +220,7 @@ describe("over the database, as cs_api", () => {
     expect(await unread()).toEqual([]);
     await cs_scanner.detailRead(pass, "failures", false);
     expect(await unread()).toEqual([{ ...of, refused: true, readAt: new Date(now).toISOString() }]);
-    await cs_scanner.detailEnd({ ...pass, done: true, summary: null, at: now });
+    await cs_scanner.detailEnd({ ...pass, error: null, summary: null, at: now });
   });
 
   it("a finding is accepted by two people, the second of security, counted apart until its date, and taken back", async () => {

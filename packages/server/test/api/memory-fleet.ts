@@ -200,6 +200,9 @@ export class MemoryFleet extends MemoryLog {
   async lateScans() {
     return this.said.flatMap(({ code, tenant }) => (code === "scan-late" && tenant !== null ? [tenant] : []));
   }
+  async failedScans() {
+    return [];
+  }
   /** Acceptances are numbered as the findings that they are of. */
   async askAcceptances({ findings, until, person, reason, at }: Parameters<ApiStore["askAcceptances"]>[0]) {
     const reasonDigest = digestOf(reason);

@@ -33,6 +33,7 @@ export const getOutside: Handler<"getOutside"> = async ({ api }) => {
       reaches: [...new Set(addresses)].map(reachOf),
       lastFull: last(name, "full"),
       lastDelta: last(name, "delta"),
+      lastPass: last(name, "details"),
     })),
     connections: outside.connections.map(({ reach, ...connection }) => ({
       ...connection,

@@ -20,6 +20,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     nextDue,
     lastScanAt,
     lateScans,
+    failedScans,
     waiting,
     applications,
     findings,
@@ -33,6 +34,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     store.nextDue(),
     store.lastScanAt(),
     store.lateScans(),
+    store.failedScans(api.outside.directories.map(({ name }) => name)),
     store.runs({ state: "awaiting_approval", limit: runsMax }),
     allApplications(api),
     allFindings(api),
@@ -71,6 +73,7 @@ export const getStatus: Handler<"getStatus"> = async ({ api, person }) => {
     },
     lastScanAt: iso(lastScanAt),
     lateScans: [...lateScans],
+    failedScans: [...failedScans],
   };
 };
 

@@ -1,5 +1,5 @@
-import type { HookEventView, Reach, ScanView } from "@countersign/contract";
-import type { HookEventRow, ReachRow, ScanRow } from "@countersign/engine";
+import type { FailedScan, HookEventView, Reach, ScanView } from "@countersign/contract";
+import type { FailedScanRow, HookEventRow, ReachRow, ScanRow } from "@countersign/engine";
 import { iso } from "./time.ts";
 
 /** How addresses fare, whichever login called them: one that fails for any of them is failing. */
@@ -18,10 +18,16 @@ export function reachViews(rows: readonly ReachRow[]): Reach[] {
   });
 }
 
+const scanWords = { full: "whole listing", delta: "look at changes", details: "second pass" } as const;
+
 export function scanView(row: ScanRow): ScanView {
-  const { tenant, kind, state, attempts, applications } = row;
+  const { tenant, kind, state, attempts, applications, error: code } = row;
   const [dueAt, startedAt, finishedAt] = [iso(row.dueAt), iso(row.startedAt), iso(row.finishedAt)];
-  return { tenant, kind, state, dueAt, startedAt, finishedAt, attempts, applications };
+  return { tenant, kind, state, dueAt, startedAt, finishedAt, attempts, applications, code };
+}
+
+export function failedScanView({ tenant, kind, at, error: code }: FailedScanRow): FailedScan {
+  return { tenant, kind, at: iso(at), code, sentence: `The ${scanWords[kind]} of ${tenant} failed: ${code}.` };
 }
 
 export function hookEventView({ hook, type, at, outcome, key, runId }: HookEventRow): HookEventView {
