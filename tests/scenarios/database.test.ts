@@ -110,3 +110,32 @@ describe("a database that misbehaves", () => {
     expect(await stage.verdict(run ?? "")).toBe("proven");
   });
 });
+
+describe("a start that fails in the middle", () => {
+  const limit = (connections: number) =>
+    stage.asDatabaseOwner((client) => client.query(`alter role cs_executor connection limit ${connections}`));
+  const sessions = () =>
+    stage.asDatabaseOwner(async (client) => {
+      const ours = "select count(*)::int as count from pg_stat_activity where usename like 'cs\\_%'";
+      return (await client.query<{ count: number }>(ours)).rows[0]?.count;
+    });
+
+  it("says so and leaves nothing running, whichever connection it is that cannot be had", async () => {
+    await stage.stop();
+    let failed = 0;
+    for (let connections = 1; connections < 12; connections += 1) {
+      await limit(connections);
+      const started = await stage.start().then(
+        () => true,
+        () => false,
+      );
+      if (started) break;
+      failed += 1;
+      await expect.poll(sessions, { timeout: 5_000 }).toBe(0);
+    }
+    expect(failed).toBeGreaterThan(2);
+    await limit(-1);
+    await stage.stop();
+    await stage.start();
+  });
+});

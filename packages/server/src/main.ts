@@ -190,6 +190,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     connection: parts.database.connection("cs_executor"),
     onError: (error) => log("queue.failed", { error: error.name }),
   });
+  stops.push(() => dispatch.stop());
   const executor = createExecutor({
     store,
     dispatch,
@@ -215,41 +216,29 @@ async function startExecutor(parts: Parts): Promise<void> {
     onError: (error) => log("record.failed", { error: codeOf(error) }),
   });
   const invariants = createInvariantsJob({ store, clock, scopes: config.connections, log });
-  checkpointer.start();
-  await recorder.start();
-  await executor.start();
-  invariants.start();
-  const watch = createScanWatch({ store, clock, tenants: config.tenants.map(({ name }) => name), log });
-  watch.start();
-  const acceptanceEnd = createAcceptanceEnd({
-    store,
-    clock,
-    assertNotBehind: () => checkpointer.assertNotBehind(),
-    log,
-  });
-  acceptanceEnd.start();
-  const vaultLook = createVaultLook({
-    store,
-    clock,
-    tenants: config.tenants.map(({ name }) => name),
-    lister: connectors.finder,
-    log,
-  });
-  vaultLook.start();
   stops.push(async () => {
-    await vaultLook.stop();
-    await acceptanceEnd.stop();
-    await watch.stop();
-    await invariants.stop();
-    await executor.stop();
-    await recorder.stop();
     await checkpointer.checkpointNow().catch(() => {});
     await checkpointer.stop();
   });
+  checkpointer.start();
+  await begin(parts, recorder);
+  await begin(parts, executor);
+  await begin(parts, invariants);
+  const tenants = config.tenants.map(({ name }) => name);
+  await begin(parts, createScanWatch({ store, clock, tenants, log }));
+  const assertNotBehind = () => checkpointer.assertNotBehind();
+  await begin(parts, createAcceptanceEnd({ store, clock, assertNotBehind, log }));
+  await begin(parts, createVaultLook({ store, clock, tenants, lister: connectors.finder, log }));
+}
+
+/** Starts a part. Its stop is known before that: of a start that fails half-way nothing goes on. */
+async function begin({ stops }: Parts, part: { start(): unknown; stop(): Promise<void> }): Promise<void> {
+  stops.push(() => part.stop());
+  await part.start();
 }
 
 async function startScanner(parts: Parts): Promise<void> {
-  const { installation, ground, clock, log, stops } = parts;
+  const { installation, ground, clock, log } = parts;
   const { fenced } = parts.options;
   const store = storeOf(parts, "cs_scanner", 4);
   const { liveness } = installation.config;
@@ -276,12 +265,8 @@ async function startScanner(parts: Parts): Promise<void> {
   const { rules: auditRules, ...pace } = installation.config.audit;
   const propose = auditEvents(store, auditRules, rows);
   const audit = createAuditPoll({ store, clock, audits, rules: pace, rows, propose, judge, liveness, fenced, log });
-  await scanner.start();
-  await audit.start();
-  stops.push(async () => {
-    await audit.stop();
-    await scanner.stop();
-  });
+  await begin(parts, scanner);
+  await begin(parts, audit);
 }
 
 /** What is asked of a credential of the fleet: by policy, where one describes it. */
@@ -320,8 +305,7 @@ async function startNotifier(parts: Parts): Promise<void> {
     pageUrl: config.api.url,
     log,
   });
-  await notifier.start();
-  stops.push(() => notifier.stop());
+  await begin(parts, notifier);
 }
 
 async function startApi(parts: Parts): Promise<string> {

@@ -6,6 +6,9 @@ import { type Command, Option } from "commander";
 import { exit, say } from "../output.ts";
 import { askedToEnd } from "../signals.ts";
 
+/** How long a process whose start failed may take to end. */
+const endMsMax = 5_000;
+
 /** Where `npm start` and the shipped package put the built console. */
 export function consoleFolder(): string | null {
   const folder = fileURLToPath(new URL("../../../console/dist/", import.meta.url));
@@ -37,6 +40,10 @@ export function addServe(program: Command): void {
           say(`stopped: ${because}`);
           process.exit(exit.startAgain);
         },
+      }).catch((error: unknown) => {
+        // Whatever may still hold on: who starts us again must learn that we did not come up.
+        setTimeout(() => process.exit(), endMsMax).unref();
+        throw error;
       });
       if (running.url !== null) say(`ready at ${running.url}`);
       // Node keeps compiled code (NODE_COMPILE_CACHE) when a process ends by itself; the next start needs it also after a kill.

@@ -67,6 +67,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   };
   let beating: Promise<void> = Promise.resolve();
   let sweeping: Promise<void> = Promise.resolve();
+  let stopListening: () => Promise<void> = async () => {};
   const lease = new Lease(
     liveness,
     () => store.beat(worker, liveness.leaseMs),
@@ -137,7 +138,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function sweepForEver(): Promise<void> {
-    const stopListening = await store.listen("cs_due", () => wake());
     while (!stopped.signal.aborted) {
       isAsked = false;
       await sweep().catch((error: unknown) => {
@@ -146,7 +146,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
       });
       await wokenOrIdle();
     }
-    await stopListening();
   }
 
   /** Resolves when something is due or was told of, also while the last sweep was under way, or when that is a while ago. */
@@ -261,6 +260,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       clock.onTick(sweepIfDue);
       clock.nextDue(nextDue);
       await dispatch.work(handle, { inFlightMax: options.runsInFlightMax });
+      stopListening = await store.listen("cs_due", wake);
       sweeping = sweepForEver();
       // Nothing else of this process takes the processor from what a dead one has left.
       const waited = new AbortController();
@@ -277,6 +277,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await ended;
       await beating;
       await sweeping;
+      await stopListening();
       await store.workerStop(worker).catch(() => {});
     },
   };
