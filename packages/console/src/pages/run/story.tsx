@@ -9,6 +9,7 @@ import { useNow } from "../../ui/now.tsx";
 import { Time, Until } from "../../ui/time.tsx";
 import { ByHand } from "./by-hand.tsx";
 import { CompromiseClock } from "./compromise.tsx";
+import { GateCard } from "./gate.tsx";
 import { Told } from "./told.tsx";
 
 const waitWords: Readonly<Record<string, string>> = {
@@ -166,27 +167,6 @@ function plain(facts: Readonly<Record<string, unknown>>): (readonly [string, Rea
           {typeof value === "string" ? value : JSON.stringify(value)}
         </code>,
       ] as const,
-  );
-}
-
-function GateCard({ gate }: { readonly gate: NonNullable<RunDetail["gate"]> }) {
-  return (
-    <Card title="Retire gate" aside={<Time at={gate.at} />}>
-      <p>
-        <Badge tone={gate.open ? "good" : "warn"}>{gate.open ? "open" : "shut"}</Badge> Evidence that nobody uses the
-        old credential: <strong>{gate.grade}</strong>.
-      </p>
-      {gate.reasons.length > 0 && (
-        <ul className="mt-1 list-disc pl-5">
-          {gate.reasons.map((reason) => (
-            <li key={reason}>{humanise(reason)}</li>
-          ))}
-        </ul>
-      )}
-      <div className="mt-1 text-xs">
-        <Facts items={plain(gate.evidence)} />
-      </div>
-    </Card>
   );
 }
 
