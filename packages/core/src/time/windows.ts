@@ -119,9 +119,16 @@ function transitions(zone: string, fromMs: number, toMs: number): number[] {
 export function longestGapSeconds(windows: readonly Window[]): number | null {
   const week = Temporal.PlainDate.from("2026-01-05").toZonedDateTime("UTC").epochMilliseconds;
   const minutes = 7 * 1_440;
-  const open = Array.from({ length: minutes }, (_, minute) =>
-    windows.some((window) => covers(window, week + minute * 60_000)),
-  );
+  const open = Array.from({ length: minutes }, () => false);
+  for (const { days, fromMinute, toMinute, tz } of windows) {
+    const offset = local(week, tz).offsetNanoseconds / 60e9;
+    const length = toMinute > fromMinute ? toMinute - fromMinute : toMinute - fromMinute + 1_440;
+    for (const day of days) {
+      // A zone's Monday may have begun on our Sunday, or last into our Tuesday.
+      const start = weekdays.indexOf(day) * 1_440 + fromMinute - offset + minutes;
+      for (let minute = 0; minute < length; minute += 1) open[(start + minute) % minutes] = true;
+    }
+  }
   if (!open.includes(true)) return null;
   if (!open.includes(false)) return 0;
   let longest = 0;

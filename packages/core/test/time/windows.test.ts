@@ -181,4 +181,22 @@ describe("the longest gap of a week", () => {
     expect(longestGapSeconds([window([...weekdays], 0, 24)])).toBe(0);
     expect(longestGapSeconds([])).toBeNull();
   });
+  it("is what an ordinary week shows, quarter of an hour by quarter of an hour, in zones far apart and across midnight", () => {
+    const zones = ["Pacific/Auckland", "Asia/Kolkata", "America/Los_Angeles", "UTC"];
+    const some = fc
+      .tuple(fc.subarray([...weekdays], { minLength: 1 }), fc.nat(23), fc.integer({ min: 1, max: 24 }))
+      .chain(([days, from, to]) => fc.constantFrom(...zones).map((tz) => window(days, from, to, tz)));
+    fc.assert(
+      fc.property(fc.array(some, { minLength: 1, maxLength: 3 }), (windows) => {
+        const monday = at("2026-01-12T00:00:00Z");
+        let [shut, longest] = [0, 0];
+        for (let ms = monday; ms < monday + 14 * day; ms += hour / 4) {
+          shut = isOpen(only(...windows), ms) ? 0 : shut + 1;
+          longest = Math.max(longest, shut);
+        }
+        expect(longestGapSeconds(windows)).toBe(longest === 0 ? 0 : (longest / 4 + 1) * 3_600);
+      }),
+      { numRuns: 8 },
+    );
+  });
 });
