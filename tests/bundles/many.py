@@ -13,6 +13,8 @@ import sys
 import traceback
 
 sys.dont_write_bytecode = True
+# The name that its messages begin with.
+sys.argv[0] = "verify.py"
 program = pathlib.Path(__file__).resolve().parents[2] / "tools" / "verify.py"
 spec = importlib.util.spec_from_file_location("verify", program)
 verify = importlib.util.module_from_spec(spec)

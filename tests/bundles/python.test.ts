@@ -167,7 +167,7 @@ describe("the second verifier, written from the document alone, agrees with ours
     });
   });
 
-  test("a link, a folder too many, a folder without files and a path that is not there are refused", async () => {
+  test("a link, a folder too many and a folder without files are refused; a path that is not there is no bundle", async () => {
     const linked = folderOf(await bundleOf(await LIVES.blocked()));
     rmSync(join(linked, "README.txt"));
     symlinkSync(join(linked, "SHA256SUMS"), join(linked, "README.txt"));
@@ -176,7 +176,9 @@ describe("the second verifier, written from the document alone, agrees with ours
     const empty = join(root, "empty");
     mkdirSync(empty);
     for (const path of [linked, extra, empty]) expect((await agreed(path, path, trustFile)).verdict).toBe("refused");
-    expect((await second(join(root, "nowhere"), "--trust", trustFile)).exit).toBe(1);
+    const { exit, report, errors } = await second(join(root, "nowhere"), "--trust", trustFile);
+    expect([exit, report.verdict]).toEqual([2, "none"]);
+    expect(errors).toContain("expected a readable bundle");
   });
 
   test("it says the same of one bundle alone and of one among many", async () => {

@@ -38,9 +38,14 @@ export function second(...args: string[]): Promise<Said> {
   return new Promise((resolve, reject) => {
     execFile("python3", [program, ...args, "--json"], (error, stdout, errors) => {
       if (error && typeof error.code !== "number") reject(error);
-      else resolve({ exit: Number(error?.code ?? 0), report: JSON.parse(stdout) as Report, errors });
+      else resolve({ exit: Number(error?.code ?? 0), report: reportOf(stdout), errors });
     });
   });
+}
+
+/** What it printed; where there was no bundle it has no verdict. */
+function reportOf(out: string): Report {
+  return out === "" ? { verdict: "none", run: null, state: null, checks: [] } : (JSON.parse(out) as Report);
 }
 
 interface Answer {
@@ -106,7 +111,7 @@ export async function secondOfMany(...args: string[]): Promise<Said> {
   }
   free ??= interpreters.reduce((least, other) => (other.waiting < least.waiting ? other : least));
   const { exit, out, errors } = await free.ask([...args, "--json"]);
-  return { exit, report: JSON.parse(out) as Report, errors };
+  return { exit, report: reportOf(out), errors };
 }
 
 const exits: Record<string, number> = { proven: 0, refused: 1, "no-trust": 3 };
