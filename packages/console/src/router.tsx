@@ -29,7 +29,7 @@ function Failed({ error, reset }: ErrorComponentProps) {
   return <ProblemBox error={error} retry={reset} />;
 }
 
-/** No page has this address: a link was cut short, or is of another version. */
+/** No page has this address: a link was cut short, or is of another version. Stands where a page would, so that there is a way on. */
 function NoSuchPage() {
   return (
     <Empty title="There is no page at this address">
@@ -38,7 +38,7 @@ function NoSuchPage() {
   );
 }
 
-const root = createRootRoute({ component: Outlet, errorComponent: Failed, notFoundComponent: NoSuchPage });
+const root = createRootRoute({ component: Outlet, errorComponent: Failed });
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
@@ -127,6 +127,7 @@ export const router = createRouter({
       page("/outside", OutsidePage),
       period,
       page("/log", LogPage),
+      page("$", NoSuchPage),
     ]),
   ]),
   defaultPreload: false,
@@ -135,7 +136,7 @@ export const router = createRouter({
 
 /** The router knows the pages that the server answers at, and no others. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
-true satisfies Same<keyof (typeof router)["routesByPath"], ConsolePage>;
+true satisfies Same<Exclude<keyof (typeof router)["routesByPath"], "/$">, ConsolePage>;
 
 declare module "@tanstack/react-router" {
   interface Register {
