@@ -83,3 +83,14 @@ export class CountersignError extends Error {
 export function isCode(error: unknown, ...codes: readonly ErrorCode[]): error is CountersignError {
   return error instanceof CountersignError && (codes.length === 0 || codes.includes(error.code));
 }
+
+/** The code of an error of ours; of any other nothing is known. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof CountersignError ? error.code : "UNEXPECTED";
+}
+
+/** Our own code and message, or a name only: the text of any other error may hold what an outside system said. */
+export function describe(error: unknown): string {
+  if (error instanceof CountersignError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.name : "unknown";
+}

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { type BuiltConnectors, openMailer, openOutside, reachOf } from "@countersign/connectors";
-import { CountersignError, type ResolvedPolicy, resolvePolicy } from "@countersign/core";
+import { CountersignError, describe, type ResolvedPolicy, resolvePolicy } from "@countersign/core";
 import {
   auditEvents,
   bundleOf,
@@ -163,7 +163,7 @@ function storeOf(
 }
 
 function connectorsOf({ installation, clock, log, stops }: Parts, store: Store): BuiltConnectors {
-  const reach = createReach(store, clock, (error) => log("reach.failed", { error: codeOf(error) }));
+  const reach = createReach(store, clock, (error) => log("reach.failed", { error: describe(error) }));
   const connectors = openConnectors(installation, clock, reach.observe);
   stops.push(async () => {
     await connectors.close();
@@ -183,7 +183,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     store,
     signer,
     stateFolder: state,
-    onError: (error) => log("checkpoint.failed", { error: codeOf(error) }),
+    onError: (error) => log("checkpoint.failed", { error: describe(error) }),
   });
   const judge = createJudge({ store, clock, connectors, ground, log });
   const dispatch = await openDispatch({
@@ -213,7 +213,7 @@ async function startExecutor(parts: Parts): Promise<void> {
     checkpointer,
     signer: loadKey(state, "run", "run"),
     build,
-    onError: (error) => log("record.failed", { error: codeOf(error) }),
+    onError: (error) => log("record.failed", { error: describe(error) }),
   });
   const invariants = createInvariantsJob({ store, clock, scopes: config.connections, log });
   stops.push(async () => {
@@ -418,12 +418,4 @@ function advanceOver(url: string, clock: EngineClock): (seconds: number) => Prom
 function addressOf(listen: string): { host: string; port: number } {
   const at = listen.lastIndexOf(":");
   return { host: listen.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(listen.slice(at + 1)) };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CountersignError
-    ? `${error.code}: ${error.message}`
-    : error instanceof Error
-      ? error.name
-      : "unknown";
 }

@@ -2,6 +2,7 @@ import {
   type Connectors,
   CountersignError,
   closedStates,
+  describe,
   type FrozenPlan,
   thawPlan,
   type Verb,
@@ -64,7 +65,7 @@ export function createDrive(options: DriveOptions, services: StepServices, worke
       return thawPlan(bytes, run.planDigest);
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error;
-      log("plan.refused", { run: run.id, error: `${error.code}: ${error.message}` });
+      log("plan.refused", { run: run.id, error: describe(error) });
       return null;
     }
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Connectors, CountersignError, isCode } from "@countersign/core";
+import { type Connectors, codeOf, describe, isCode } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import { hasten } from "../clock/hasten.ts";
 import type { Dispatch } from "../dispatch/index.ts";
@@ -281,14 +281,4 @@ export function createExecutor(options: ExecutorOptions): Executor {
       await store.workerStop(worker).catch(() => {});
     },
   };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CountersignError ? error.code : "UNEXPECTED";
-}
-
-/** Our own message, or a name only: the text of any other error may hold what an outside system said. */
-function describe(error: unknown): string {
-  if (error instanceof CountersignError) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.name : "unknown";
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { CountersignError, type InventoryRow, isCode, type Scanner as TenantScanner } from "@countersign/core";
+import { codeOf, type InventoryRow, isCode, type Scanner as TenantScanner } from "@countersign/core";
 import { digestOf } from "@countersign/evidence";
 import type { EngineClock } from "../clock/clock.ts";
 import type { PassDue, Store } from "../store/index.ts";
@@ -118,8 +118,4 @@ export async function passOnce(work: TenantWork, due: PassDue, which: Which): Pr
     await store.detailEnd({ ...pass, error: codeOf(error), summary: null, at: clock.now() }).catch(() => {});
     return "failed";
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CountersignError ? error.code : "UNEXPECTED";
 }
