@@ -54,6 +54,7 @@ async function person(login: string, dark = false): Promise<{ page: Page; browse
 }
 
 async function picture(page: Page, name: string): Promise<void> {
+  await expect.poll(() => page.getByText("Loading…").count(), { timeout: 30_000 }).toBe(0);
   expect(await accessibilityProblems(page), name).toEqual([]);
   if (pictures === null) return;
   await page.evaluate("document.fonts.ready");

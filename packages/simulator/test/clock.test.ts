@@ -106,6 +106,30 @@ test("the slowest of several clients is waited for at each step", async () => {
   await slow.close();
 });
 
+test("what one client hands to another, which had reported already, is done before time moves on", async () => {
+  tenant = await startTenant();
+  const handed: string[] = [];
+  const done: { now: string; work: string }[] = [];
+  const executor = await follow("executor", async ({ now }) => {
+    done.push(...handed.splice(0).map((work) => ({ now, work })));
+    return null;
+  });
+  const reported = async (): Promise<number | undefined> =>
+    (await tenant.manage("GET", "/clock/clients")).body.clients.find(
+      (view: { client: string }) => view.client === "executor",
+    )?.seq;
+  const scanner = await follow("scanner", async ({ now, seq }) => {
+    if (now < "2026-11-22T14:00:00.000Z") return "2026-11-22T14:00:00.000Z";
+    await expect.poll(reported).toBe(seq);
+    if (done.length === 0 && handed.length === 0) handed.push("a run");
+    return null;
+  });
+  await tenant.manage("POST", "/clock/advance", { by: "P1D" });
+  expect(done).toEqual([{ now: "2026-11-22T14:00:00.000Z", work: "a run" }]);
+  await executor.close();
+  await scanner.close();
+});
+
 test("a client that does not report idle is named, and the clock stays where it is", async () => {
   tenant = await startTenant();
   const client = await follow("stuck", async () => undefined);

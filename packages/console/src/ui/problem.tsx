@@ -29,7 +29,9 @@ export function Loaded<T>({
   if (of.data !== undefined) return <>{children(of.data)}</>;
   if (of.isError) return <ProblemBox error={of.error} retry={() => void of.refetch()} />;
   return (
-    <p role="status" className="pulse px-1 py-6 text-fg3">
+    <p role="status" className="flex items-center gap-2 px-1 py-6 text-fg3">
+      {/* Only this fades: the words stay readable. */}
+      <span aria-hidden="true" className="pulse size-2 rounded-full bg-current" />
       Loading…
     </p>
   );

@@ -93,9 +93,7 @@ export class ClockDriver {
     let events = 0;
     this.#clock.broadcast();
     for (;;) {
-      const busy = await this.#clients.idle(limitMs);
-      if (busy.length > 0) throw new ClockBusyError(busy, this.#clock.nowMs, limitMs);
-      if (this.#closed) throw new Error("clock: the simulator is ending");
+      await this.#settled(limitMs);
       if (this.#clock.nowMs >= targetMs) return { nowMs: this.#clock.nowMs, steps, events };
       const wakeMs = Math.max(this.#clients.nextWakeMs(), this.#clock.nowMs + grainMs);
       const stopMs = Math.min(targetMs, wakeMs);
@@ -103,6 +101,25 @@ export class ClockDriver {
       this.#clock.moveTo(Math.max(stopMs, this.#clock.nowMs));
       this.#clock.broadcast();
       steps += 1;
+    }
+  }
+
+  /**
+   * Waits until nobody has anything left to do now. One client's work may give another something to do after that one has
+   * reported (a scan opens a run, which the executor takes up): so all are asked again, until none says anything new, or
+   * as often as there are clients.
+   */
+  async #settled(limitMs: number): Promise<void> {
+    let before: string | null = null;
+    for (let round = 0; ; round += 1) {
+      const busy = await this.#clients.idle(limitMs);
+      if (busy.length > 0) throw new ClockBusyError(busy, this.#clock.nowMs, limitMs);
+      if (this.#closed) throw new Error("clock: the simulator is ending");
+      const clients = this.#clients.list();
+      const said = JSON.stringify(clients.map(({ client, idleUntil }) => [client, idleUntil]));
+      if (clients.length < 2 || said === before || round === clients.length) return;
+      before = said;
+      this.#clock.broadcast();
     }
   }
 
