@@ -3,7 +3,7 @@
  * saw; `violationsOf` (core) judges it. A suite that breaks things on purpose asks `surprises`. Read it while the product
  * is well, or stopped: it is a look at one instant.
  */
-import { type History, type InvariantId, type Violation, violationsOf } from "@countersign/core";
+import { type History, type InvariantId, type Outside, type Violation, violationsOf } from "@countersign/core";
 import { openStore, readHistory } from "@countersign/engine";
 import { loadInstallation } from "@countersign/server";
 import type pg from "pg";
@@ -12,6 +12,8 @@ import { readOutside } from "./outside.ts";
 export interface HistoryPlace {
   readonly database: pg.ClientConfig;
   readonly management: string;
+  /** Management addresses of further tenants. */
+  readonly beside?: readonly string[] | undefined;
   /** Configuration of the product, for where values may be written (I12); nothing is said of scopes without it. */
   readonly config?: string;
   /** Where the effect log begins to be of interest. */
@@ -27,7 +29,11 @@ export async function historyOf(place: HistoryPlace): Promise<History> {
   const connection = { address, user, password: String(password) };
   const store = openStore({ role: "cs_executor", connection, connectionsMax: 2 });
   try {
-    const outside = await readOutside(place.management, place.after);
+    const [first, ...others] = await Promise.all([
+      readOutside(place.management, place.after),
+      ...(place.beside ?? []).map((management) => readOutside(management)),
+    ]);
+    const outside = others.reduce(joined, first);
     const now = (await (await fetch(new URL("/clock", place.management))).json()) as { now: string };
     const runs = place.runs ?? (await everyRun(store));
     const scopes = place.config === undefined ? null : loadInstallation(place.config).config.connections;
@@ -35,6 +41,19 @@ export async function historyOf(place: HistoryPlace): Promise<History> {
   } finally {
     await store.close();
   }
+}
+
+/** What happened in two tenants, in one order of time. */
+function joined(one: Outside, other: Outside): Outside {
+  const both = <T>(key: (outside: Outside) => readonly T[] | null): T[] => [...(key(one) ?? []), ...(key(other) ?? [])];
+  const at = (a: { readonly at: number }, b: { readonly at: number }) => a.at - b.at;
+  return {
+    effects: both(({ effects }) => effects).sort(at),
+    signIns: both(({ signIns }) => signIns).sort(at),
+    credentials: both(({ credentials }) => credentials),
+    records: both(({ records }) => records),
+    values: both(({ values }) => values),
+  };
 }
 
 async function everyRun(store: ReturnType<typeof openStore>): Promise<string[]> {

@@ -47,6 +47,10 @@ export interface StageOptions {
   readonly product?: StageProduct;
   /** Another way to start the tenant; it is in this process otherwise. */
   readonly tenant?: () => Promise<StageTenant>;
+  /** Further tenants of the installation: what happens there counts as well. The caller starts and ends them. */
+  readonly beside?: readonly StageTenant[];
+  /** Changes the inventory before the installation is made. */
+  readonly inventory?: (yaml: string) => string;
 }
 
 /** How the product gets installed in a folder that has its documents and secrets, and how it is started there. */
@@ -108,6 +112,7 @@ export class Stage {
   readonly #broken = new Map<string, readonly InvariantId[]>();
   readonly #tokens = new Map<string, string>();
   readonly #how: StageProduct;
+  readonly #beside: readonly string[];
   #product: readonly Pick<Running, "stop">[] = [];
 
   private constructor(made: {
@@ -129,6 +134,7 @@ export class Stage {
     this.#ends = made.ends;
     this.#applications = made.options.applications;
     this.#how = made.options.product ?? inThisProcess(made.options.roles ?? ["all"]);
+    this.#beside = (made.options.beside ?? []).map(({ urls }) => urls.management);
   }
 
   /** Sets everything up and starts the product; ends what it has started when that fails. */
@@ -216,7 +222,9 @@ export class Stage {
     stage.write("countersign.yaml", options.config?.(config, directory) ?? config);
     stage.write(
       "inventory.yaml",
-      documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
+      (options.inventory ?? ((yaml) => yaml))(
+        documents.inventoryYaml(options.applications, (name) => stage.idsOf(name)),
+      ),
     );
     stage.write("policy.yaml", (options.policy ?? ((yaml) => yaml))(documents.policyYaml));
     await stage.#how.install(folder);
@@ -260,6 +268,7 @@ export class Stage {
     return historyOf({
       database: this.#database,
       management: this.urls.management,
+      beside: this.#beside,
       config: this.path("countersign.yaml"),
     });
   }

@@ -235,9 +235,19 @@ export const parts: readonly Item[] = [
   {
     id: "M20",
     what: "the right tenant",
-    does: "Identity is read back before each effect and equals the plan's.",
-    missing: "No scenario has two tenants.",
-    tests: ["packages/core/test/plan/drift.test.ts > %s is seen"],
+    does: "Identity is read back before each effect and equals the plan's; each tenant has callers of its own.",
+    tests: [
+      "packages/core/test/plan/drift.test.ts > %s is seen",
+      scenario(
+        "two-tenants",
+        "rotates each application in its own tenant, and touches its namesake in the other one never",
+      ),
+      scenario(
+        "two-tenants",
+        "carries out no plan while the names of its tenants are mixed up, and the same plan once they are put right",
+      ),
+      scenario("two-tenants", "plans nothing for a row that names one tenant and the application of the other"),
+    ],
   },
 ];
 
