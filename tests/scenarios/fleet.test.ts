@@ -179,16 +179,18 @@ describe("the fleet", () => {
   it("of the inventory is judged by the inventory: listed, gone, and no more listed", async () => {
     const [known] = sim.world.tenant.applications.filter(({ credentials }) => credentials.length > 0);
     if (known === undefined) throw new Error("expected an application");
-    const row = (name: string, objectId: string, appId: string) =>
-      ({
-        name,
-        procedure: "entra-client-secret",
-        tenant: "fleet",
-        environment: "prod",
-        objectId,
-        appId,
-        owners: ["p_00000000000000aa"],
-      }) as unknown as InventoryRow;
+    const row = (name: string, objectId: string, appId: string): InventoryRow => ({
+      name,
+      procedure: "entra-client-secret",
+      tenant: "fleet",
+      environment: "prod",
+      objectId,
+      appId,
+      owners: ["p_00000000000000aa"],
+      record: { connection: "main", name },
+      consumers: [],
+      rowDigest: "",
+    });
     rows = [
       row("known", known.id, known.appId),
       row("never-there", "00000000-0000-4000-8000-00000000dead", "app-dead"),

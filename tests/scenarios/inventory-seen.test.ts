@@ -113,6 +113,14 @@ it("says what is gone, another application, not the writer's, and who uses it be
     ["quiet"],
     ["never-there", "gone"],
   ]);
+  const said = async () => {
+    const open = await ledger.reader.fleetFindings(
+      { code: "undeclared-use" },
+      { limit: 10, now: sim.world.clock.nowMs },
+    );
+    return open.map(({ name, observed }) => [name, observed]);
+  };
+  expect(await said()).toEqual([["billing", "203.0.113.9"]]);
   const [billing] = all;
   const uses = async () => [...(await ledger.reader.usesFound(all.slice(0, 1))).values()][0];
   expect((await uses())?.callers.map(({ address }) => address).toSorted()).toEqual(["203.0.113.8", "203.0.113.9"]);
@@ -165,6 +173,8 @@ it("says what is gone, another application, not the writer's, and who uses it be
     expect(await compared("none")).toEqual([["billing"], ["quiet"]]);
     const counts = await ledger.reader.inventoryCounts(given(), writers);
     expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(5);
+    await scanner.scanNow();
+    expect(await said()).toEqual([]);
     open = null;
     await later();
     expect((await uses())?.entries).toEqual([]);

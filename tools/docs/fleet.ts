@@ -23,9 +23,11 @@ ${rows.join("\n")}
 - **failing**: the sign-in log (beta; the same right and licence), after each scan: sign-ins of the last \`scan.failingHours\` (24) refused for a wrong secret (AADSTS7000215) or an
   expired one (7000222), \`scan.failingMin\` (3) of them or more, over more than ten minutes. Of the credential if the log names one that is there, otherwise of the
   application: of a wrong secret nobody can say which it was meant to be. Our own addresses (\`ownAddresses\`) are left out. At most 25,000 refusals of each kind are read at a look, the newest first.
+- **undeclared-use**: of a listed application, addresses that sign in with it (the sign-in log of the last 30 days) and entries of vaults that point at it, as far as they are
+  neither its record nor a declared consumer. The page Inventory names the lines to add. Vaults are looked into once a day, and a finding follows at the next scan.
 - **scan-late**: no whole listing came through for ${scanLateSeconds / 3_600} hours; operators are told.
 
-Owners, policies, last use and refused sign-ins come from a second pass after each scan ([operating/scanning.md](operating/scanning.md)). What it has not read, or the tenant does not
+Owners, policies, last use, refused sign-ins and who signs in come from a second pass after each scan ([operating/scanning.md](operating/scanning.md)). What it has not read, or the tenant does not
 give, is not known: nothing is said then, neither "no owner" nor "unused" nor "failing"; above the list stands what was not read, and whether the directory refuses it.
 
 In the console under Findings, over the API as \`GET /v1/findings\`, with \`countersign findings\`.

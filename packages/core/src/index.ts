@@ -22,6 +22,7 @@ export {
   type EntryFound,
   pointersOf,
   undeclared,
+  undeclaredPlaces,
   type VaultEntry,
 } from "./fleet/found.ts";
 export { type OnboardingReport, onboardingReport, onboardingStates, ownershipGrant } from "./fleet/onboarding.ts";

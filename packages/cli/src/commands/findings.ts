@@ -35,6 +35,7 @@ const unreadParts: Readonly<Record<Unread["part"], string>> = {
   policies: "how long its policies let a secret live",
   uses: "when a credential was last used",
   failures: "which sign-ins are refused",
+  callers: "who signs in with what the inventory lists",
 };
 /** What of an acceptance stands in a row of CSV. */
 const acceptedColumns = ["state", "until", "askedBy", "confirmedBy"] as const;

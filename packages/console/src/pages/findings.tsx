@@ -46,6 +46,7 @@ const urgent: ReadonlySet<string> = new Set([
   "expired",
   "orphan",
   "listed-but-gone",
+  "undeclared-use",
   "foreign-on-managed",
 ]);
 
@@ -140,6 +141,7 @@ const unreadParts: Readonly<Record<Unread["part"], string>> = {
   policies: "how long its policies let a secret live",
   uses: "when a credential was last used",
   failures: "which sign-ins are refused",
+  callers: "who signs in with what the inventory lists",
 };
 
 /** Where no finding of a kind means nothing: what it rests on was not read. */

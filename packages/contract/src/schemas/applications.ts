@@ -154,7 +154,7 @@ export type ListedFinding = z.infer<typeof ListedFinding>;
 export const Unread = z
   .object({
     tenant: z.string(),
-    part: z.enum(["owners", "policies", "uses", "failures"]),
+    part: z.enum(["owners", "policies", "uses", "failures", "callers"]),
     /** The directory does not give it: a permission or a licence is missing, or this cloud has no such report. */
     refused: z.boolean(),
     /** When it was last read as a whole. */

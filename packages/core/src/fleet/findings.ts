@@ -15,6 +15,7 @@ export const fleetCodes = {
   expiring: "It expires soon.",
   "listed-but-gone": "The inventory lists it, and the directory has it no more.",
   "foreign-on-managed": "Somebody else made it for an application whose credential we rotate.",
+  "undeclared-use": "It is used where the inventory declares nobody: a rotation would not reach that place.",
   "mark-unknown": "It carries our mark, and no run of ours is known to have made it.",
   ownerless: "Nobody owns the application who could be asked.",
   "owner-disabled": "Everybody who owns the application is disabled.",
@@ -46,6 +47,8 @@ export interface FleetObject extends Pick<ScannedObject, "kind" | "objectId"> {
   readonly changes: readonly StandingChange[];
   /** Refused sign-ins of it as its directory's log had them; empty: none was seen, or none was read. */
   readonly failures: readonly Omit<SignInFailure, "appId">[];
+  /** Where it was seen in use without a row that declares it; empty: nowhere, not listed, or nothing was read. */
+  readonly undeclared: readonly string[];
   /** Null: not read, which is not the same as none. */
   readonly owners: readonly Pick<ObjectOwners["owners"][number], "enabled">[] | null;
   /** What the tenant's own app management policy lets a secret live, seconds; null: nothing is set, or not read. */
@@ -182,6 +185,8 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
   const liveSecrets = credentials.filter((one) => one.kind === "client-secret" && isLive(one, now)).length;
   if (liveSecrets > terms.liveSecretsMax && !terms.hasOpenRun)
     say("several-live", `${liveSecrets} live secrets, no run`, `at most ${terms.liveSecretsMax}`);
+  if (terms.row !== null && object.undeclared.length > 0)
+    say("undeclared-use", listOf(object.undeclared, placesMax), "declared as a consumer, or ended");
   if (terms.row === null && credentials.some((one) => isLive(one, now)))
     say("unmanaged", "not in the inventory", "listed, or without credentials");
   return said;
@@ -190,6 +195,8 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
 /** A new secret is refused until every replica knows it, and a run of ours tries it meanwhile: no longer than this. */
 const settlingMs = 10 * 60_000;
 const refusals: Readonly<Record<number, string>> = { 7_000_215: "a wrong secret", 7_000_222: "an expired secret" };
+/** So many places are named, and how many more there are. */
+const placesMax = 3;
 /** With more addresses, naming them says nothing. */
 const addressesMax = 3;
 
@@ -243,6 +250,11 @@ export function scanLate(lastFullAt: number | null, since: number, now: number):
   if (now - from <= scanLateSeconds * 1_000) return null;
   const observed = lastFullAt === null ? "no whole listing yet" : `last whole listing ${iso(lastFullAt)}`;
   return { code: "scan-late", credential: null, observed, required: `one within ${scanLateSeconds / 3_600} h` };
+}
+
+function listOf(texts: readonly string[], max: number): string {
+  const more = texts.length - max;
+  return `${texts.slice(0, max).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** To the second; what is out of range of a date is said as a number. */

@@ -77,6 +77,18 @@ export function undeclared(
   };
 }
 
+/** The same as places, in an order of their own: the address of a caller, an entry as `connection/name`. */
+export function undeclaredPlaces(
+  row: InventoryRow,
+  uses: { readonly entries: readonly EntryFound[]; readonly callers: readonly CallerFound[] },
+): string[] {
+  const { entries, callers } = undeclared(row, uses.entries, uses.callers);
+  return [
+    ...callers.map(({ address }) => address),
+    ...entries.map(({ connection, name }) => `${connection}/${name}`),
+  ].sort();
+}
+
 /** Where a row says that its value is, and from where it is used: entries as `connection/name`, and addresses. */
 export function declaredBy(row: InventoryRow): string[] {
   return [

@@ -108,6 +108,7 @@ function codesOf(input: SurveyInput, object: ScannedObject, owners: ObjectOwners
       owners: object.kind === "application" ? (owners?.owners ?? null) : null,
       changes: [],
       failures: [],
+      undeclared: [],
       tenantLifetimeSecondsMax: null,
     },
     {

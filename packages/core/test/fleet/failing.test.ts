@@ -41,6 +41,7 @@ function said(failures: Failure[], change: Partial<FleetObject> = {}) {
     ],
     changes: [],
     failures,
+    undeclared: [],
     owners: null,
     tenantLifetimeSecondsMax: null,
     ...change,

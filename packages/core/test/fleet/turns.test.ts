@@ -12,6 +12,7 @@ const object: fc.Arbitrary<FleetObject> = fc.record({
   gone: fc.boolean(),
   owners: fc.constant([]),
   changes: fc.constant([]),
+  undeclared: fc.constantFrom([], ["203.0.113.9"]),
   failures: fc.array(
     fc.record({
       credential: fc.constant(null),
@@ -84,6 +85,7 @@ it("turns when a secret begins to expire, when it ends, and once nobody has used
     owners: null,
     changes: [],
     failures: [],
+    undeclared: [],
     tenantLifetimeSecondsMax: null,
     credentials: [
       {

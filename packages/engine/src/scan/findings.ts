@@ -1,4 +1,4 @@
-import { type FleetTerms, fleetFindings, fleetTurnsAt, type InventoryRow } from "@countersign/core";
+import { type FleetTerms, fleetFindings, fleetTurnsAt, type InventoryRow, undeclaredPlaces } from "@countersign/core";
 import { digestOf } from "@countersign/evidence";
 import type { FindingSaid, FleetRow, Judged, Store } from "../store/index.ts";
 
@@ -33,24 +33,28 @@ export async function judgeFleet(
   );
   const failures = Map.groupBy(await store.failures(tenant), ({ objectId }) => objectId);
   const open = new Set(await store.openTargets(tenant));
-  const others = askedOf(null, []);
+  const listed = [...rows.keys()].filter((id) => typeof which === "string" || which.only.includes(id));
+  const uses = await store.usesFound(listed.map((objectId) => ({ tenant, objectId })));
+  const others = askedOf(null, [], []);
   const sum = { opened: 0, cleared: 0 };
 
-  /** What is asked of an object, its refused sign-ins, and a digest of all that is said of it beside what the ledger has. */
-  function askedOf(row: InventoryRow | null, refused: readonly Failure[]) {
+  /** What is asked of an object, its refused sign-ins, where it is used beside its row, and a digest of it all. */
+  function askedOf(row: InventoryRow | null, refused: readonly Failure[], undeclared: readonly string[]) {
     const terms: FleetTerms = {
       ...rules.termsOf(row),
       row: row === null ? null : { owners: row.owners.length },
       liveSecretsMax,
       hasOpenRun: row !== null && open.has(row.name),
     };
-    const said = [row?.name ?? null, row?.environment ?? null, terms, refused];
-    return { row, terms, refused, digest: digestOf(Buffer.from(JSON.stringify(said))) };
+    const said = [row?.name ?? null, row?.environment ?? null, terms, refused, undeclared];
+    return { row, terms, refused, undeclared, digest: digestOf(Buffer.from(JSON.stringify(said))) };
   }
 
   function askedOfObject(objectId: string) {
     const [row, refused] = [rows.get(objectId) ?? null, failures.get(objectId) ?? []];
-    return row === null && refused.length === 0 ? others : askedOf(row, refused);
+    const found = row === null ? undefined : uses.get(`${tenant} ${objectId}`);
+    const undeclared = row === null || found === undefined ? [] : undeclaredPlaces(row, found);
+    return row === null && refused.length === 0 ? others : askedOf(row, refused, undeclared);
   }
 
   async function judge(objects: readonly FleetRow[], gone: readonly string[] = []): Promise<void> {
@@ -65,21 +69,21 @@ export async function judgeFleet(
   function restsOn(object: FleetRow): Judged[] {
     // What no listing has ever shown has nothing that could change.
     if (object.digest === "") return [];
-    const { terms, refused, digest } = askedOfObject(object.objectId);
+    const { terms, refused, undeclared, digest } = askedOfObject(object.objectId);
     return [
       {
         objectId: object.objectId,
         was: object.was,
         digest: object.digest,
         terms: digest,
-        turnsAt: fleetTurnsAt({ ...object, failures: refused }, terms, now),
+        turnsAt: fleetTurnsAt({ ...object, failures: refused, undeclared }, terms, now),
       },
     ];
   }
 
   function sayOf(object: FleetRow): FindingSaid[] {
-    const { row, terms, refused } = askedOfObject(object.objectId);
-    return fleetFindings({ ...object, failures: refused }, terms, now).map((finding) => ({
+    const { row, terms, refused, undeclared } = askedOfObject(object.objectId);
+    return fleetFindings({ ...object, failures: refused, undeclared }, terms, now).map((finding) => ({
       ...finding,
       objectId: object.objectId,
       kind: object.kind,

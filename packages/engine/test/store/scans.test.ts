@@ -245,8 +245,18 @@ describe("a listing", () => {
 });
 
 describe("what is said of the fleet", () => {
-  const row = { name: "billing", procedure: "entra-client-secret", tenant: "said", environment: "prod", owners: [] };
-  const listed = { ...row, objectId: "o-1", appId: "app-o-1" } as unknown as InventoryRow;
+  const listed: InventoryRow = {
+    name: "billing",
+    procedure: "entra-client-secret",
+    tenant: "said",
+    environment: "prod",
+    owners: [],
+    objectId: "o-1",
+    appId: "app-o-1",
+    record: { connection: "main", name: "billing" },
+    consumers: [],
+    rowDigest: "",
+  };
   const asked = {
     expiringSeconds: 3_600,
     lifetimeSecondsMax: 30 * 86_400,
@@ -295,6 +305,13 @@ describe("what is said of the fleet", () => {
     expect(await judged(startedAt + 7)).toEqual(all);
     rows = [listed];
     expect(await judged(startedAt + 8)).toEqual(["o-1"]);
+    await admin.query("insert into cs.caller_found values ('said', 'app-o-1', '203.0.113.9', 1)");
+    await admin.query(
+      "insert into cs.entry_found values ('said', 'o-1', 'main', 'billing', 'name'), ('said', 'o-1', 'main', 'copy', 'name')",
+    );
+    expect(await judged(startedAt + 8)).toEqual(["o-1"]);
+    const uses = (await said()).filter(({ code }) => code === "undeclared-use");
+    expect(uses).toMatchObject([{ objectId: "o-1", observed: "203.0.113.9, main/copy" }]);
     terms = { ...asked, lifetimeSecondsMax: 1_800 };
     expect(await judged(startedAt + 9)).toEqual(all);
 
