@@ -323,6 +323,9 @@ describe("the inventory", () => {
       expect(text, part).toContain(part);
     // A declared caller is no matter.
     expect(text).not.toContain("10.0.4.11");
+    await main.getByRole("link", { name: "payroll-sync" }).first().click();
+    await main.getByRole("heading", { name: "Seen in use, and declared by nobody" }).waitFor();
+    expect(await main.innerText()).toContain("edge-vault/payroll-old points at it (tag app)");
     await page.goto(`${pages.url}/inventory?matter=gone`);
     await main.getByText("The directory has no such application since").waitFor();
     await main.getByRole("link", { name: /with live credentials/ }).click();

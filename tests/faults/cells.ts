@@ -3,7 +3,7 @@ import type { Effect } from "../crash/stage/effects.ts";
 import type { Row } from "../crash/stage/names.ts";
 import type { Directory } from "../crash/stage/simulator.ts";
 import { numberOf } from "./draw.ts";
-import { type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
+import { delayMsOf, type FaultKind, kindsOf, staleSeconds } from "./kinds.ts";
 import { goesBack, type Story } from "./stories.ts";
 
 /** One thing that goes wrong in one rotation. */
@@ -18,6 +18,8 @@ export interface Cell {
     readonly nth: number;
     readonly kind: FaultKind;
     readonly always: boolean;
+    /** Which of the ways in which this call can go wrong, those that nobody could tell apart being one. */
+    readonly way: number;
   } | null;
   /** Knobs of the whole tenant while the cell is tried; null: none. */
   readonly knobs: object | null;
@@ -74,7 +76,7 @@ export function deriveCells(
     });
     const firsts = tried.filter(({ phase }, index) => tried.findIndex((other) => other.phase === phase) === index);
     const once = tried.filter(({ look }, index) => tried.findIndex((other) => other.look === look) === index);
-    for (const alike of kindsOf(shape)) {
+    for (const [way, alike] of kindsOf(shape).entries()) {
       const cell = (nth: number, always: boolean): Cell => {
         const call = `${story.name}/${label}#${nth}`;
         const times = always ? "always" : "once";
@@ -83,7 +85,7 @@ export function deriveCells(
           name: `${call} ${kind.name} ${times}`,
           story,
           kind: kind.name,
-          fault: { shape, nth, kind, always },
+          fault: { shape, nth, kind, always, way },
           knobs: null,
           seated: clean.row.seat !== undefined,
         };
@@ -95,6 +97,28 @@ export function deriveCells(
   }
   return { cells, folded };
 }
+
+/**
+ * Of all cells so many that each call goes wrong in each of its ways, once and for ever, and that each of its occurrences goes
+ * wrong in some way; which way comes to which occurrence is drawn by the seed. The others repeat a way at another occurrence.
+ */
+export function covering(cells: readonly Cell[], seed: number): Cell[] {
+  const calls = Map.groupBy(cells, ({ story, fault }) =>
+    fault === null ? null : `${story.name} ${callKey(fault.shape)} ${fault.always}`,
+  );
+  return [...calls].flatMap(([call, all]) => {
+    if (call === null) return all;
+    const nths = [...new Set(all.map(({ fault }) => fault?.nth))];
+    const ways = [...new Set(all.map(({ fault }) => fault?.way))];
+    const from = numberOf(`${seed} ${call}`, ways.length);
+    return Array.from({ length: Math.max(nths.length, ways.length) }, (_, index) => {
+      const [nth, way] = [nths[index % nths.length], ways[(index + from) % ways.length]];
+      return all.filter(({ fault }) => fault?.nth === nth && fault?.way === way);
+    }).flat();
+  });
+}
+
+const callKey = ({ op, match }: CallShape): string => JSON.stringify([op, match]);
 
 /**
  * Names what each call (by its time) was made for. A run that waits is looked at again and again, and while nothing enters
@@ -138,7 +162,13 @@ function phaseOf(
 
 /** The faults of a cell as the simulator takes them; `fill` puts the names of its row into a match. */
 export function armOf(
-  { story, fault }: { readonly story: Pick<Story, "refused">; readonly fault: Cell["fault"] },
+  {
+    story,
+    fault,
+  }: {
+    readonly story: Pick<Story, "refused"> & Partial<Pick<Story, "procedure">>;
+    readonly fault: Omit<NonNullable<Cell["fault"]>, "way"> | null;
+  },
   fill: (shape: CallShape) => Record<string, string>,
 ): object[] {
   const refused =
@@ -147,6 +177,17 @@ export function armOf(
       : [{ op: story.refused.op, match: fill(story.refused), kind: "403", times: "always" }];
   if (fault === null) return refused;
   const { name: _name, mute: _mute, ...kind } = fault.kind;
+  const delayMs = delayMsOf(fault.kind, story);
   const times = fault.always ? "always" : 1;
-  return [...refused, { op: fault.shape.op, match: fill(fault.shape), nth: fault.nth, times, ...kind }];
+  return [
+    ...refused,
+    {
+      op: fault.shape.op,
+      match: fill(fault.shape),
+      nth: fault.nth,
+      times,
+      ...kind,
+      ...(delayMs === null ? {} : { delayMs }),
+    },
+  ];
 }

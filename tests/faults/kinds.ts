@@ -1,4 +1,5 @@
 import type { CallShape } from "../crash/points.ts";
+import type { ProcedureName } from "../crash/stage/names.ts";
 
 /** How one call goes wrong, in the words of the simulator's `POST /faults`. */
 export interface FaultKind {
@@ -6,17 +7,28 @@ export interface FaultKind {
   readonly kind: string;
   readonly position: "before-effect" | "after-effect";
   readonly retryAfterSeconds?: number | null;
-  /** Real ms before the fault. */
-  readonly delayMs?: number;
   /** It says nothing: nobody can tell it from the others that say nothing either (`alike.test.ts`). */
   readonly mute?: true;
 }
 
-/** Longest time one outside call may take in this suite, real ms. */
+/** Longest time one outside call may take where one is slow on purpose, real ms. */
 export const callDeadlineMs = 300;
-const slowMs = callDeadlineMs + 100;
-/** The same where nothing is slow on purpose, real ms. */
+/** The same where sessions of PostgreSQL are made: each is a process, which takes its time on a busy machine. */
+export const sessionDeadlineMs = 2_000;
+/** The same where nothing is slow on purpose. */
 export const patientMs = 8_000;
+/** What is slow comes so much later than the deadline, real ms. */
+const overMs = 100;
+
+/** The deadline that passes in a story where one call is slow on purpose, real ms. */
+export function deadlineMsOf({ procedure }: { readonly procedure?: ProcedureName }): number {
+  return procedure === "postgres-role-password" ? sessionDeadlineMs : callDeadlineMs;
+}
+
+/** How long the call waits before it goes wrong, real ms; null: it does at once. */
+export function delayMsOf({ kind }: FaultKind, story: { readonly procedure?: ProcedureName }): number | null {
+  return kind === "slow" ? deadlineMsOf(story) + overMs : null;
+}
 
 /** Whether the call's deadline has to pass for the fault to be seen. */
 export function isSlow({ fault }: { readonly fault: { readonly kind: FaultKind } | null }): boolean {
@@ -28,7 +40,7 @@ export const httpKinds: readonly FaultKind[] = [
   { name: "timeout-before", kind: "timeout", position: "before-effect", mute: true },
   { name: "timeout-after", kind: "timeout", position: "after-effect", mute: true },
   { name: "reset-after", kind: "reset", position: "after-effect", mute: true },
-  { name: "slow", kind: "slow", position: "after-effect", delayMs: slowMs, mute: true },
+  { name: "slow", kind: "slow", position: "after-effect", mute: true },
   { name: "429-retry-after", kind: "429", position: "before-effect", retryAfterSeconds: 7 },
   { name: "429", kind: "429", position: "before-effect", retryAfterSeconds: null },
   { name: "500", kind: "500", position: "before-effect", mute: true },
@@ -47,14 +59,14 @@ export const connectKinds: readonly FaultKind[] = [
   { name: "sql-refused", kind: "reset", position: "before-effect", mute: true },
   { name: "sql-unavailable", kind: "503", position: "before-effect", mute: true },
   { name: "sql-timeout-before", kind: "timeout", position: "before-effect", mute: true },
-  { name: "sql-slow", kind: "slow", position: "before-effect", delayMs: slowMs, mute: true },
+  { name: "sql-slow", kind: "slow", position: "before-effect", mute: true },
 ];
 export const statementKinds: readonly FaultKind[] = [
   { name: "sql-timeout-before", kind: "timeout", position: "before-effect", mute: true },
   { name: "sql-timeout-after", kind: "timeout", position: "after-effect", mute: true },
   { name: "sql-lost-before", kind: "reset", position: "before-effect", mute: true },
   { name: "sql-lost-after", kind: "reset", position: "after-effect", mute: true },
-  { name: "sql-slow", kind: "slow", position: "after-effect", delayMs: slowMs, mute: true },
+  { name: "sql-slow", kind: "slow", position: "after-effect", mute: true },
   { name: "sql-cancelled", kind: "cancelled", position: "before-effect", mute: true },
   { name: "sql-terminated", kind: "500", position: "before-effect", mute: true },
   { name: "sql-serialization", kind: "409", position: "before-effect" },

@@ -5,6 +5,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
+    whole: { type: "boolean", default: false },
     slice: { type: "string" },
     only: { type: "string" },
     part: { type: "string" },
@@ -23,6 +24,7 @@ const report = await runFaults({
   slice: values.slice === undefined ? null : Number(values.slice),
   only: values.only === undefined ? null : new RegExp(values.only),
   part: number === undefined || of === undefined ? null : { number, of },
+  whole: values.whole,
   lanes: Number(values.lanes),
   list: values.list,
   say,

@@ -7,12 +7,12 @@ import { type Effect, effectsOf } from "../crash/stage/effects.ts";
 import { type Lane, startLane } from "../crash/stage/lane.ts";
 import type { Row } from "../crash/stage/names.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
-import { type Cell, type CleanRun, cleanCell, deriveCells, staleCell } from "./cells.ts";
+import { type Cell, type CleanRun, cleanCell, covering, deriveCells, staleCell } from "./cells.ts";
 import { numberOf } from "./draw.ts";
 import { advance, rotateAll, type Trial, trialOf } from "./drive.ts";
 import { BatchEffects } from "./effects.ts";
 import { judge, notReached, type Violation } from "./judge.ts";
-import { callDeadlineMs, isSlow, patientMs } from "./kinds.ts";
+import { deadlineMsOf, isSlow, patientMs } from "./kinds.ts";
 import { lookAtRested } from "./look.ts";
 import { type FaultReport, Tally } from "./report.ts";
 import { goesBack, Rows, stories } from "./stories.ts";
@@ -24,6 +24,8 @@ export interface FaultOptions {
   readonly slice: number | null;
   /** Only cells whose name matches. */
   readonly only: RegExp | null;
+  /** Every way at every occurrence of a call; otherwise as {@link covering} has it. */
+  readonly whole: boolean;
   /** Only the part with this number of so many equal parts (`2/4`); null: all. */
   readonly part: { readonly number: number; readonly of: number } | null;
   readonly lanes: number;
@@ -41,6 +43,8 @@ const slowMax = 120;
 const batchMin = 60;
 /** Those of them that have callers of their own: each is a tenant of the configuration. */
 const seatsMax = 80;
+/** The same in a second try: about as many as rotate together when cells are derived. */
+const againMax = 16;
 /** So few cells need no order: they rotate together. */
 const fewMax = 24;
 /** Rows of one installation: its log and its inventory are read often. */
@@ -82,9 +86,10 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
       await Promise.all(Array.from({ length: options.lanes }, lane));
     };
     await tryAll(options.list ? [] : loadsOf(cells, options.lanes), false);
-    // On a machine that is short of time a call may run into its deadline by itself and be made again, or never: once more, then it counts.
+    // On a machine that is short of time a call may run into its deadline by itself and be made again, or never; and what many
+    // runs want at the same time is read once for all of them: once more among as few as it was derived from, then it counts.
     if (missed.length > 0) say(`${missed.length} calls were not reached, and are tried again`);
-    await tryAll(loadsOf(missed.splice(0), options.lanes), true);
+    await tryAll(loadsOf(missed.splice(0), options.lanes, againMax), true);
     return tally.done({ derived: all.length, folded, wanted: cells.length, seconds: seconds() });
   } finally {
     await sink.close();
@@ -96,8 +101,8 @@ function textOf({ cell, rule, sentence }: Violation): string {
   return `${cell}\n    ${rule}: ${sentence}`;
 }
 
-function chosen(all: readonly Cell[], { only, part, slice, seed }: FaultOptions): Cell[] {
-  const matching = all.filter(({ name }) => only?.test(name) ?? true);
+function chosen(all: readonly Cell[], { only, part, slice, seed, whole }: FaultOptions): Cell[] {
+  const matching = (whole ? all : covering(all, seed)).filter(({ name }) => only?.test(name) ?? true);
   const drawn = shuffled(matching, randomOf(seed)).slice(0, slice ?? undefined);
   return part === null ? drawn : drawn.filter(({ name }) => numberOf(name, part.of) === part.number - 1);
 }
@@ -189,14 +194,15 @@ interface Load {
  * that a busy machine adds no faults of its own. A creation whose outcome is unknown is looked for every 50 s of a whole
  * day: those come last in their installation. Knobs are for all rows: such cells, which have the same, come by themselves.
  */
-function loadsOf(cells: readonly Cell[], lanes: number): Load[] {
-  return [true, false].flatMap((slow) => {
-    const some = cells.filter((cell) => isSlow(cell) === slow);
+function loadsOf(cells: readonly Cell[], lanes: number, sizeMax = batchMax): Load[] {
+  const byDeadline = Map.groupBy(cells, (cell) => (isSlow(cell) ? deadlineMsOf(cell.story) : patientMs));
+  return [...byDeadline].flatMap(([deadlineMs, some]) => {
+    const slow = deadlineMs !== patientMs;
     const groups = some.length <= fewMax ? groupsOf(some, () => "few") : groupsOf(some, lastingOf);
-    const batches = groups.flatMap((group) => cut(group, slow ? slowMax : batchMax, lanes));
+    const batches = groups.flatMap((group) => cut(group, Math.min(sizeMax, slow ? slowMax : batchMax), lanes));
     const count = Math.max(Math.min(lanes, batches.length), Math.ceil(some.length / rowsMax));
     return Array.from({ length: count }, (_, load) => ({
-      deadlineMs: slow ? callDeadlineMs : patientMs,
+      deadlineMs,
       batches: batches.filter((__, index) => index % count === load),
     }));
   });

@@ -159,6 +159,41 @@ export const weighted: readonly { readonly weight: number; readonly arbitrary: f
   { weight: 2, arbitrary: killPoints.map((at): Command => ({ do: "kill", at })) },
 ];
 
+const approved: readonly Command[] = [
+  { do: "request", anyway: false },
+  { do: "approve", who: "ada" },
+  { do: "approve", who: "ben" },
+];
+const always = (call: CallName): Command => ({
+  do: "fault",
+  call,
+  position: "before-effect",
+  kind: "403",
+  times: "always",
+});
+
+/**
+ * What a sequence begins with, drawn like the rest: chance alone seldom brings a run to where it is held, or to where somebody
+ * rotates by hand between two signatures. What comes after is drawn command by command.
+ */
+export const openings: fc.Arbitrary<readonly Command[]> = fc.oneof(
+  { weight: 5, arbitrary: fc.constant([]) },
+  { weight: 2, arbitrary: fc.constant([...approved, { do: "wait", seconds: 60 }]) },
+  {
+    weight: 2,
+    arbitrary: fc.constant([...approved.slice(0, 2), { do: "overwrite the record" }, { do: "approve", who: "ben" }]),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.constant([
+      always("write the copy"),
+      always("remove a secret"),
+      ...approved,
+      { do: "wait", seconds: 2 * day },
+    ]),
+  },
+);
+
 /** The command as a person would say it. */
 export function wordsOf(command: Command): string {
   switch (command.do) {

@@ -8,7 +8,7 @@ import { type Lane, startLane } from "../crash/stage/lane.ts";
 import { type Row, rowsOf } from "../crash/stage/names.ts";
 import { varied } from "../faults/told.ts";
 import { openSink, type Sink } from "../scenarios/sink.ts";
-import { commandNames, weighted } from "./commands.ts";
+import { type Command, commandNames, openings, weighted } from "./commands.ts";
 import { strangerIn } from "./elsewhere.ts";
 import { difference } from "./look.ts";
 import type { Model } from "./model.ts";
@@ -58,6 +58,10 @@ const rowsSpare = 60;
 const deadlineMs = 2_000;
 
 type Sequence = Iterable<fc.AsyncCommand<Model, Play>>;
+/** How it begins, and what is drawn after that. */
+type Drawn = readonly [opening: readonly Command[], rest: Sequence];
+
+const played = ([opening, rest]: Drawn): Sequence => [...opening.map((command) => new Step(command)), ...rest];
 
 /** Plays each sequence twice and compares what came of it: with the model, and the one time with the other. */
 export async function runModel(options: ModelOptions): Promise<ModelReport> {
@@ -67,7 +71,7 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
   const cache = mkdtempSync(join(tmpdir(), "countersign-model-cache-"));
   const sink = await openSink();
   const rows = rowsOf("entra-client-secret", 2 * sequences + rowsSpare);
-  const played: Played[] = [];
+  const plays: Played[] = [];
   const violations: Failure[] = [];
   let lane: Lane | null = null;
   try {
@@ -75,7 +79,7 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
     const bench = await benchOf(lane, sink, rows);
     for (let seed = first; seed < first + sequences && !signal.aborted; seed += 1) {
       const { clean, failure } = await tryOut(bench, seed, options.replay);
-      if (clean !== null) played.push(clean);
+      if (clean !== null) plays.push(clean);
       if (failure === null)
         say(`seed ${seed}: ${clean?.did.length} commands, ${clean?.states.at(-1) ?? "no run"}, ${seconds()} s`);
       else {
@@ -91,8 +95,8 @@ export async function runModel(options: ModelOptions): Promise<ModelReport> {
     await sink.close();
     rmSync(cache, { recursive: true, force: true });
   }
-  const did = played.flatMap((one) => one.did);
-  const states = played.flatMap((one) => one.states);
+  const did = plays.flatMap((one) => one.did);
+  const states = plays.flatMap((one) => one.states);
   const coverage = { commands: countsOf(commandNames, did), states: countsOf(runStates, states) };
   return {
     model: "run",
@@ -125,15 +129,14 @@ async function tryOut(
   seed: number,
   replay: ModelOptions["replay"],
 ): Promise<{ readonly clean: Played | null; readonly failure: Failure | null }> {
-  const commands = sequencesOf(replay?.commands ?? null);
   let clean: Played | null = null;
   let until = Number.POSITIVE_INFINITY;
-  const property = fc.asyncProperty(commands, async (sequence) => {
+  const property = fc.asyncProperty(sequencesOf(replay?.commands ?? null), async (drawn) => {
     // What is not played any more counts as well: the failure stays as small as it is.
     if (performance.now() > until || bench.rows.length < 2) return;
     try {
-      const one = await playOnStage(bench, sequence);
-      const other = await playOnStage(bench, sequence);
+      const one = await playOnStage(bench, played(drawn));
+      const other = await playOnStage(bench, played(drawn));
       const differs = difference(one.history, other.history);
       if (differs !== null)
         throw new BrokenError(
@@ -149,7 +152,7 @@ async function tryOut(
   const result = await fc.check(property, { seed, numRuns: 1, ...(replay === null ? {} : { path: replay.path }) });
   if (!result.failed) return { clean, failure: null };
   const { errorInstance: error, counterexample, counterexamplePath: path } = result;
-  const ran = /replayPath="([^"]*)"/.exec(String(counterexample?.[0] ?? ""))?.[1] ?? "";
+  const ran = /replayPath="([^"]*)"/.exec(String(counterexample?.[0][1] ?? ""))?.[1] ?? "";
   const said = error instanceof BrokenError ? error.said : [];
   return {
     clean,
@@ -161,14 +164,15 @@ async function tryOut(
   };
 }
 
-/** `replayPath`: which commands of one sequence made sense, as fast-check writes it down. */
-function sequencesOf(replayPath: string | null): fc.Arbitrary<Sequence> {
-  return fc.commands(
+/** `replayPath`: which of the drawn commands of one sequence made sense, as fast-check writes it down. */
+function sequencesOf(replayPath: string | null): fc.Arbitrary<Drawn> {
+  const commands = fc.commands(
     weighted.flatMap(({ weight, arbitrary }) =>
       Array.from({ length: weight }, () => arbitrary.map((command) => new Step(command))),
     ),
     { maxCommands: commandsMax, size: "max", ...(replayPath === null ? {} : { replayPath }) },
   );
+  return fc.tuple(openings, commands);
 }
 
 /** Sequences after which a planted bug counts as one that nobody sees. */
@@ -210,9 +214,9 @@ export async function runPlanted({ seed: first, say }: Pick<ModelOptions, "seed"
 
 async function untilSeen(bench: Bench, { name: bug, seenBy }: Planted, first: number): Promise<PlantedReport> {
   for (let count = 1; count <= plantedMax; count += 1) {
-    const [sequence] = fc.sample(sequencesOf(null), { seed: first + count - 1, numRuns: 1 });
+    const [drawn = [[], []] as const] = fc.sample(sequencesOf(null), { seed: first + count - 1, numRuns: 1 });
     try {
-      await playOnStage(bench, sequence ?? []);
+      await playOnStage(bench, played(drawn));
     } catch (error) {
       if (!(error instanceof BrokenError)) throw error;
       const seeing = error.broken.find(({ rule }) => seenBy.includes(rule));

@@ -16,6 +16,7 @@ import { Loaded, ProblemBox } from "../ui/problem.tsx";
 import { Cell, Table } from "../ui/table.tsx";
 import { Time, Until } from "../ui/time.tsx";
 import { readinessWords } from "./applications.tsx";
+import { FoundUses } from "./found-uses.tsx";
 import { ReasonDialog } from "./reason-dialog.tsx";
 
 type Detail = Answer<"getApplication">;
@@ -86,6 +87,16 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
                 </tr>
               ))}
             </Table>
+            {detail.found.length > 0 && (
+              <div className="mt-3">
+                <h3 className="font-semibold text-warn-fg">Seen in use, and declared by nobody</h3>
+                <p>
+                  A rotation would not reach these. Declare each, corrected where the line guesses, and accept the
+                  inventory:
+                </p>
+                <FoundUses found={detail.found} />
+              </div>
+            )}
           </Card>
         </div>
         <div className="grid gap-4">

@@ -1,4 +1,4 @@
-import type { Answer, ComparedRow, FoundUse, InventoryStanding, Matter } from "@countersign/contract";
+import type { Answer, ComparedRow, InventoryStanding, Matter } from "@countersign/contract";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { memo, type ReactNode } from "react";
@@ -13,6 +13,7 @@ import { Loaded } from "../ui/problem.tsx";
 import { SavedViews } from "../ui/saved-views.tsx";
 import { Cell } from "../ui/table.tsx";
 import { Time } from "../ui/time.tsx";
+import { FoundUses } from "./found-uses.tsx";
 
 type Answered = Answer<"getInventory">;
 
@@ -241,11 +242,7 @@ function ToDo({ matter, row }: { readonly matter: Matter; readonly row: Compared
             Found, and in no consumer of the row. Declare each, corrected where the line guesses, and accept the
             inventory:
           </p>
-          <ul className="mt-1 grid gap-1">
-            {row.found.map((use) => (
-              <Found key={`${use.kind} ${use.where}`} use={use} />
-            ))}
-          </ul>
+          <FoundUses found={row.found} />
         </div>
       );
     case "owners-not-read":
@@ -253,26 +250,6 @@ function ToDo({ matter, row }: { readonly matter: Matter; readonly row: Compared
     case "not-looked":
       return <p>Its tenant was not listed yet: start with “Scan now” on the overview.</p>;
   }
-}
-
-function Found({ use }: { readonly use: FoundUse }) {
-  return (
-    <li>
-      {use.kind === "entry" ? (
-        <>
-          Vault entry <b className="wrap-anywhere">{use.where}</b> points at it ({use.because})
-        </>
-      ) : (
-        <>
-          <b>{use.where}</b> signs in with it, last {at(use.lastAt)}; or add it to <code>callers</code> of the consumer
-          that it belongs to
-        </>
-      )}
-      <div>
-        <Command text={use.declare} />
-      </div>
-    </li>
-  );
 }
 
 function Nothing({ isFiltered }: { readonly isFiltered: boolean }) {

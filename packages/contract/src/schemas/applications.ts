@@ -13,6 +13,7 @@ import {
   RunState,
   Time,
 } from "./common.ts";
+import { FoundUse } from "./found-use.ts";
 import { Permission } from "./permission.ts";
 
 /** Who a credential belongs to, by evidence. */
@@ -168,6 +169,8 @@ export const ApplicationDetail = z
   .object({
     application: Application,
     consumers: z.array(Consumer),
+    /** Seen in use and declared by nobody, as far as sign-ins and vaults were read. */
+    found: z.array(FoundUse),
     credentials: z.array(Credential),
     switches: z.array(z.object({ consumer: z.string(), at: Time, run: RunId })),
     runs: z.array(z.object({ id: RunId, state: RunState, requestedAt: Time })),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { page, pagingQuery } from "./applications.ts";
 import { Digest, Printable, RowName, Time } from "./common.ts";
+import { FoundUse } from "./found-use.ts";
 
 /**
  * What somebody has to do about a row. `gone`: the directory has no such application. `other-application`: it has another one
@@ -16,23 +17,6 @@ export const Matter = z.enum([
   "not-looked",
 ]);
 export type Matter = z.infer<typeof Matter>;
-
-/** Something that uses an application and stands nowhere in its row. */
-export const FoundUse = z
-  .object({
-    /** `entry`: of a vault; `caller`: an address that signs in with one of its secrets. */
-    kind: z.enum(["entry", "caller"]),
-    /** `connection/name`, or the address. */
-    where: z.string(),
-    /** What in the entry points at the application; null for an address. */
-    because: z.string().nullable(),
-    /** Null for an entry: nobody sees who reads it. */
-    lastAt: Time.nullable(),
-    /** The line of YAML that declares it, to be corrected where it guesses. */
-    declare: z.string(),
-  })
-  .meta({ id: "FoundUse" });
-export type FoundUse = z.infer<typeof FoundUse>;
 
 /** A row of the inventory beside what the ledger shows of it. */
 export const ComparedRow = z

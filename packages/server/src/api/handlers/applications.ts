@@ -5,6 +5,7 @@ import type { Handler } from "../handler.ts";
 import type { RunRecord } from "../ports.ts";
 import { applicationOf } from "../views/applications.ts";
 import { readEntries } from "../views/entries.ts";
+import { foundView } from "../views/inventory.ts";
 import { facetOf, pageOf } from "../views/page.ts";
 import { iso } from "../views/time.ts";
 import { allFindings, runsByRow } from "./findings.ts";
@@ -66,12 +67,15 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
   const row = api.inventory().rows.find((candidate) => candidate.name === params.name);
   if (row === undefined)
     throw new CountersignError("NOT_FOUND", `expected an application of the inventory, got ${params.name}`);
-  const [own, runs, findings, unreviewed] = await Promise.all([
+  const inDirectory = row.procedure === "entra-client-secret" ? row : null;
+  const [own, runs, findings, unreviewed, uses] = await Promise.all([
     api.store.credentialsOf([row], true),
     api.store.runs({ row: row.name, limit: 50 }),
     allFindings(api),
     api.store.unreviewed(),
+    api.store.usesFound(inDirectory === null ? [] : [inDirectory]),
   ]);
+  const [used] = uses.values();
   const about = findings.filter((finding) => finding.application === row.name);
   const { isProd } = api.inventory();
   return {
@@ -84,6 +88,7 @@ export const getApplication: Handler<"getApplication"> = async ({ api, params })
       cadenceSeconds,
       callers: [...callers],
     })),
+    found: inDirectory === null || used === undefined ? [] : foundView(inDirectory, used),
     credentials: [...own],
     switches: (await Promise.all(runs.slice(0, 5).map((run) => switchesOf(api, run)))).flat(),
     runs: runs.map((run) => ({ id: run.id, state: run.state, requestedAt: iso(run.requestedAt) })),

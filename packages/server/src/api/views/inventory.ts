@@ -1,4 +1,4 @@
-import { type ComparedRow, Matter } from "@countersign/contract";
+import { type ComparedRow, type FoundUse, Matter } from "@countersign/contract";
 import { declarationOf, declaredBy, type EntraRow, undeclared } from "@countersign/core";
 import type { Compared, ComparedRow as GivenRow, MatterCount, UsesFound } from "@countersign/engine";
 import { facetOfCounts } from "./page.ts";
@@ -18,7 +18,6 @@ export function comparedView(
   uses: UsesFound = { entries: [], callers: [] },
 ): ComparedRow {
   const { matters } = compared;
-  const beside = matters.includes("not-declared") ? undeclared(row, uses.entries, uses.callers) : null;
   return {
     application: row.name,
     tenant: row.tenant,
@@ -31,23 +30,29 @@ export function comparedView(
     otherAppId: matters.includes("other-application") ? compared.appId : null,
     ownersReadAt: iso(compared.ownersReadAt),
     grant,
-    found: [
-      ...(beside?.entries ?? []).map((entry) => ({
-        kind: "entry" as const,
-        where: `${entry.connection}/${entry.name}`,
-        because: entry.because,
-        lastAt: null,
-        declare: declarationOf(row, entry),
-      })),
-      ...(beside?.callers ?? []).map((caller) => ({
-        kind: "caller" as const,
-        where: caller.address,
-        because: null,
-        lastAt: iso(caller.lastAt),
-        declare: declarationOf(row, caller),
-      })),
-    ],
+    found: matters.includes("not-declared") ? foundView(row, uses) : [],
   };
+}
+
+/** What was found in use and the row does not declare, each with the line that declares it. */
+export function foundView(row: EntraRow, uses: UsesFound): FoundUse[] {
+  const beside = undeclared(row, uses.entries, uses.callers);
+  return [
+    ...beside.entries.map((entry) => ({
+      kind: "entry" as const,
+      where: `${entry.connection}/${entry.name}`,
+      because: entry.because,
+      lastAt: null,
+      declare: declarationOf(row, entry),
+    })),
+    ...beside.callers.map((caller) => ({
+      kind: "caller" as const,
+      where: caller.address,
+      because: null,
+      lastAt: iso(caller.lastAt),
+      declare: declarationOf(row, caller),
+    })),
+  ];
 }
 
 interface Wanted {
