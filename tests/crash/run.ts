@@ -82,17 +82,20 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const asked = (kind: Kind, trials: () => readonly Trial[], max = Number.POSITIVE_INFINITY) =>
       options.kinds.includes(kind) ? chosen(trials(), options, random, Math.min(options.slice?.[kind] ?? 0, max)) : [];
     // All in the same lanes: an installation costs as much as ten trials.
-    const planted = options.planted ? plantAll(clean.points, { ...options, cache }) : { breaches: none, bugs: none };
-    const made = make([
+    const firsts = await make([
       ...asked("kill", () => killTrials(clean.points, random)),
       ...asked("stall", () => stallTrials(clean.points, random)),
       ...asked("second", () => firstKills(clean.points, random), 2),
     ]);
-    const [firsts, { breaches, bugs }] = await Promise.all([made, planted]);
     const seconds = firsts
       .filter(({ trial }) => trial.kind === "second")
       .flatMap(({ trial, recovery }) => secondKills(trial, recovery, random));
     await make(options.slice === null ? shuffled(seconds, random) : sliceOf(seconds, options.slice.second, random));
+    // After the lanes, beside which they would make the machine slower than a recovery may be.
+    const planting = { ...options, cache };
+    const [bugs, breaches] = options.planted
+      ? await Promise.all([plantBugs(clean.points, planting), breakInvariants(planting)])
+      : [none, none];
     const tried = results.flatMap((result) => result.tried);
     const recoveries = tried
       .flatMap(({ trial, recoveryMs }) => (trial.kind === "stall" || recoveryMs === null ? [] : [recoveryMs]))
@@ -119,12 +122,6 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
 }
 
 const none: Planting = { caught: 0, violations: [] };
-
-/** One after the other: they share two cores with the lanes. */
-async function plantAll(...[points, options]: Parameters<typeof plantBugs>) {
-  const bugs = await plantBugs(points, options);
-  return { bugs, breaches: await breakInvariants(options) };
-}
 
 /** So many runs stand at their points at the same time and are struck together. */
 const groupMax = 11;
