@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -85,7 +85,7 @@ connections:
 /** Both tenants live at the same time: the product hears of an instant once the other one has come to it as well. */
 function withOneClock(yaml: string): string {
   const [, url = ""] = /clock: \{ url: "(.+?)" \}/.exec(yaml) ?? [];
-  clock.on("request", async (request, response) => {
+  const pass = async (request: IncomingMessage, response: ServerResponse) => {
     const body = request.method === "POST" ? Buffer.concat(await request.toArray()) : null;
     const gone = new AbortController();
     response.once("close", () => gone.abort());
@@ -107,7 +107,8 @@ function withOneClock(yaml: string): string {
     } catch {
       response.destroy();
     }
-  });
+  };
+  clock.on("request", (request, response) => void pass(request, response));
   return yaml.replace(url, `http://127.0.0.1:${(clock.address() as AddressInfo).port}`);
 }
 
