@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { type ModelReport, runModel } from "./run.ts";
 
 /** The same few in every run of the suite, so that a change is what breaks them; other seeds and more go by command. */
-const seed = 104;
+const seed = 105;
 const sequences = 2;
 
 let report: ModelReport;
