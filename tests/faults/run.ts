@@ -24,7 +24,7 @@ export interface FaultOptions {
   readonly slice: number | null;
   /** Only cells whose name matches. */
   readonly only: RegExp | null;
-  /** Every way at every occurrence of a call; otherwise as {@link covering} has it. */
+  /** Every way at every occurrence of a call, as also with `only`; otherwise as {@link covering} has it. */
   readonly whole: boolean;
   /** Only the part with this number of so many equal parts (`2/4`); null: all. */
   readonly part: { readonly number: number; readonly of: number } | null;
@@ -102,7 +102,8 @@ function textOf({ cell, rule, sentence }: Violation): string {
 }
 
 function chosen(all: readonly Cell[], { only, part, slice, seed, whole }: FaultOptions): Cell[] {
-  const matching = (whole ? all : covering(all, seed)).filter(({ name }) => only?.test(name) ?? true);
+  // A cell that is named is tried, whichever the seed would draw.
+  const matching = (whole || only !== null ? all : covering(all, seed)).filter(({ name }) => only?.test(name) ?? true);
   const drawn = shuffled(matching, randomOf(seed)).slice(0, slice ?? undefined);
   return part === null ? drawn : drawn.filter(({ name }) => numberOf(name, part.of) === part.number - 1);
 }

@@ -33,7 +33,8 @@ export async function judgeFleet(
   );
   const failures = Map.groupBy(await store.failures(tenant), ({ objectId }) => objectId);
   const open = new Set(await store.openTargets(tenant));
-  const listed = [...rows.keys()].filter((id) => typeof which === "string" || which.only.includes(id));
+  const only = typeof which === "string" ? null : new Set(which.only);
+  const listed = [...rows.keys()].filter((id) => only?.has(id) ?? true);
   const uses = await store.usesFound(listed.map((objectId) => ({ tenant, objectId })));
   const others = askedOf(null, [], []);
   const sum = { opened: 0, cleared: 0 };
