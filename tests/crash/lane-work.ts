@@ -4,12 +4,13 @@ import { type Driven, drive } from "./drive.ts";
 import { judged, laneHistory } from "./judge.ts";
 import { type Observation, observe } from "./observe.ts";
 import { type CrashPoint, derivePoints } from "./points.ts";
+import { randomOf } from "./random.ts";
 import { searchLane } from "./search-lane.ts";
 import type { liveness } from "./stage/documents.ts";
 import { type Lane, startLane } from "./stage/lane.ts";
 import { courses, procedures, type Row, rowOf } from "./stage/names.ts";
 import { stopWorkloads } from "./stage/tenant.ts";
-import type { Group, Trial } from "./trials.ts";
+import { type Group, groupsOf, type Trial } from "./trials.ts";
 
 export interface Rotated {
   readonly driven: Driven;
@@ -81,27 +82,47 @@ interface Placed {
 }
 
 /**
- * A row for each trial. Those of one group sit at seats of their own, and two groups in turn at other seats: the process
- * that has recovered one group is new to the callers of the next.
+ * A row for each trial, and spare ones. Those of one group sit at seats of their own, and two groups in turn at other
+ * seats: the process that has recovered one group is new to the callers of the next.
  */
 function placed(groups: readonly Group[]): { readonly groups: readonly Placed[][]; readonly spare: Row[] } {
   const size = Math.max(1, ...groups.map(({ length }) => length));
   const counts = new Map<string, number>();
-  const take = ({ procedure, course }: Pick<Trial, "procedure" | "course">, seat?: number): Row => {
-    const index = counts.get(`${procedure} ${course}`) ?? 0;
-    counts.set(`${procedure} ${course}`, index + 1);
-    return { ...rowOf(procedure, course, index), seat };
+  const take = ({ procedure, course }: Pick<Trial, "procedure" | "course">, index: number, turn = 0): Row => {
+    const nth = counts.get(`${procedure} ${course}`) ?? 0;
+    counts.set(`${procedure} ${course}`, nth + 1);
+    return { ...rowOf(procedure, course, nth), seat: size === 1 ? undefined : 1 + (index % size) + (turn % 2) * size };
   };
-  const seated = groups.map((group, turn) =>
-    group.map((trial, index) => ({ trial, row: take(trial, size === 1 ? undefined : 1 + index + (turn % 2) * size) })),
-  );
+  const seated = groups.map((group, turn) => group.map((trial, index) => ({ trial, row: take(trial, index, turn) })));
   const used = [...counts.keys()];
   const spare = procedures.flatMap((procedure) =>
     courses
       .filter((course) => used.includes(`${procedure} ${course}`))
-      .flatMap((course) => Array.from({ length: spareRows }, () => take({ procedure, course }))),
+      .flatMap((course) => Array.from({ length: spareRows }, (_, index) => take({ procedure, course }, index))),
   );
   return { groups: seated, spare };
+}
+
+/**
+ * Trials that did not come to their points, with rows that are left: again those of one instant together, at seats of
+ * their own. For a trial that is in no group there is no row left.
+ */
+function placedAgain(missed: readonly Trial[], spare: readonly Row[], random: () => number): Placed[][] {
+  const free = [...spare];
+  return groupsOf(missed, random).flatMap((group) => {
+    const parts: Placed[][] = [];
+    for (const trial of group) {
+      const fits = ({ procedure, course }: Row) => procedure === trial.procedure && course === trial.course;
+      const part = parts.at(-1) ?? [];
+      const apart = free.find((row) => fits(row) && part.every(({ row: { seat } }) => seat !== row.seat));
+      const row = apart ?? free.find(fits);
+      if (row === undefined) continue;
+      free.splice(free.indexOf(row), 1);
+      if (apart !== undefined && part.length > 0) part.push({ trial, row });
+      else parts.push([{ trial, row }]);
+    }
+    return parts;
+  });
 }
 
 /** Makes the trials group after group in an installation of their own, then searches it for secrets. */
@@ -113,35 +134,38 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
   const tried: Tried[] = [];
   const violations: Violation[] = [];
   const looked: Observation[] = [];
-  const free = [...spare];
   const tell = ({ trial, violations: found }: Tried, again: boolean) => {
     const lines = found.map(({ rule, sentence }) => `\n    ${rule}: ${sentence}`).join("");
     told(`${trial.name} ${trial.blows.map(wordsOf).join(", ")}${again ? " (second try)" : ""}${lines}`);
   };
   try {
     await lane.product.ready;
+    const keep = (result: Tried, again: boolean) => {
+      tried.push(result);
+      violations.push(...result.violations);
+      tell(result, again);
+    };
+    const missed = new Map<Trial, Tried>();
     for (const group of groups) {
       if (signal.aborted) {
         const sentence = "expected every point to be tried, was ended before it";
         violations.push(...group.map(({ trial }) => ({ point: trial.name, rule: "reached", sentence })));
         continue;
       }
-      for (const first of await together(lane, group, looked)) {
-        // On a machine that is short of time a call may be cut by its deadline and made again: the count is off by one then.
-        const at = free.findIndex(
-          ({ procedure, course }) => procedure === first.trial.procedure && course === first.trial.course,
-        );
-        const [row] = first.reached || at < 0 ? [] : free.splice(at, 1);
-        const [second] =
-          row === undefined ? [] : await together(lane, [{ trial: { ...first.trial, fresh: true }, row }], looked);
-        // What else the first try has shown was seen.
-        const result = second ?? first;
-        const found = second === undefined ? first.violations : [...missedApart(first), ...second.violations];
-        tried.push({ ...result, violations: found });
-        violations.push(...found);
-        tell({ ...result, violations: found }, second !== undefined);
-      }
+      for (const first of await together(lane, group, looked))
+        if (first.reached) keep(first, false);
+        else missed.set(first.trial, first);
     }
+    // On a machine that is short of time a call may be cut by its deadline and made again: the count is off by one then.
+    for (const group of signal.aborted ? [] : placedAgain([...missed.keys()], spare, randomOf(seed)))
+      for (const second of await together(lane, group, looked, true)) {
+        // What else the first try has shown was seen.
+        const first = missed.get(second.trial);
+        missed.delete(second.trial);
+        const found = first === undefined ? [] : first.violations.filter(({ rule }) => rule !== "reached");
+        keep({ ...second, violations: [...found, ...second.violations] }, true);
+      }
+    for (const first of missed.values()) keep(first, false);
     violations.push(...judged(await laneHistory(lane), looked));
     const search = await searchLane(lane, rows);
     return { tried, violations: [...violations, ...search.violations], secretsFound: search.found };
@@ -150,18 +174,14 @@ export async function runLane(trials: readonly Group[], options: LaneOptions): P
   }
 }
 
-function missedApart({ violations }: Tried): readonly Violation[] {
-  return violations.filter(({ rule }) => rule !== "reached");
-}
-
 function wordsOf({ how, verdict }: Blow): string {
   return how === "kill" ? verdict : `${verdict} until ${how.thaw}`;
 }
 
-/** Adds what it has seen to `looked`. */
-async function together(lane: Lane, group: readonly Placed[], looked: Observation[]): Promise<Tried[]> {
+/** Adds what it has seen to `looked`. `again`: a first try has gone by, the process is to be a new one. */
+async function together(lane: Lane, group: readonly Placed[], looked: Observation[], again = false): Promise<Tried[]> {
   try {
-    if (group.length === 1 && group[0]?.trial.fresh === true) await restart(lane);
+    if (again || (group.length === 1 && group[0]?.trial.fresh === true)) await restart(lane);
     const rotations = group.map(({ trial, row }) => ({ row, blows: trial.blows, name: trial.name }));
     const rotated = await rotate(lane, rotations);
     looked.push(...rotated.map(({ seen }) => seen));

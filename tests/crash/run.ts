@@ -123,9 +123,6 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
 
 const none: Planting = { caught: 0, violations: [] };
 
-/** So many runs stand at their points at the same time and are struck together. */
-const groupMax = 11;
-
 /**
  * How patient the product is where runs are struck. A call must be able to wait until a whole group has come to its
  * points. A dead process's runs are taken over at once, whatever the lease; a stalled one's only after lease and deadline.
@@ -152,7 +149,7 @@ async function inLanes(
     done += 1;
     options.say(`[${done}/${trials.length} ${elapsed()} s] ${line}`);
   };
-  const groups = groupsOf(trials, groupMax, random);
+  const groups = groupsOf(trials, random);
   const lots = kinds.flatMap((kind) =>
     dealt(
       groups.filter(([first]) => first?.kind === kind),

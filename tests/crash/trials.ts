@@ -91,6 +91,9 @@ export function sliceOf(trials: readonly Trial[], count: number, random: () => n
   return picked.slice(0, count);
 }
 
+/** So many runs stand at their points at the same time and are struck together. */
+const groupMax = 11;
+
 /** Trials that are made at the same time, each with a row of its own. */
 export type Group = readonly Trial[];
 
@@ -98,7 +101,7 @@ export type Group = readonly Trial[];
  * Runs that come to their points at the same instant of domain time stand together and need one blow: a start of the
  * product costs as much as a rotation. A second kill is tried alone.
  */
-export function groupsOf(trials: readonly Trial[], sizeMax: number, random: () => number): Group[] {
+export function groupsOf(trials: readonly Trial[], random: () => number): Group[] {
   const together = new Map<string, Trial[]>();
   for (const one of trials) {
     const [blow] = one.blows;
@@ -107,7 +110,7 @@ export function groupsOf(trials: readonly Trial[], sizeMax: number, random: () =
     together.set(key, [...(together.get(key) ?? []), one]);
   }
   const groups = [...together.values()].flatMap((all) => {
-    const count = Math.ceil(all.length / sizeMax);
+    const count = Math.ceil(all.length / groupMax);
     return Array.from({ length: count }, (_, part) => all.filter((__, index) => index % count === part));
   });
   return shuffled([...groups, ...trials.filter(({ kind }) => kind === "second").map((one) => [one])], random);
