@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { withEmergencyTerms } from "./documents.ts";
+import { stageLiveness, withEmergencyTerms } from "./documents.ts";
 import { tellOnFailure } from "./failure.ts";
 import { RoleProcesses } from "./role-processes.ts";
 import { Stage } from "./stage.ts";
@@ -13,7 +13,10 @@ beforeAll(async () => {
       { name: "app-cut", consumers: ["latest"], instant: true },
       { name: "app-unproven" },
       { name: "app-unstored", instant: true },
+      { name: "app-late", instant: true },
     ],
+    // A request that is still on its way must outlast the start of a process.
+    liveness: { ...stageLiveness, callDeadlineMs: 3_000, settleMs: 3_000 },
     scenario: { users: [{ name: "mallory" }] },
     policy: (yaml) =>
       withEmergencyTerms(yaml)
@@ -156,4 +159,38 @@ describe("an executor that is killed while it alone holds the value of the secre
       expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
     },
   );
+});
+
+describe("an executor that is stopped while it waits for the last request of one that was killed", () => {
+  const takeOvers = () =>
+    (processes.said.get("executor") ?? []).filter((line) => line.includes('"recovery.started"')).length;
+
+  it("leaves the wait to the next one, which sees what has landed by then; nothing is orphaned", async () => {
+    const [old] = await stage.secretsOf("app-late");
+    const run = await stage.request("app-late");
+    // On its way when its sender dies, and still on its way when the next executor is stopped.
+    await stage.manage("POST", "/holds", { op: "application.addPassword", position: "after-send", times: 1 });
+    await stage.approve(run);
+    const held = await stage.heldRequest();
+    const before = takeOvers();
+    const takenOver = (times: number) => expect.poll(takeOvers, { timeout: 60_000 }).toBe(before + times);
+    await processes.kill("executor");
+    const second = processes.startOne("executor");
+    await takenOver(1);
+    await processes.stop("executor");
+    await second.catch(() => {});
+    const started = processes.startOne("executor");
+    const advanced = stage.advance(60);
+    await takenOver(2);
+    await stage.manage("POST", `/holds/${held}/release`);
+    await Promise.all([started, advanced]);
+    await stage.advanceUntil(run, ["completed"], { stepSeconds: 600, hoursMax: 48 });
+
+    const acts = (await stage.effects("app-late")).map(({ op }) => op.split(".")[1]).filter((act) => act !== "set");
+    expect(acts).toEqual(["addPassword", "removePassword", "addPassword", "removePassword"]);
+    expect(await stage.secretsOf("app-late")).not.toContain(old);
+    const { failedSignIns, orphans } = await stage.figures("app-late");
+    expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
+    expect([await stage.verdict(run), stage.secondVerdict(run)]).toEqual(["proven", "proven"]);
+  });
 });

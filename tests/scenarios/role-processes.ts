@@ -119,7 +119,7 @@ export class RoleProcesses implements StageProduct {
   async start(_folder: string, say: (line: string) => void): Promise<readonly { stop(): Promise<void> }[]> {
     this.#say = say;
     for (const role of roleNames) await this.startOne(role);
-    return roleNames.map((role) => ({ stop: () => this.#end(role, "SIGTERM") }));
+    return roleNames.map((role) => ({ stop: () => this.stop(role) }));
   }
 
   /** Starts the process of a role as a service manager does; resolves when it says that it has started. */
@@ -148,6 +148,11 @@ export class RoleProcesses implements StageProduct {
   /** SIGKILL, and nobody starts it again until `startOne`. */
   kill(role: RoleName): Promise<void> {
     return this.#end(role, "SIGKILL");
+  }
+
+  /** SIGTERM, as a service manager does. */
+  stop(role: RoleName): Promise<void> {
+    return this.#end(role, "SIGTERM");
   }
 
   async #end(role: RoleName, signal: "SIGTERM" | "SIGKILL"): Promise<void> {

@@ -271,8 +271,8 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D2",
     what: "consumers are found",
-    does: "Callers of the old key are named by the gate; sign-ins and vault entries that nobody declared are found each day, are a finding, and stand in the console with the line to add.",
-    missing: "Of a vault that may not be listed nothing is known; a new use is a finding and sends no notice.",
+    does: "Callers of the old key are named by the gate; sign-ins and vault entries that nobody declared are found each day, are a finding, are told to owners each week, and stand in the console with the line to add.",
+    missing: "Of a vault that may not be listed nothing is known.",
     tests: [
       inventorySeen,
       inventoryPage,

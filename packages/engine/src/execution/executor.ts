@@ -4,7 +4,7 @@ import { type Connectors, codeOf, describe, isCode } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import { hasten } from "../clock/hasten.ts";
 import type { Dispatch } from "../dispatch/index.ts";
-import type { ClaimedRun, RunRow, Store, Survey } from "../store/index.ts";
+import type { ClaimedRun, Hold, RunRow, Store, Survey } from "../store/index.ts";
 import { HeldValues, type StepServices } from "./context.ts";
 import { createDrive } from "./drive.ts";
 import type { Guard } from "./guard.ts";
@@ -81,6 +81,8 @@ export function createExecutor(options: ExecutorOptions): Executor {
   let behind = false;
   /** Runs that a hint is being worked on for, from before the claim until they were let go of. */
   const inHand = new Map<string, number>();
+  /** The last thing that was done in turn. */
+  let taking: Promise<unknown> = Promise.resolve();
   /** What the first sweep has offered and nobody has claimed yet; null: it is not known, or no longer waited for. */
   let untaken: Set<string> | null = null;
   const takenUp = Promise.withResolvers<void>();
@@ -200,16 +202,11 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function claimAndDrive(id: string): Promise<void> {
-    // Jobs are restored with the database: asked before each claim, not only before runs are offered.
-    await options.assertNotBehind();
-    // Whose death is proven stands in the worker table since the sweep that offered the run.
-    const provenDead: readonly string[] = [];
-    const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
-    const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
-    if (claimed === undefined) return taken(id);
-    const at: At = { hold: { run: claimed.run.id, fence: claimed.run.fence, worker }, work: null };
+    const claimed = await inTurn(() => claim(id));
+    if (claimed === null) return taken(id);
+    const at: At = { hold: { run: id, fence: claimed.run.fence, worker }, work: null };
     try {
-      await drive(await recover(claimed), at);
+      await drive(await settled(claimed, at.hold), at);
     } catch (error) {
       if (isCode(error, "STALE_FENCE")) return options.log("run.taken-over", { run: id });
       options.log("run.interrupted", { run: id, error: describe(error) });
@@ -219,35 +216,44 @@ export function createExecutor(options: ExecutorOptions): Executor {
     }
   }
 
-  /** A run whose holder died or stalled: say so, wait until its last request has landed, and only then look. */
-  async function recover(claimed: ClaimedRun): Promise<RunRow> {
-    const { run, previousWorker, provenDead } = claimed;
-    if (previousWorker === null) {
-      taken(run.id);
-      return run;
-    }
-    const hold = { run: run.id, fence: run.fence, worker };
-    options.log("recovery.started", { run: run.id, provenDead });
-    await store.append(
-      {
-        type: "recovery.started",
-        data: {
-          deadAfterMs: claimed.silentMs ?? 0,
-          holder: previousWorker,
-          provenDead: provenDead === true,
-          settleMs: liveness.settleMs,
-          worker,
-        },
-      },
-      clock.now(),
-      hold,
-    );
-    taken(run.id);
+  /**
+   * Claims exclude each other in the database. One after the other they share a connection, and a process that takes up many
+   * runs when it starts does not open as many that wait for one another.
+   */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = taking.then(act);
+    taking = turn.catch(() => {});
+    return turn;
+  }
+
+  async function claim(id: string): Promise<ClaimedRun | null> {
+    // Jobs are restored with the database: asked before each claim, not only before runs are offered.
+    await options.assertNotBehind();
+    // Whose death is proven stands in the worker table since the sweep that offered the run.
+    const provenDead: readonly string[] = [];
+    const limits = { limit: 1, tenantMax: options.runsPerTenantMax, run: id };
+    const [claimed] = await store.claim({ ...liveness, ...limits, worker, now: clock.now(), provenDead });
+    return claimed ?? null;
+  }
+
+  /**
+   * A run whose holder died or stalled: say so, wait until its last request has landed, and only then look. That it is to be
+   * waited for stands in the row until it was, whoever has the run by then.
+   */
+  async function settled({ run, silentMs }: ClaimedRun, hold: Hold): Promise<RunRow> {
     const data = readRunData(run.data);
-    const known = provenDead === true ? data.unproven : [...new Set([...data.unproven, previousWorker])];
-    const kept = runDataFacts({ ...data, unproven: known.slice(-20) });
-    await store.dataPut(hold, kept);
+    const { unsettled: holder } = data;
+    if (holder !== null) {
+      const provenDead = !data.unproven.includes(holder);
+      const facts = { deadAfterMs: silentMs ?? 0, holder, provenDead, settleMs: liveness.settleMs, worker };
+      options.log("recovery.started", { run: run.id, provenDead });
+      await inTurn(() => store.append({ type: "recovery.started", data: facts }, clock.now(), hold));
+    }
+    taken(run.id);
+    if (holder === null) return run;
     await delay(liveness.settleMs, undefined, { signal: stopped.signal });
+    const kept = runDataFacts({ ...data, unsettled: null });
+    await store.dataPut(hold, kept);
     return { ...run, data: kept };
   }
 

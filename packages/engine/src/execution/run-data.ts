@@ -11,7 +11,9 @@ const RunDataForm = z.object({
   overlapUntil: z.int().nullable().default(null),
   /** Attempts whose credential was left behind, because their holder may still publish it; the sweep removes them. */
   abandoned: z.array(z.object({ step: z.string(), attempt: z.int() })).default([]),
-  /** Workers that lost this run without proof of their death. */
+  /** The worker that lost this run last, while its last request may still land; null: that time is over. Set by the claim. */
+  unsettled: z.string().nullable().default(null),
+  /** Workers that lost this run without proof of their death. Set by the claim. */
   unproven: z.array(z.string()).default([]),
   rollback: Because.extend({
     /** When every consumer has had its time to return; null until the undo steps are done. */

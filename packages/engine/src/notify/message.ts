@@ -93,6 +93,16 @@ const Told = z.object({
   waiting: part(runLine),
   held: part(runLine),
   failed: part(runLine),
+  found: part(
+    z.object({
+      application: z.string(),
+      sentence: z.string(),
+      credential: z.string(),
+      observed: z.string(),
+      required: z.string(),
+      since: z.string(),
+    }),
+  ),
   total: z.number().optional().catch(undefined),
   items: z
     .array(
@@ -105,6 +115,7 @@ const Told = z.object({
     .catch([]),
 });
 type Told = z.output<typeof Told>;
+type FoundLine = NonNullable<Told["found"]>["items"][number];
 type ExpiringLine = NonNullable<Told["expiring"]>["items"][number];
 
 const titles: Readonly<Record<NoticeKind, (told: Told, app: string) => string>> = {
@@ -172,7 +183,7 @@ function nameOfKind(kind: string): string {
 }
 
 /** `Your week: 2 expire, 1 waits for you`. */
-function weeklyTitle({ expiring, waiting, held, failed }: Told): string {
+function weeklyTitle({ expiring, waiting, held, failed, found }: Told): string {
   const says = (count: number | undefined, one: string, many: string) =>
     count === undefined || count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   const words = [
@@ -180,6 +191,7 @@ function weeklyTitle({ expiring, waiting, held, failed }: Told): string {
     ...says(waiting?.total, "waits for you", "wait for you"),
     ...says(held?.total, "is held", "are held"),
     ...says(failed?.total, "failed", "failed"),
+    ...says(found?.total, "is to be looked at", "are to be looked at"),
   ];
   return `Your week: ${words.length === 0 ? "nothing to do" : words.join(", ")}`;
 }
@@ -202,6 +214,11 @@ function expiringLine({ application, credential, kind, expiresAt, leftSeconds, d
 function runLineOf({ application, state, sentence, until }: z.output<typeof runLine>): string {
   const words = [until === undefined ? undefined : `until ${until}`, sentence ?? state?.replaceAll("_", " ")];
   return [application, ...words.filter((word) => word !== undefined)].join("; ");
+}
+
+function foundLine({ application, sentence, credential, observed, required, since }: FoundLine): string {
+  const where = credential === "" ? application : `${application}, ${credential}`;
+  return `${where}: ${sentence} Observed: ${plainText(observed, 100)}; required: ${plainText(required, 100)}; since ${since}`;
 }
 
 function isEmergency({ trigger }: Told): boolean {
@@ -249,6 +266,7 @@ export function messageOf(facts: Facts, nameOf: NameOf): Message {
       ...list("What waits for you", linesOf(told.waiting, runLineOf)),
       ...list("What is held", linesOf(told.held, runLineOf)),
       ...list("What failed since the last time", linesOf(told.failed, runLineOf)),
+      ...list("What scans have found", linesOf(told.found, foundLine)),
       ...list("To do", told.checklist),
       ...list("Left behind", told.left),
       ...(tellsOutcomes(told.kind)

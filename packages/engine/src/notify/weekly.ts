@@ -1,5 +1,5 @@
-import { type Facts, lastCron, type NoticesConfig, nextCron } from "@countersign/core";
-import type { RunRow, Store } from "../store/index.ts";
+import { type Facts, fleetCodes, lastCron, type NoticesConfig, nextCron } from "@countersign/core";
+import type { RunRow, StandingFinding, Store } from "../store/index.ts";
 import { expiringFacts } from "./expiry.ts";
 import { contextOf, missingApprovals, type OwnersOf, sentenceOf } from "./facts.ts";
 import { byObject, expiringMax, objectKey, type Watched } from "./watched.ts";
@@ -7,6 +7,8 @@ import { byObject, expiringMax, objectKey, type Watched } from "./watched.ts";
 const dayMs = 86_400_000;
 /** Plans that wait, runs that are held, and runs that failed: more than so many of each are not looked at. */
 const runsMax = 1_000;
+/** What was found of somebody's applications: more than so many are not counted. */
+const standingMax = 1_000;
 /** Longest time of which failures are told, after the product was down for longer. */
 const sinceMsMax = 31 * dayMs;
 
@@ -24,8 +26,8 @@ interface Found {
 }
 
 /**
- * Writes to each owner what he has before him: what expires, what waits for him, what is held, what failed. Once for each
- * time that the rules name, over all notifiers and restarts; of times that were missed only the last is made up for.
+ * Writes to each owner what he has before him: what expires, what waits for him, what is held, what failed, what scans have
+ * found. Once for each time that the rules name, over all notifiers and restarts; of times that were missed only the last is made up for.
  */
 export class WeeklyDigest {
   readonly #store: Store;
@@ -118,6 +120,9 @@ export class WeeklyDigest {
         return of === undefined ? [] : [expiringFacts(credential, of, now)];
       },
     );
+    const standing = (await this.#store.standing([...objects.values()], now, standingMax)).map((one) =>
+      standingFacts(one, objects.get(objectKey(one))?.name ?? one.objectId),
+    );
     const runs = (list: readonly RunRow[]) => list.filter(({ targetKey }) => names.has(targetKey)).map(runFacts);
     const waiting = found.waiting.filter(({ people }) => people.includes(person)).map(({ run }) => run);
     const part = (all: readonly Facts[]): Part => ({ total: all.length, items: all.slice(0, rules.itemsMax) });
@@ -126,11 +131,21 @@ export class WeeklyDigest {
       waiting: part(waiting.map(runFacts)),
       held: part(runs(found.held)),
       failed: part(runs(found.failed)),
+      found: part(standing),
     };
     const total = Object.values(parts).reduce((sum, one) => sum + one.total, 0);
     if (total === 0 && !rules.evenIfEmpty) return null;
     return { owners: [person], applications: own.length, ...parts } as unknown as Facts;
   }
+}
+
+/** What was found, as its owners are told of it. */
+function standingFacts(
+  { code, credential, observed, required, firstSeen }: StandingFinding,
+  application: string,
+): Facts {
+  const since = new Date(firstSeen).toISOString();
+  return { application, code, sentence: fleetCodes[code], credential, observed, required, since };
 }
 
 function runFacts({ id, targetKey, state, data }: RunRow): Facts {

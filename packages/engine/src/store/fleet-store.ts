@@ -3,7 +3,8 @@ import { z } from "zod";
 import { credentialStates } from "./rows.ts";
 import { containing, nothing, row, type Sql } from "./sql.ts";
 
-const code = z.enum(fleetCodesByUrgency as [FleetCode, ...FleetCode[]]);
+/** What a finding says. */
+export const findingCode = z.enum(fleetCodesByUrgency as [FleetCode, ...FleetCode[]]);
 /** What an object of a directory is. */
 export const objectKind = z.enum(["application", "service-principal"]);
 const acceptance = z.enum(acceptanceStates);
@@ -58,7 +59,7 @@ const FleetFindingRow = row({
   objectId: z.string(),
   /** Empty: of the object as a whole. */
   credential: z.string(),
-  code,
+  code: findingCode,
   kind: objectKind.nullable(),
   appId: z.string(),
   name: z.string(),
@@ -130,7 +131,7 @@ export interface FleetFilter {
 
 const FleetCount = row({
   tenant: z.string(),
-  code,
+  code: findingCode,
   environment: z.string(),
   listed: z.boolean(),
   acceptance,
@@ -177,12 +178,12 @@ const objects = (where: string) => `
     where j.tenant = d.tenant and j.object_id = d.object_id offset 0) j on true
   where d.tenant = $1 and ${where} offset 0) d`;
 
-/** The newest acceptance of a finding `f`. */
-const accepted = `left join lateral (select a.* from cs.acceptance a
+/** The newest acceptance of a finding `f`, as `a`. */
+export const accepted = `left join lateral (select a.* from cs.acceptance a
     where (a.tenant, a.object_id, a.credential, a.code) = (f.tenant, f.object_id, f.credential, f.code)
     order by a.id desc limit 1) a on true`;
 /** What it means for the finding at the time that stands at a place. */
-const acceptanceAt = (place: string) => `cs.acceptance_state(a.*, f.observed, ${place}::bigint)`;
+export const acceptanceAt = (place: string) => `cs.acceptance_state(a.*, f.observed, ${place}::bigint)`;
 
 /** The fleet as it is judged, and what is said of it. */
 export function fleetStore(sql: Sql) {

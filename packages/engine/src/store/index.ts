@@ -36,7 +36,7 @@ export {
 } from "./ledger-store.ts";
 export type { Channel } from "./listen.ts";
 export type { ListedDelivery, NoticeInput, Route, StepOutcome, TakenDelivery } from "./notice-store.ts";
-export type { Expiring, ExpiryItem } from "./owner-notice-store.ts";
+export type { Expiring, ExpiryItem, StandingFinding } from "./owner-notice-store.ts";
 export type { ReachRow } from "./reach-store.ts";
 export type { CredentialInput, CredentialsOf } from "./record-store.ts";
 export type * from "./rows.ts";

@@ -1,5 +1,6 @@
 import type { Facts } from "@countersign/core";
 import { z } from "zod";
+import { acceptanceAt, accepted, findingCode } from "./fleet-store.ts";
 import type { LedgerTarget } from "./ledger-store.ts";
 import { credentialKinds } from "./rows.ts";
 import { row, type Sql } from "./sql.ts";
@@ -22,6 +23,19 @@ export interface ExpiryItem extends Pick<Expiring, "tenant" | "objectId" | "id" 
   /** How it stands in the notice. */
   readonly item: Facts;
 }
+
+const StandingFinding = row({
+  tenant: z.string(),
+  objectId: z.string(),
+  /** Empty: of the object as a whole. */
+  credential: z.string(),
+  code: findingCode,
+  observed: z.string(),
+  required: z.string(),
+  firstSeen: z.int(),
+});
+/** What scans say of an object, and nobody has accepted. */
+export type StandingFinding = z.output<typeof StandingFinding>;
 
 /** Domain time at which the last scan ended (`at`). */
 export const lastScanEndOf = "select max(finished_at) as at from cs.scan where state = 'done'";
@@ -47,6 +61,17 @@ export function ownerNoticeStore(sql: Sql) {
                and (p.digest is null or r.id = c.run_id or cs.replaced_by(p.body) = c.id))
          order by c.expires_at, c.tenant, c.object_id, c.id limit $5`,
         [targets.map(({ tenant }) => tenant), targets.map(({ objectId }) => objectId), now, until, limit],
+      ),
+
+    /** What stands of these objects and counts, the most urgent and oldest first; that something expires is told apart. */
+    standing: (targets: readonly LedgerTarget[], now: number, limit: number): Promise<StandingFinding[]> =>
+      sql.rows(
+        StandingFinding,
+        `select f.tenant, f.object_id, f.credential, f.code, f.observed, f.required, f.first_seen
+         from unnest($1::text[], $2::text[]) as t(tenant, object_id) join cs.fleet_finding f using (tenant, object_id) ${accepted}
+         where f.cleared_at is null and f.code <> 'expiring' and ${acceptanceAt("$3")} <> 'accepted'
+         order by f.rank, f.first_seen, f.id limit $4`,
+        [targets.map(({ tenant }) => tenant), targets.map(({ objectId }) => objectId), now, limit],
       ),
 
     /** Tells owners of credentials, each once for its time; returns how many were not told before. */

@@ -141,7 +141,7 @@ const forbidden: readonly (readonly [statement: string, logins: readonly Databas
   ["select cs.acceptance_confirm('{1}', 'p', 0)", but("cs_api")],
   ["select cs.acceptance_withdraw('{1}', 'p', 0)", but("cs_api")],
   ["select cs.acceptances_expire(0)", but("cs_api", "cs_executor")],
-  ["select * from cs.acceptance", but("cs_api", "cs_executor")],
+  ["select * from cs.acceptance", but("cs_api", "cs_executor", "cs_notifier")],
   ["update cs.acceptance set until_at = 9e15", running],
   ["update cs.acceptance set confirmed_by = 'p', confirmed_at = 0", running],
   ["delete from cs.acceptance", running],

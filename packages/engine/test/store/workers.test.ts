@@ -133,6 +133,21 @@ describe("a claim", () => {
     ]);
   });
 
+  it("says in the run's row that its holder's last request may still land, until whoever has it says otherwise", async () => {
+    const [first, second, third] = [await newWorker(executor), await newWorker(executor), await newWorker(executor)];
+    const { run } = await toExecuting(stores, first);
+    await silence(first, lease.leaseMs + lease.callDeadlineMs + 1);
+    const [unproven] = await claimAll(executor, second, { run });
+    expect(unproven?.run.data).toMatchObject({ unsettled: first, unproven: [first] });
+    // Let go of before it has waited: the next one is told as well.
+    await executor.release({ run, fence: unproven?.run.fence ?? 0, worker: second }, startedAt, startedAt);
+    const [again] = await claimAll(executor, third, { run });
+    expect(again).toMatchObject({ previousWorker: null, run: { data: { unsettled: first, unproven: [first] } } });
+    await executor.workerStop(third);
+    const [stopped] = await claimAll(executor, second, { run });
+    expect(stopped?.run.data).toMatchObject({ unsettled: third, unproven: [first] });
+  });
+
   it("keeps to a tenant's limit exactly, lost runs included, whoever claims at once", async () => {
     const at = startedAt + 2_000_000;
     await Promise.all(Array.from({ length: 9 }, () => api.submitRun(request({ tenant: "capped", at }))));
