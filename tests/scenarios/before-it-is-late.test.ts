@@ -32,7 +32,9 @@ beforeAll(async () => {
     notices: `{ expiry: { itemsMax: 2 }, weekly: { cron: "0 8 * * 1", zone: Europe/Berlin, itemsMax: 3 } }`,
   });
   await stage.editRow("app-told", (row) => row.replace(/owners: \[.*\]/, `owners: [${personId("ada")}]`));
-  await stage.editRow("app-quiet", (row) => row.replace(/owners: \[.*\]/, `owners: [${personId("ben")}]`));
+  await stage.editRow("app-quiet", (row) =>
+    row.replace(/owners: \[.*\]/, `owners: [${personId("ben")}, ${personId("cleo")}]`),
+  );
 });
 afterAll(() => stage?.close());
 beforeEach(() => tellOnFailure(stage));
@@ -103,14 +105,17 @@ describe("a week of an owner", () => {
       .map(({ data }) => data)
       .filter(({ audience }) => (audience as string[]).includes(personId(login)));
 
-  it("is told on Monday at eight in Berlin, to each owner once by two notifiers, and not to whom it has nothing to say", async () => {
+  it("is told on Monday at eight in Berlin, to each owner once by two notifiers, and not to whom it has nothing new to say", async () => {
     // The first Monday came half a day after the start, before any run.
     const first = { items: { length: 3 }, total: 5 };
     expect(weekOf("ada")).toMatchObject([
       { expiring: first, waiting: { total: 0 }, held: { total: 0 }, failed: { total: 0 } },
     ]);
     expect(weekOf("dora")).toMatchObject([{ expiring: { total: 4 } }]);
-    expect(weekOf("ben")).toEqual([]);
+    // Nothing is before these two but what the first scan has found.
+    const long = { code: "long-lived", application: "app-quiet", observed: "400 days", required: "at most 90 days" };
+    for (const login of ["ben", "cleo"] as const)
+      expect(weekOf(login)).toMatchObject([{ expiring: { total: 0 }, found: { total: 1, items: [long] } }]);
 
     await stage.editRow("app-failed", (row) => row.replace("connection: main, name", "connection: other, name"));
     await stage.request("app-failed");
@@ -130,7 +135,11 @@ describe("a week of an owner", () => {
     expect(total(week?.waiting)).toBeGreaterThan(0);
     expect(week).toMatchObject({ held: { total: 0 } });
     // What he owns is well, but as one of the platform team he is waited for.
-    expect(weekOf("ben")).toMatchObject([{ waiting: { total: total(week?.waiting) }, failed: { total: 0 } }]);
+    expect(weekOf("ben").slice(1)).toMatchObject([{ waiting: { total: total(week?.waiting) }, failed: { total: 0 } }]);
+    // A use that nobody has declared was seen since: both owners hear of it first, and again of what stands.
+    const use = { code: "undeclared-use", observed: "other/app-quiet, partner/app-quiet" };
+    for (const login of ["ben", "cleo"] as const)
+      expect(weekOf(login)[1]).toMatchObject({ found: { total: 2, items: [use, long] } });
     // Five that nobody decided over, one before them, and the one that was blocked.
     expect(week?.failed).toMatchObject({ total: 7, items: { length: 3 } });
     // Nobody else reads it where nobody has asked for it.
@@ -141,5 +150,9 @@ describe("a week of an owner", () => {
       ),
     );
     expect(rows).toEqual([{ at: "2026-11-30 08:00:00" }]);
+
+    // In the third week all of that still stands, and nobody is written to for that alone.
+    await stage.advance(7 * day);
+    expect([weekOf("ada").length, weekOf("cleo").length]).toEqual([3, 2]);
   });
 });

@@ -370,7 +370,7 @@ export const onDayOne: readonly Item[] = [
       ),
       scenario(
         "before-it-is-late",
-        "is told on Monday at eight in Berlin, to each owner once by two notifiers, and not to whom it has nothing to say",
+        "is told on Monday at eight in Berlin, to each owner once by two notifiers, and not to whom it has nothing new to say",
       ),
     ],
   },

@@ -23,6 +23,8 @@ interface Found {
   readonly waiting: readonly { readonly run: RunRow; readonly people: readonly string[] }[];
   readonly held: readonly RunRow[];
   readonly failed: readonly RunRow[];
+  /** When everybody was written to before. */
+  readonly since: number;
 }
 
 /**
@@ -99,7 +101,7 @@ export class WeeklyDigest {
       if (context !== null) waiting.push({ run, people: missingApprovals(context).flatMap(({ people }) => people) });
     }
     const failed = await of("rolled_back", "blocked", "expired");
-    return { waiting, held: await of("held"), failed: failed.filter(({ updatedAt }) => updatedAt > since) };
+    return { waiting, held: await of("held"), failed: failed.filter(({ updatedAt }) => updatedAt > since), since };
   }
 
   /** Null: there is nothing to say, and nobody has asked to hear that. */
@@ -120,9 +122,8 @@ export class WeeklyDigest {
         return of === undefined ? [] : [expiringFacts(credential, of, now)];
       },
     );
-    const standing = (await this.#store.standing([...objects.values()], now, standingMax)).map((one) =>
-      standingFacts(one, objects.get(objectKey(one))?.name ?? one.objectId),
-    );
+    const standing = await this.#store.standing([...objects.values()], now, standingMax);
+    const standingOf = (one: StandingFinding) => standingFacts(one, objects.get(objectKey(one))?.name ?? one.objectId);
     const runs = (list: readonly RunRow[]) => list.filter(({ targetKey }) => names.has(targetKey)).map(runFacts);
     const waiting = found.waiting.filter(({ people }) => people.includes(person)).map(({ run }) => run);
     const part = (all: readonly Facts[]): Part => ({ total: all.length, items: all.slice(0, rules.itemsMax) });
@@ -131,10 +132,12 @@ export class WeeklyDigest {
       waiting: part(waiting.map(runFacts)),
       held: part(runs(found.held)),
       failed: part(runs(found.failed)),
-      found: part(standing),
+      found: part(standing.map(standingOf)),
     };
-    const total = Object.values(parts).reduce((sum, one) => sum + one.total, 0);
-    if (total === 0 && !rules.evenIfEmpty) return null;
+    const { found: _, ...acute } = parts;
+    // What was said last week and still stands is said again beside something else, and is no reason to write.
+    const isNews = standing.some(({ firstSeen }) => firstSeen > found.since);
+    if (!isNews && Object.values(acute).every(({ total }) => total === 0) && !rules.evenIfEmpty) return null;
     return { owners: [person], applications: own.length, ...parts } as unknown as Facts;
   }
 }
