@@ -99,9 +99,21 @@ async function missedCanaries(
 
 async function searchEverywhere(lane: Lane, searcher: Searcher): Promise<Hit[]> {
   const hits = await searchTables(lane.server.admin, searcher);
-  for (const file of outputFiles(lane.folder))
-    hits.push(...searcher.search(file, readFileSync(join(lane.folder, file))));
+  for (const file of outputFiles(lane.folder)) {
+    const bytes = readLeft(join(lane.folder, file));
+    if (bytes !== null) hits.push(...searcher.search(file, bytes));
+  }
   return hits;
+}
+
+/** A file, or null: the product, which still runs, has put it in another's place since it was listed. */
+function readLeft(file: string): Buffer | null {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** What the product writes: its output, its bundles, its state; the documents are input, the consumers' files are theirs. */
