@@ -81,8 +81,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
   let behind = false;
   /** Runs that a hint is being worked on for, from before the claim until they were let go of. */
   const inHand = new Map<string, number>();
-  /** The last thing that was done in turn. */
-  let taking: Promise<unknown> = Promise.resolve();
   /** What the first sweep has offered and nobody has claimed yet; null: it is not known, or no longer waited for. */
   let untaken: Set<string> | null = null;
   const takenUp = Promise.withResolvers<void>();
@@ -202,7 +200,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
   }
 
   async function claimAndDrive(id: string): Promise<void> {
-    const claimed = await inTurn(() => claim(id));
+    const claimed = await claim(id);
     if (claimed === null) return taken(id);
     const at: At = { hold: { run: id, fence: claimed.run.fence, worker }, work: null };
     try {
@@ -214,16 +212,6 @@ export function createExecutor(options: ExecutorOptions): Executor {
         options.log("run.not-released", { run: id, error: describe(again) }),
       );
     }
-  }
-
-  /**
-   * Claims exclude each other in the database. One after the other they share a connection, and a process that takes up many
-   * runs when it starts does not open as many that wait for one another.
-   */
-  function inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const turn = taking.then(act);
-    taking = turn.catch(() => {});
-    return turn;
   }
 
   async function claim(id: string): Promise<ClaimedRun | null> {
@@ -247,7 +235,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
       const provenDead = !data.unproven.includes(holder);
       const facts = { deadAfterMs: silentMs ?? 0, holder, provenDead, settleMs: liveness.settleMs, worker };
       options.log("recovery.started", { run: run.id, provenDead });
-      await inTurn(() => store.append({ type: "recovery.started", data: facts }, clock.now(), hold));
+      await store.append({ type: "recovery.started", data: facts }, clock.now(), hold);
     }
     taken(run.id);
     if (holder === null) return run;
