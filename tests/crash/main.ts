@@ -13,7 +13,7 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     part: { type: "string", default: "1/1" },
     "no-planted": { type: "boolean", default: false },
-    lanes: { type: "string", default: "2" },
+    lanes: { type: "string", default: "1" },
     seeds: { type: "string", default: "1" },
     "default-liveness": { type: "boolean", default: false },
     stalls: { type: "boolean", default: false },
