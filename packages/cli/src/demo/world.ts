@@ -112,7 +112,7 @@ export function demoScenario(folder: string, orders: OrdersDatabase): object {
         cacheSeconds: 1_800,
         ipAddress: "10.1.0.22",
       },
-      // Seldom: each sign-in is a session of a real server, which costs as much as ten of the others.
+      // Seldom: each sign-in is a new session of a real server, and most of what a day costs is making them.
       {
         name: "orders-api",
         kind: "postgres-file",
