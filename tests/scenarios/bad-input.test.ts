@@ -11,6 +11,7 @@ beforeAll(async () => {
   stage = await Stage.open({
     applications: damages
       .flatMap((kind) => [`app-read-${kind}`, `app-add-${kind}`])
+      .concat("app-out", "app-long-out")
       .map((name) => ({ name, consumers: ["latest", "copied"] as const })),
   });
 });
@@ -74,6 +75,32 @@ describe("a document that is wrong is refused with one code and changes nothing:
       expect(stage.read("state/trust.json")).toBe(trust);
     });
   }
+});
+
+describe("a directory that is out while a request is planned", () => {
+  const requestWhileOut = async (name: string) => {
+    const fault = { op: "application.get", kind: "503", times: "always", match: { appId: stage.idsOf(name).appId } };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    const run = await stage.request(name);
+    await stage.advance(300);
+    expect(await stage.stateOf(run)).toBe("requested");
+    return { run, isBack: () => stage.manage("DELETE", `/faults/${id}`) };
+  };
+
+  it("is asked again until it is back, and the request gets its plan", async () => {
+    const { run, isBack } = await requestWhileOut("app-out");
+    await isBack();
+    await stage.advance(120);
+    expect(await stage.stateOf(run)).toBe("awaiting_approval");
+  });
+
+  it("is not waited for longer than a quarter of an hour: the request ends in a finding", async () => {
+    const { run, isBack } = await requestWhileOut("app-long-out");
+    await stage.advanceUntil(run, ["blocked"], { stepSeconds: 120, hoursMax: 0.5 });
+    const { findings } = await stage.run(run);
+    expect(findings.filter(({ result }) => result === "block").map(({ code }) => code)).toContain("world-unread");
+    await isBack();
+  });
 });
 
 describe("an answer of the directory that makes no sense", () => {

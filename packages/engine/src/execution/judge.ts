@@ -2,6 +2,7 @@ import {
   type Connectors,
   CountersignError,
   type EnrolledPerson,
+  type ErrorCode,
   type Finding,
   type InventoryRow,
   isBlocked,
@@ -30,6 +31,8 @@ export interface Judgement {
   readonly blocked: boolean;
   readonly row: InventoryRow | null;
   readonly world: World | null;
+  /** Why there is no world: null where there is one, or where nothing says what to read. */
+  readonly unread: ErrorCode | null;
   readonly policy: ResolvedPolicy | null;
   /** What an emergency is about; null for any other request. */
   readonly urgent: Urgent | null;
@@ -58,6 +61,10 @@ const openStates = [
 ] as const;
 const runsMax = 200;
 
+/** The outside as it was read, or why it was not. */
+type Reading = Pick<Judgement, "world" | "unread">;
+const nothingRead: Reading = { world: null, unread: null };
+
 /** Judges requests and approved plans from this host's own files and from the world itself. */
 export function createJudge(options: {
   readonly store: Store;
@@ -68,9 +75,9 @@ export function createJudge(options: {
 }): Judge {
   const { store, clock, connectors, ground } = options;
 
-  async function readWorld(row: InventoryRow, signal: AbortSignal, withUses: boolean): Promise<World | null> {
+  async function readWorld(row: InventoryRow, signal: AbortSignal, withUses: boolean): Promise<Reading> {
     const reader = connectors.worlds.get(row.procedure);
-    if (reader === undefined) return null;
+    if (reader === undefined) return nothingRead;
     // The ledger says which credential is ours; the tag in the vault alone could have been written by anybody.
     // Of this row alone: a tenant has more of ours than a page of them. A scan gives applications the directory's name.
     const of = "objectId" in row ? { objectId: row.objectId } : { application: row.name };
@@ -79,13 +86,14 @@ export function createJudge(options: {
     const ours = new Set(ledger.map(({ id }) => id));
     try {
       const world = await reader.read({ clock, signal }, row, (id) => ours.has(id));
-      return withUses ? { ...world, uses: (await reader.uses?.({ clock, signal }, row)) ?? null } : world;
+      const uses = withUses ? { uses: (await reader.uses?.({ clock, signal }, row)) ?? null } : {};
+      return { world: { ...world, ...uses }, unread: null };
     } catch (error) {
-      // A world that cannot be read blocks the request; losing the lease or the database ends this attempt to judge.
+      // What a world that cannot be read means is the caller's to say; losing the lease or the database ends this attempt to judge.
       if (!(error instanceof CountersignError) || error.code === "LEASE_LOST" || error.code === "DATABASE_UNAVAILABLE")
         throw error;
       options.log("world.unreadable", { row: row.name, error: `${error.code}: ${error.message}` });
-      return null;
+      return { world: null, unread: error.code };
     }
   }
 
@@ -134,8 +142,8 @@ export function createJudge(options: {
       const listed = inventory.rows.find((candidate) => candidate.name === run.targetKey) ?? null;
       // The cut waits for no consumer, so none is looked at before it: each was, or is, when it is written.
       const row = listed !== null && isUrgent && at === "retire" ? { ...listed, consumers: [] } : listed;
-      const [world, lastPlan, open, unreviewed] = await Promise.all([
-        row === null ? null : readWorld(row, signal, credential !== undefined && at === "start"),
+      const [{ world, unread }, lastPlan, open, unreviewed] = await Promise.all([
+        row === null ? nothingRead : readWorld(row, signal, credential !== undefined && at === "start"),
         lastPlanOf(run.targetKey),
         store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax }),
         store.unreviewed(run.targetKey),
@@ -185,6 +193,7 @@ export function createJudge(options: {
         blocked: isBlocked(findings) || !isKnown(input),
         row,
         world,
+        unread,
         policy: resolved,
         urgent: isUrgent ? { compromised: credential ?? null, supersedes } : null,
         policyDigest,

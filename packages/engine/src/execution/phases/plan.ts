@@ -1,5 +1,6 @@
 import {
   CountersignError,
+  type ErrorCode,
   emergencyRisksOf,
   type Finding,
   type FrozenPlan,
@@ -19,10 +20,15 @@ import { emptyRunData, runDataFacts } from "../run-data.ts";
 
 /** Turns a request into a frozen plan, or into findings that say why not. */
 export interface Planner {
-  /** Null when the run has ended in `blocked`; otherwise the run as planned, still held. */
+  /** Null when the run has ended in `blocked`, or was let go of to be looked at again; otherwise the run as planned, still held. */
   plan(run: RunRow, hold: Hold, services: StepServices): Promise<RunRow | null>;
 }
 
+/** What may be over in a minute: a request is asked again before it is blocked for it. */
+const passing: readonly (ErrorCode | null)[] = ["OUTSIDE_UNAVAILABLE", "OUTSIDE_RATE_LIMITED", "DEADLINE_PASSED"];
+const againMs = 60_000;
+/** From the request on; then people hear that the outside cannot be read. */
+const unreadMsMax = 15 * 60_000;
 /** Windows are looked for this far ahead. */
 const horizonMs = 400 * 86_400_000;
 
@@ -36,6 +42,12 @@ export function createPlanner(options: {
     async plan(run, hold, services) {
       const judgement = await judge.judge(run, "start", services.lease.signal);
       const now = services.clock.now();
+      // Of an emergency people hear at once: what cannot be read may have to be left out.
+      const canWait = run.trigger !== "compromise" && now + againMs <= run.createdAt + unreadMsMax;
+      if (passing.includes(judgement.unread) && canWait) {
+        await store.release(hold, now + againMs, now);
+        return null;
+      }
       const validated: EntryInput = {
         type: "run.validated",
         data: {
