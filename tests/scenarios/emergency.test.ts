@@ -10,6 +10,7 @@ beforeAll(async () => {
       { name: "app-leaked", instant: true },
       { name: "app-partner", instant: true, consumers: ["latest", "copied"] },
       { name: "app-denied" },
+      { name: "app-out", instant: true },
       { name: "app-overlap", instant: true },
       { name: "app-waiting", instant: true },
       { name: "app-goes-on", instant: true },
@@ -189,6 +190,21 @@ describe("an emergency while another run of the application is open", () => {
     expect({ failedSignIns, orphans }).toEqual({ failedSignIns: 0, orphans: [] });
     expect(await stage.verdict(elder)).toBe("proven");
     expect(await stage.verdict(run)).toBe("proven");
+  });
+});
+
+describe("an emergency while the directory is out", () => {
+  it("is blocked within a minute, without the quarter of an hour that another request waits", async () => {
+    const leaked = await onlySecretOf("app-out");
+    const { appId } = stage.idsOf("app-out");
+    const fault = { op: "application.get", kind: "503", times: "always", match: { appId } };
+    const { id } = (await stage.manage("POST", "/faults", fault)) as { id: string };
+    const run = await stage.report("app-out", leaked);
+    // The call's own tries take half a minute.
+    await stage.advance(60);
+    expect((await stage.run(run)).run).toMatchObject({ state: "blocked", because: { code: "world-unread" } });
+    await stage.sink.until(({ type, data }) => type === "run.blocked" && data.run === run);
+    await stage.manage("DELETE", `/faults/${id}`);
   });
 });
 

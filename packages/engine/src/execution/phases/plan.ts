@@ -43,7 +43,7 @@ export function createPlanner(options: {
       const judgement = await judge.judge(run, "start", services.lease.signal);
       const now = services.clock.now();
       // Of an emergency people hear at once: what cannot be read may have to be left out.
-      const canWait = run.trigger !== "compromise" && now + againMs <= run.createdAt + unreadMsMax;
+      const canWait = judgement.urgent === null && now + againMs <= run.createdAt + unreadMsMax;
       if (passing.includes(judgement.unread) && canWait) {
         await store.release(hold, now + againMs, now);
         return null;
