@@ -16,6 +16,8 @@ export interface Cell {
   readonly fault: {
     readonly shape: CallShape;
     readonly nth: number;
+    /** How often the undisturbed run made this call. */
+    readonly made: number;
     readonly kind: FaultKind;
     readonly always: boolean;
     /** Which of the ways in which this call can go wrong, those that nobody could tell apart being one. */
@@ -85,7 +87,7 @@ export function deriveCells(
           name: `${call} ${kind.name} ${times}`,
           story,
           kind: kind.name,
-          fault: { shape, nth, kind, always, way },
+          fault: { shape, nth, made: calls.length, kind, always, way },
           knobs: null,
           seated: clean.row.seat !== undefined,
         };
@@ -138,6 +140,16 @@ export function isShared({ match }: CallShape): boolean {
   return !Object.values(match).some((value) => /\{(row|app|group)\}/.test(value));
 }
 
+/**
+ * The cell for a run like the one that made its call so often and no more, counted from the end: a run that waits looks as
+ * often as it has to, so that what comes after the wait is a lower occurrence where the wait is shorter.
+ */
+export function aimed(cell: Cell, made: number): Cell {
+  if (cell.fault === null || made >= cell.fault.nth) return cell;
+  const nth = Math.max(1, cell.fault.nth - (cell.fault.made - made));
+  return { ...cell, fault: { ...cell.fault, nth, made } };
+}
+
 /** Every read of the directory lags, for all rows: nothing else runs beside it. */
 export function staleCell(story: Story): Cell {
   const knobs = { visibilityLagSeconds: [staleSeconds, staleSeconds] };
@@ -167,7 +179,7 @@ export function armOf(
     fault,
   }: {
     readonly story: Pick<Story, "refused"> & Partial<Pick<Story, "procedure">>;
-    readonly fault: Omit<NonNullable<Cell["fault"]>, "way"> | null;
+    readonly fault: Omit<NonNullable<Cell["fault"]>, "way" | "made"> | null;
   },
   fill: (shape: CallShape) => Record<string, string>,
 ): object[] {

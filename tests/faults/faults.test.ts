@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Cell, covering } from "./cells.ts";
+import { aimed, type Cell, covering } from "./cells.ts";
 import type { FaultReport } from "./report.ts";
 import { runFaults } from "./run.ts";
 import { stories } from "./stories.ts";
@@ -45,7 +45,7 @@ describe("the cells that are tried unless the whole is asked for", () => {
       Array.from({ length: occurrences * ways }, (_, index) => {
         const [nth, way] = [1 + Math.floor(index / ways), index % ways];
         const kind = { name: `kind-${way}`, kind: "500", position: "before-effect" as const };
-        const fault = { shape: { op, match: {} }, nth, kind, always, way };
+        const fault = { shape: { op, match: {} }, nth, made: occurrences, kind, always, way };
         return { name: `${op} ${index} ${always}`, story, kind: kind.name, fault, knobs: null, seated: false };
       }),
     );
@@ -64,5 +64,25 @@ describe("the cells that are tried unless the whole is asked for", () => {
 
   it("are others with another seed", () => {
     expect(covering(all, 1)).not.toEqual(covering(all, 2));
+  });
+});
+
+describe("a call that its run did not make so often as the undisturbed one", () => {
+  const [story] = stories;
+  if (story === undefined) throw new Error("expected a story");
+  const cell = (nth: number, made: number): Cell => {
+    const kind = { name: "500", kind: "500", position: "before-effect" as const };
+    const fault = { shape: { op: "secret.get", match: {} }, nth, made, kind, always: false, way: 0 };
+    return { name: "polled", story, kind: kind.name, fault, knobs: null, seated: false };
+  };
+
+  it("is counted from the end of the shorter run", () => {
+    expect(aimed(cell(32, 32), 26).fault).toMatchObject({ nth: 26, made: 26 });
+    expect(aimed(cell(28, 32), 26).fault).toMatchObject({ nth: 22, made: 26 });
+    expect(aimed(cell(4, 9), 3).fault).toMatchObject({ nth: 1, made: 3 });
+  });
+
+  it("stays as it is where the run made it often enough and its own rule did not hit", () => {
+    expect(aimed(cell(4, 9), 7)).toEqual(cell(4, 9));
   });
 });

@@ -22,13 +22,13 @@ const untouched: ReadonlySet<string> = new Set(["blocked", "expired"]);
 
 type Must = (holds: boolean, rule: string, sentence: string) => void;
 
+/** How often the run made the call. */
+export function timesMade({ row, effects }: Seen, shape: CallShape, directory: Directory): number {
+  return effects.filter((effect) => effect.workload === null && fits(shape, effect, row, directory)).length;
+}
+
 /** A call that the undisturbed run had made was not made so often: nothing went wrong here, so nothing was shown. */
-export function notReached(
-  { cell, row, state, entries, effects }: Seen,
-  { shape, nth }: { readonly shape: CallShape; readonly nth: number },
-  directory: Directory,
-): Violation {
-  const made = effects.filter((effect) => effect.workload === null && fits(shape, effect, row, directory)).length;
+export function notReached({ cell, state, entries }: Seen, nth: number, made: number): Violation {
   const moved = entries.findLast((entry) => entry.type === "run.moved");
   const because = JSON.stringify(moved?.data ?? null);
   const sentence = `expected the call to be made ${nth} times, got ${made} of them until the run was ${state} (${because})`;
