@@ -1,4 +1,5 @@
 import type { RowProblem } from "../inventory/check.ts";
+import { named } from "../inventory/owners.ts";
 import type { Inventory } from "../inventory/parse.ts";
 import type { EntraRow, InventoryRow } from "../inventory/row.ts";
 import type { CallerFound, ObjectOwners, ScannedObject } from "../ports/index.ts";
@@ -13,6 +14,7 @@ export const compareCodes = {
   "nobody-enabled": { mend: true, sentence: "The directory has no owner of it whose account is enabled." },
   "not-declared": { mend: true, sentence: "Something uses it that the inventory does not name." },
   "not-listed": { mend: false, sentence: "It has client secrets in the directory and is not listed." },
+  "owned-credential-gone": { mend: false, sentence: "It names owners of a credential that is gone." },
   "still-proposed": { mend: false, sentence: "It is proposed and not approved: nothing is done for it." },
 } as const;
 type CompareCode = keyof typeof compareCodes;
@@ -80,9 +82,12 @@ function rowFindings(
   const disabled = new Set(
     directory.flatMap(({ enabled, name }) => (enabled === false && name !== null ? [name.toLowerCase()] : [])),
   );
-  for (const owner of row.owners)
+  for (const owner of named(row))
     if (disabled.has(input.mails.get(owner)?.toLowerCase() ?? ""))
       found.push(said(row.name, "owner-disabled", owner, "an owner whose account is enabled"));
+  const credentials = new Set(object.credentials.map(({ id }) => id));
+  for (const id of Object.keys(row.credentialOwners ?? {}))
+    if (!credentials.has(id)) found.push(said(row.name, "owned-credential-gone", id, "a credential of the application"));
   if (input.owners.has(object.objectId) && !directory.some(({ kind, enabled }) => kind === "user" && enabled !== false))
     found.push(
       said(row.name, "nobody-enabled", `${directory.length} owners in the directory`, "a user who is enabled"),

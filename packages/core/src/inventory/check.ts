@@ -1,5 +1,6 @@
 import type { Config, Connection } from "../config/config.ts";
 import { kindOf } from "../consumer-kinds/index.ts";
+import { named } from "./owners.ts";
 import type { InventoryRow } from "./row.ts";
 import { inScope } from "./scope.ts";
 
@@ -113,7 +114,7 @@ export function checkInventory(
   const known = new Set(people.map((person) => person.person));
   return rows.flatMap((row) => [
     ...checkRow(row, config, false),
-    ...row.owners
+    ...named(row)
       .filter((owner) => !known.has(owner))
       .map(
         (owner): RowProblem => ({

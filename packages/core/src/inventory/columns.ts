@@ -2,7 +2,7 @@ import { z } from "zod";
 import { consumerKinds } from "../consumer-kinds/index.ts";
 
 /** How the text of a cell becomes a value of the form. */
-type CellType = "text" | "list" | "whole number" | "yes or no";
+type CellType = "text" | "list" | "lists by key" | "whole number" | "yes or no";
 
 /** Columns of an application, in the order in which they are written. */
 const applicationColumns: Readonly<Record<string, CellType>> = {
@@ -16,6 +16,8 @@ const applicationColumns: Readonly<Record<string, CellType>> = {
   connection: "text",
   roles: "list",
   owners: "list",
+  businessOwners: "list",
+  credentialOwners: "lists by key",
   "record.connection": "text",
   "record.name": "text",
   note: "text",
@@ -53,11 +55,27 @@ export const inventoryColumns: ReadonlyMap<string, CellType> = new Map([
 /** Between the entries of a list in one cell. */
 const separator = "|";
 
+/** Between a key and an entry of its list; neither ids of credentials nor of people have one. */
+const keySeparator = "=";
+
+/** `key=entry|key=entry`; text in another form stays text. */
+function listsByKey(text: string): unknown {
+  const lists: Record<string, string[]> = {};
+  for (const part of text.split(separator)) {
+    const [key = "", entry, ...more] = part.split(keySeparator).map((side) => side.trim());
+    if (entry === undefined || more.length > 0 || key === "__proto__") return text;
+    lists[key] = [...(lists[key] ?? []), entry];
+  }
+  return lists;
+}
+
 /** What a cell says, for the schema to judge: text that is no number stays text. */
 export function cellValue(column: string, text: string): unknown {
   switch (inventoryColumns.get(column)) {
     case "list":
       return text.split(separator).map((entry) => entry.trim());
+    case "lists by key":
+      return listsByKey(text);
     case "whole number":
       return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
     case "yes or no":
@@ -70,7 +88,14 @@ export function cellValue(column: string, text: string): unknown {
 /** A value as the text of a cell; null where a cell cannot say it. */
 export function cellText(value: unknown): string | null {
   if (value === undefined) return "";
-  if (!Array.isArray(value)) return String(value);
-  const entries = value.map(String);
+  const entries = Array.isArray(value) ? value.map(String) : entriesByKey(value);
+  if (entries === null) return String(value);
   return entries.some((entry) => entry.includes(separator) || entry.trim() !== entry) ? null : entries.join(separator);
+}
+
+function entriesByKey(value: unknown): string[] | null {
+  if (typeof value !== "object" || value === null) return null;
+  return Object.entries(value as Record<string, readonly string[]>).flatMap(([key, list]) =>
+    list.map((entry) => `${key}${keySeparator}${entry}`),
+  );
 }

@@ -79,9 +79,10 @@ function checkedRows(document: ReadDocument<InventoryForm>): Omit<Inventory, "di
   applications.forEach((application, index) => {
     const here = ["applications", placeOf(index)] as const;
     const consumers = consumersOf(application);
-    unique(application.owners, (at) =>
-      problems.push(document.problem([...here, "owners", at], "expected each owner once, got one that stands above")),
-    );
+    for (const [path, people] of namedIn(application))
+      unique(people, (at) =>
+        problems.push(document.problem([...here, ...path, at], "expected each owner once, got one that stands above")),
+      );
     unique(
       consumers.map((consumer) => consumer.name),
       (at) =>
@@ -124,6 +125,17 @@ function checkedRows(document: ReadDocument<InventoryForm>): Omit<Inventory, "di
   });
   document.refuse(problems);
   return { rows: applications.map(rowOf), proposed: all.filter(isProposed) };
+}
+
+/** The lists of people in an application, each with its place. One person may be in several: he answers for more than one thing. */
+function namedIn(application: Application): (readonly [path: readonly string[], people: readonly string[]])[] {
+  const { owners, businessOwners = [] } = application;
+  const credentialOwners = "credentialOwners" in application ? (application.credentialOwners ?? {}) : {};
+  return [
+    [["owners"], owners],
+    [["businessOwners"], businessOwners],
+    ...Object.entries(credentialOwners).map(([id, people]) => [["credentialOwners", id], people] as const),
+  ];
 }
 
 /** Where a consumer's value stands, so that none is declared twice. Several may read the record itself or be updated by hand. */

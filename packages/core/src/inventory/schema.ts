@@ -6,6 +6,9 @@ import { entryField } from "./fields.ts";
 
 const role = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "expected a role name of a-z, 0-9 and underscore");
 
+/** Credentials of one application that may have owners of their own. */
+const credentialsMax = 50;
+
 /** The form of an inventory: the allowlist. `seconds` as the profile allows. */
 export function inventoryForm(durations: DurationOptions) {
   const common = {
@@ -30,9 +33,17 @@ export function inventoryForm(durations: DurationOptions) {
     environment: nameField,
     tenant: nameField,
     owners: z.array(personField).max(50),
+    /** No default: what a row does not say is no part of its digest, so rows of before keep theirs. */
+    businessOwners: z.array(personField).min(1).max(20).optional(),
     record: z.strictObject({ connection: nameField, name: entryField }),
     consumers: z.array(Consumer).max(100),
   };
+  const credentialOwners = z
+    .record(guidField, z.array(personField).min(1).max(10))
+    .refine((owners) => Object.keys(owners).length <= credentialsMax, {
+      error: `expected at most ${credentialsMax} credentials`,
+    })
+    .optional();
   const status = z.literal("approved").optional();
   const Application = z.discriminatedUnion("procedure", [
     z.strictObject({
@@ -41,6 +52,7 @@ export function inventoryForm(durations: DurationOptions) {
       ...row,
       objectId: guidField,
       appId: guidField,
+      credentialOwners,
     }),
     z.strictObject({
       procedure: z.literal("postgres-role-password"),
@@ -57,6 +69,7 @@ export function inventoryForm(durations: DurationOptions) {
       ...row,
       objectId: guidField,
       appId: guidField,
+      credentialOwners,
       connection: nameField,
       roles: z.tuple([role, role]),
     })

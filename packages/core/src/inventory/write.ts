@@ -29,6 +29,8 @@ const order = [
   "connection",
   "roles",
   "owners",
+  "businessOwners",
+  "credentialOwners",
   "record",
   "note",
   "consumers",
@@ -76,7 +78,7 @@ function asYaml(rows: readonly WrittenRow[], says: readonly string[]): string {
     if (above.length > 0) map.commentBefore = comment(above);
     if (index > 0) map.spaceBefore = true;
     for (const [field, text] of Object.entries(beside)) sayBeside(map, field, text);
-    for (const field of ["owners", "roles", "record"]) {
+    for (const field of ["owners", "businessOwners", "roles", "record"]) {
       const node = map.get(field, true) as { flow?: boolean } | undefined;
       if (node !== undefined) node.flow = true;
     }

@@ -27,9 +27,9 @@ export function eligiblePeople(requirement: ResolvedRequirement, { row, policy, 
     .filter((person) => !(noSelf && person.person === request.requester))
     .filter((person) =>
       requirement.from.every((from) =>
-        from === "owner-of-app"
-          ? row.owners.includes(person.person)
-          : person.roles.includes(from.slice("role:".length)),
+        from.startsWith("role:")
+          ? person.roles.includes(from.slice("role:".length))
+          : (from === "owner-of-app" ? row.owners : (row.businessOwners ?? [])).includes(person.person),
       ),
     )
     .map((person) => person.person)

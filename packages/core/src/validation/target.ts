@@ -1,4 +1,5 @@
 import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
+import { accountable, named } from "../inventory/owners.ts";
 import { holderAddresses } from "../procedure/entra-replace-foreign.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
 import { isEmergency, type Known, namedCredential, oldCredential } from "./input.ts";
@@ -88,14 +89,14 @@ export const targetChecks: readonly Check[] = [
   check("single-owner", "With one owner the application is ownerless on the day that person leaves.", ({ row }) =>
     row.owners.length === 0
       ? null
-      : row.owners.length === 1
+      : accountable(row).length === 1
         ? warn("1", "2 or more")
-        : pass(String(row.owners.length), "2 or more"),
+        : pass(String(accountable(row).length), "2 or more"),
   ),
   check("owner-unknown", "Owners must be enrolled people; an unknown one can approve nothing.", ({ row, people }) => {
     const known = new Set(people.map((person) => person.person));
-    const unknown = row.owners.filter((owner) => !known.has(owner));
-    return none(unknown.length === row.owners.length ? "block" : "warn", unknown, "enrolled people");
+    const unknown = named(row).filter((person) => !known.has(person));
+    return none(row.owners.some((owner) => known.has(owner)) ? "warn" : "block", unknown, "enrolled people");
   }),
   check("scope-refused", "A value is written only where a connection scope allows it.", (input) =>
     none("block", rowProblems(input, "scope-refused"), "targets inside their connection scopes"),
