@@ -66,7 +66,7 @@ export interface StageTenant {
 }
 
 export type Run = Answer<"getRun">;
-export type Role = "app-owner" | "platform" | "security";
+export type Role = "app-owner" | "business-owner" | "platform" | "security";
 
 type StageRole = "api" | "scanner" | "executor" | "notifier";
 

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /** Roles that a person may hold; policy names the same words in its quorums. */
-export const roles = ["app-owner", "platform", "security", "auditor"] as const;
+export const roles = ["app-owner", "business-owner", "platform", "security", "auditor"] as const;
 export type Role = (typeof roles)[number];
 
 /**

@@ -17,6 +17,8 @@ import * as status from "./schemas/status.ts";
 
 const run = z.strictObject({ id: RunId });
 const deciders = ["app-owner", "platform", "security"] as const;
+/** Whoever answers for the business may agree to a plan or refuse it, where policy asks for it, and nothing else. */
+const approvers = [...deciders, "business-owner"] as const;
 
 /** Every route of the API, by the name that its client function has. A route that is not here does not exist. */
 export const routes = {
@@ -213,7 +215,7 @@ export const routes = {
     method: "POST",
     path: "/v1/runs/{id}/statement",
     summary: "The exact statement that a decision would sign; stores nothing",
-    roles: deciders,
+    roles: approvers,
     params: run,
     body: decisions.StatementRequest,
     response: decisions.StatementView,
@@ -222,7 +224,7 @@ export const routes = {
     method: "POST",
     path: "/v1/runs/{id}/decisions",
     summary: "Sign a statement: approve or reject exactly this plan digest",
-    roles: deciders,
+    roles: approvers,
     params: run,
     body: decisions.DecisionRequest,
     response: decisions.DecisionAnswer,

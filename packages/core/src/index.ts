@@ -32,6 +32,7 @@ export { invariants, violationsOf } from "./invariants/index.ts";
 export { type ConfigScopes, checkInventory, checkRow, isProdValue, type RowProblem } from "./inventory/check.ts";
 export { type InventoryChange, inventoryDiff } from "./inventory/diff.ts";
 export { type ListColumn, type ListItem, listLines } from "./inventory/list.ts";
+export { accountable, named, ownerCount, ownersOfCredential, type RowOwners } from "./inventory/owners.ts";
 export {
   type Inventory,
   type InventoryFormat,

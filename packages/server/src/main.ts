@@ -301,7 +301,7 @@ async function startNotifier(parts: Parts): Promise<void> {
     peopleOf: (role) =>
       readTrust(state).people.flatMap(({ person, roles: held }) => (held.includes(role) ? [person] : [])),
     watched: () => watchedOf(ground),
-    ownersOf: (application) => shownGround(ground).rows.find(({ name }) => name === application)?.owners ?? [],
+    ownersOf: (application) => shownGround(ground).rows.find(({ name }) => name === application) ?? null,
     pageUrl: config.api.url,
     log,
   });
@@ -346,7 +346,7 @@ async function startApi(parts: Parts): Promise<string> {
       name,
       iss,
       sub,
-      roles: held as ("app-owner" | "platform" | "security")[],
+      roles: held as ("app-owner" | "business-owner" | "platform" | "security")[],
     })),
     inventory: () => shownGround(ground),
     sessionKey: loadKey(state, "session", "session"),

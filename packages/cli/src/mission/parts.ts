@@ -325,9 +325,18 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D6",
     what: "owners",
-    does: "Several owners in the inventory.",
-    missing: "No technical and business owner, no owner per credential.",
-    tests: [firstLook],
+    does: "Technical and business owners, and owners of single credentials, in the inventory; each is told of what is his, policy may ask the business to agree; one person alone is a finding.",
+    tests: [
+      scenario(
+        "owners",
+        "the owner of one credential is told that it expires, beside the application's owners, and has it in his week alone",
+      ),
+      scenario(
+        "owners",
+        "a plan waits for whoever answers for the business where policy says so, who may agree and nothing else",
+      ),
+      scenario("owners", "whoever answers for the business is told of trouble"),
+    ],
   },
   {
     id: "D7",

@@ -1,4 +1,4 @@
-import type { Answer } from "@countersign/contract";
+import type { Answer, Application } from "@countersign/contract";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
@@ -72,7 +72,7 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
             ) : (
               <>
                 <OverlapTimeline credentials={credentials} switches={detail.switches} />
-                <CredentialTable credentials={credentials} />
+                <CredentialTable credentials={credentials} owners={row.credentialOwners} />
               </>
             )}
           </Card>
@@ -104,6 +104,10 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
             <Facts
               items={[
                 ["Owners", row.owners.length === 0 ? "nobody" : row.owners.map(nameOf).join(", ")],
+                [
+                  "For the business",
+                  row.businessOwners.length === 0 ? "nobody is named" : row.businessOwners.map(nameOf).join(", "),
+                ],
                 ...Object.entries(row.target).map(
                   ([key, value]) =>
                     [
@@ -154,13 +158,25 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
   );
 }
 
-function CredentialTable({ credentials }: { readonly credentials: Detail["credentials"] }) {
+function CredentialTable({
+  credentials,
+  owners,
+}: {
+  readonly credentials: Detail["credentials"];
+  readonly owners: Application["credentialOwners"];
+}) {
+  const nameOf = useNames();
   return (
     <div className="mt-3">
       <Table label="Credentials" head={["Id", "Ledger", "Starts", "Expires", ""]}>
         {credentials.map((credential) => (
           <tr key={credential.id}>
-            <Cell mono>{credential.id}</Cell>
+            <Cell>
+              <span className="font-mono text-xs">{credential.id}</span>
+              {owners[credential.id] !== undefined && (
+                <div className="text-xs text-fg3">owned by {owners[credential.id]?.map(nameOf).join(", ")}</div>
+              )}
+            </Cell>
             <Cell>
               <Badge tone={ledgerWords[credential.state].tone}>{ledgerWords[credential.state].word}</Badge>
             </Cell>

@@ -133,6 +133,9 @@ function Row({ row, nameOf }: { readonly row: Application; readonly nameOf: (id:
       </Cell>
       <Cell>
         {row.owners.length === 0 ? <span className="text-bad-fg">nobody</span> : row.owners.map(nameOf).join(", ")}
+        {row.businessOwners.length > 0 && (
+          <div className="text-xs text-fg3">for the business: {row.businessOwners.map(nameOf).join(", ")}</div>
+        )}
       </Cell>
       <Cell>{row.consumers}</Cell>
       <Cell>{row.findings > 0 ? row.findings : "–"}</Cell>

@@ -98,6 +98,7 @@ export const triggerWords: Readonly<Record<string, string>> = {
 
 export const roleWords: Readonly<Record<string, string>> = {
   "app-owner": "App owner",
+  "business-owner": "Business owner",
   platform: "Platform",
   security: "Security",
   auditor: "Auditor",

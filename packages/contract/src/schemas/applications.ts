@@ -75,6 +75,10 @@ export const Application = z
     environment: z.string(),
     prod: z.boolean(),
     owners: z.array(PersonId),
+    /** Who answers for what the application is for; empty: nobody has said. */
+    businessOwners: z.array(PersonId),
+    /** By id of a credential: who answers for that one beside the owners. */
+    credentialOwners: z.record(z.string(), z.array(PersonId)),
     target: Facts,
     record: z.object({ connection: z.string(), name: z.string() }),
     consumers: z.int().nonnegative(),

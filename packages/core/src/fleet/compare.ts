@@ -14,7 +14,11 @@ export const compareCodes = {
   "nobody-enabled": { mend: true, sentence: "The directory has no owner of it whose account is enabled." },
   "not-declared": { mend: true, sentence: "Something uses it that the inventory does not name." },
   "not-listed": { mend: false, sentence: "It has client secrets in the directory and is not listed." },
-  "owned-credential-gone": { mend: false, sentence: "It names owners of a credential that is gone." },
+  "owned-credential-gone": {
+    mend: false,
+    sentence:
+      "It names owners of a credential that is gone. For what has replaced it the owners of the application answer.",
+  },
   "still-proposed": { mend: false, sentence: "It is proposed and not approved: nothing is done for it." },
 } as const;
 type CompareCode = keyof typeof compareCodes;
@@ -87,7 +91,8 @@ function rowFindings(
       found.push(said(row.name, "owner-disabled", owner, "an owner whose account is enabled"));
   const credentials = new Set(object.credentials.map(({ id }) => id));
   for (const id of Object.keys(row.credentialOwners ?? {}))
-    if (!credentials.has(id)) found.push(said(row.name, "owned-credential-gone", id, "a credential of the application"));
+    if (!credentials.has(id))
+      found.push(said(row.name, "owned-credential-gone", id, "a credential of the application"));
   if (input.owners.has(object.objectId) && !directory.some(({ kind, enabled }) => kind === "user" && enabled !== false))
     found.push(
       said(row.name, "nobody-enabled", `${directory.length} owners in the directory`, "a user who is enabled"),

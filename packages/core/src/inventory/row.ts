@@ -127,7 +127,7 @@ interface RowBase {
   /** Opaque person ids of the accountable owners; empty = nobody answers for it. */
   readonly owners: readonly string[];
   /** Who answers for what the application is for; absent where nobody has said. They are told of trouble and may be asked to approve. */
-  readonly businessOwners?: readonly string[];
+  readonly businessOwners?: readonly string[] | undefined;
   readonly record: RecordRef;
   readonly consumers: readonly Consumer[];
   /** Digest of this row's canonical form: what a plan is bound to. */
@@ -141,7 +141,7 @@ export interface EntraRow extends RowBase {
   readonly objectId: string;
   readonly appId: string;
   /** By id of a credential: who answers for that one beside the owners; absent where nobody has said. */
-  readonly credentialOwners?: Readonly<Record<string, readonly string[]>>;
+  readonly credentialOwners?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 export interface PostgresRow extends RowBase {

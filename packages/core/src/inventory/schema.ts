@@ -9,6 +9,22 @@ const role = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, "expected a role name o
 /** Credentials of one application that may have owners of their own. */
 const credentialsMax = 50;
 
+/** People by the id of a credential, in whatever letters it is written; each once. */
+const credentialOwnersField = z
+  .record(z.string(), z.array(personField).min(1).max(10))
+  .superRefine((owners, context) => {
+    const ids = new Set<string>();
+    for (const key of Object.keys(owners)) {
+      const id = guidField.safeParse(key);
+      if (!id.success) context.addIssue({ code: "custom", path: [key], message: "expected the id of a credential" });
+      else if (ids.has(id.data)) context.addIssue({ code: "custom", path: [key], message: "expected each id once" });
+      else ids.add(id.data);
+    }
+    if (Object.keys(owners).length > credentialsMax)
+      context.addIssue({ code: "custom", message: `expected at most ${credentialsMax} credentials` });
+  })
+  .transform((owners) => Object.fromEntries(Object.entries(owners).map(([id, people]) => [id.toLowerCase(), people])));
+
 /** The form of an inventory: the allowlist. `seconds` as the profile allows. */
 export function inventoryForm(durations: DurationOptions) {
   const common = {
@@ -38,12 +54,7 @@ export function inventoryForm(durations: DurationOptions) {
     record: z.strictObject({ connection: nameField, name: entryField }),
     consumers: z.array(Consumer).max(100),
   };
-  const credentialOwners = z
-    .record(guidField, z.array(personField).min(1).max(10))
-    .refine((owners) => Object.keys(owners).length <= credentialsMax, {
-      error: `expected at most ${credentialsMax} credentials`,
-    })
-    .optional();
+  const credentialOwners = credentialOwnersField.optional();
   const status = z.literal("approved").optional();
   const Application = z.discriminatedUnion("procedure", [
     z.strictObject({

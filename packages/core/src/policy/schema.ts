@@ -32,7 +32,12 @@ const FreezeField = z
 
 const RequirementField = z.strictObject({
   role: roleField,
-  from: z.string().regex(/^(?:(?:business-)?owner-of-app|role:[a-z][a-z0-9-]{0,31})$/, "expected owner-of-app, business-owner-of-app or role:<role>"),
+  from: z
+    .string()
+    .regex(
+      /^(?:(?:business-)?owner-of-app|role:[a-z][a-z0-9-]{0,31})$/,
+      "expected owner-of-app, business-owner-of-app or role:<role>",
+    ),
   count: z.int().min(1).max(10),
   when: z.strictObject({ risk: z.literal("high") }).optional(),
 });

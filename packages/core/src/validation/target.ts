@@ -1,5 +1,5 @@
 import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
-import { accountable, named } from "../inventory/owners.ts";
+import { named, ownerCount } from "../inventory/owners.ts";
 import { holderAddresses } from "../procedure/entra-replace-foreign.ts";
 import { block, type Check, check, none, pass, startCheck, warn } from "./check.ts";
 import { isEmergency, type Known, namedCredential, oldCredential } from "./input.ts";
@@ -87,11 +87,11 @@ export const targetChecks: readonly Check[] = [
     row.owners.length === 0 ? block("0", "1 or more") : pass(String(row.owners.length), "1 or more"),
   ),
   check("single-owner", "With one owner the application is ownerless on the day that person leaves.", ({ row }) =>
-    row.owners.length === 0
+    ownerCount(row) === 0
       ? null
-      : accountable(row).length === 1
+      : ownerCount(row) === 1
         ? warn("1", "2 or more")
-        : pass(String(accountable(row).length), "2 or more"),
+        : pass(String(ownerCount(row)), "2 or more"),
   ),
   check("owner-unknown", "Owners must be enrolled people; an unknown one can approve nothing.", ({ row, people }) => {
     const known = new Set(people.map((person) => person.person));

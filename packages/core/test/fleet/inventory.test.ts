@@ -191,6 +191,29 @@ applications:
     expect(left).toContainEqual(["billing-api", "nobody-enabled", true, "1 owners in the directory"]);
   });
 
+  it("names whoever else is listed and disabled, and owners of a credential that is gone", () => {
+    const more = `
+    businessOwners: [p_00000000000000bb]
+    credentialOwners:
+      ${id(10_000)}: [p_00000000000000aa]
+      ${id(10_009)}: [p_00000000000000aa]`;
+    const listed = parseInventory(
+      text.replace(/\n {4}owners: \[.*\]/, `\n    owners: [p_00000000000000aa]${more}`),
+      strict,
+    );
+    const mails = new Map([...input.people].map(([mail, person]) => [person, mail]));
+    const said = compareInventory({ ...input, inventory: listed, mails }).filter(
+      ({ application: of }) => of === "billing-api",
+    );
+    expect(said.map(({ code, mend, observed }) => [code, mend, observed])).toEqual(
+      expect.arrayContaining([
+        ["owner-disabled", true, "p_00000000000000bb"],
+        ["owned-credential-gone", false, id(10_009)],
+      ]),
+    );
+    expect(said.filter(({ code }) => code === "owned-credential-gone")).toHaveLength(1);
+  });
+
   it("sets what was found beside what is declared", () => {
     expect(compared()).toContainEqual([
       "billing-api",

@@ -58,14 +58,14 @@ describe("an inventory as CSV", () => {
   });
 
   it("names the line, the column and what stands there", () => {
-    expect(refusal(replaced("P1D,192.0.2.7", "P1D,192.0.2.700"))).toMatch(/^3:19 consumer\.callers: expected .*, got /);
+    expect(refusal(replaced("P1D,192.0.2.7", "P1D,192.0.2.700"))).toMatch(/^3:21 consumer\.callers: expected .*, got /);
     expect(refusal(replaced(",web,prod,P1D", ",web,prod,1 day"))).toMatch(
-      /^2:17 consumer\.pickup: expected a duration in .*, got "1 day"$/,
+      /^2:19 consumer\.pickup: expected a duration in .*, got "1 day"$/,
     );
     expect(refusal(replaced("8f1c5a52-0000-4000-8000-000000000001", ""))).toBe(
       "2:6 objectId: expected text, got nothing",
     );
-    expect(refusal(replaced("latest,", "newest,"))).toMatch(/^2:14 consumer\.kind: expected .*, got /);
+    expect(refusal(replaced("latest,", "newest,"))).toMatch(/^2:16 consumer\.kind: expected .*, got /);
   });
 
   it.each([

@@ -65,7 +65,7 @@ const config: ConfigScopes = {
     connection("orders-db", "postgres", "dev", ["orders_*"]),
   ],
 };
-const people = [{ person: "p_00000000000000aa" }, { person: "p_00000000000000bb" }];
+const people = ["aa", "bb", "cc", "dd"].map((end) => ({ person: `p_00000000000000${end}` }));
 const problems = (text: string, changed: Partial<ConfigScopes> = {}) =>
   checkInventory(rows(text), { ...config, ...changed }, people).map((problem) => problem.code);
 const withConnection = (name: string, more: Partial<Connection>) => ({
@@ -100,6 +100,8 @@ describe("an inventory", () => {
 
   it.each([
     ["an owner", "p_00000000000000bb]", "p_00000000000000bc]"],
+    ["a business owner", "[p_00000000000000cc]", "[p_00000000000000cd]"],
+    ["an owner of a credential", "[p_00000000000000dd]", "[p_00000000000000de]"],
     ["an environment", "environment: prod", "environment: stage"],
     ["a consumer's target", "billing/batch.ref", "billing/other.ref"],
     ["a pick-up time", "pickup: PT5M", "pickup: PT6M"],
@@ -124,6 +126,24 @@ describe("an inventory", () => {
       "applications[1].roles: expected two different roles",
     ],
     ["an owner twice", "p_00000000000000bb]", "p_00000000000000aa]", "owners[1]: expected each owner once"],
+    [
+      "a business owner twice",
+      "[p_00000000000000cc]",
+      "[p_00000000000000cc, p_00000000000000cc]",
+      "businessOwners[1]: ",
+    ],
+    [
+      "owners of what is no id",
+      "8f1c5a52-0000-4000-8000-000000000003:",
+      "the-old-one:",
+      "credentialOwners.the-old-one: expected the id of a credential",
+    ],
+    [
+      "owners of one credential in two places",
+      "[p_00000000000000dd]",
+      "[p_00000000000000dd]\n      8F1C5A52-0000-4000-8000-000000000003: [p_00000000000000aa]",
+      "expected each id once",
+    ],
     ["a consumer's name twice", "name: reports", "name: web", "consumers[2].name: expected a unique name"],
     [
       "a copy into the record itself",
@@ -207,6 +227,13 @@ describe("an inventory against its configuration", () => {
       example,
       withConnection("batch-files", { prod: false }),
       "prod-into-nonprod",
+    ],
+    ["a business owner nobody knows", replaced("[p_00000000000000cc]", "[p_00000000000000ff]"), {}, "owner-unknown"],
+    [
+      "an owner of a credential nobody knows",
+      replaced("[p_00000000000000dd]", "[p_00000000000000ff]"),
+      {},
+      "owner-unknown",
     ],
     ["an owner nobody knows", replaced("p_00000000000000bb]", "p_00000000000000ff]"), {}, "owner-unknown"],
   ] as const)("says %s", (_name, text, changed, code) => expect(problems(text, changed)).toContain(code));

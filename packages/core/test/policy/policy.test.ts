@@ -53,7 +53,11 @@ describe("a policy document", () => {
       ['role: platform, from: "role:platform"', 'role: app-owner, from: "role:platform"'],
       "expected each role once",
     ],
-    ["a source that is a group name", ['"role:platform"', '"group:platform"'], "expected owner-of-app or role:<role>"],
+    [
+      "a source that is a group name",
+      ['"role:platform"', '"group:platform"'],
+      "expected owner-of-app, business-owner-of-app or role:<role>",
+    ],
     ["an unsupervised mode", ["mode: supervised", "mode: unsupervised"], "mode: expected supervised"],
     ["a count of zero", ["from: owner-of-app, count: 1", "from: owner-of-app, count: 0"], "expected at least 1"],
     ["months", ["P14D", "P1M"], "rotateWhenExpiresIn: expected a duration"],

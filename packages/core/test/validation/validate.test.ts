@@ -18,6 +18,7 @@ import { targetCases } from "./cases/target.ts";
 import { timingCases } from "./cases/timing.ts";
 import {
   ada,
+  bob,
   credential,
   cyd,
   day,
@@ -74,6 +75,13 @@ describe("when everything is in order", () => {
       "lifetime-over-tenant-policy",
       "emergency-one-person",
     ]);
+  });
+
+  it("one owner is no risk where another person answers for the business, who may be asked to agree", () => {
+    const input = { ...good, row: { ...row, owners: [ada], businessOwners: [bob] } };
+    expect(resultOf(input, "single-owner")).toBe("pass");
+    const asked = resolvePolicy(policy(["from: owner-of-app", "from: business-owner-of-app"]), row);
+    expect(resultOf({ ...input, policy: asked }, "approvers-too-few")).toBe("pass");
   });
 
   it("an emergency waits for no window and no overlap, and what would stop a rotation is only said", () => {

@@ -3,12 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   type AuditChange,
   type AuditLog,
+  accountable,
   auditReasons,
   auditVerdicts,
   CountersignError,
   type InventoryRow,
   isCode,
   judgeAudit,
+  ownersOfCredential,
 } from "@countersign/core";
 import type { EngineClock } from "../clock/clock.ts";
 import { Lease, type Liveness, thisProcess } from "../execution/lease.ts";
@@ -274,7 +276,12 @@ function noticeOf(
     payload: {
       application: row?.name ?? change.objectId,
       tenant,
-      ...(row === undefined ? {} : { owners: row.owners, environment: row.environment }),
+      ...(row === undefined
+        ? {}
+        : {
+            owners: [...accountable(row), ...ownersOfCredential(row, change.credential)],
+            environment: row.environment,
+          }),
       sentence: `${change.kind} ${change.credential ?? ""} was ${what} it at ${new Date(change.at).toISOString()}: ${auditReasons[because]}`,
     },
   };

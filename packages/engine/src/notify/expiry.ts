@@ -1,4 +1,4 @@
-import type { Facts, NoticesConfig } from "@countersign/core";
+import { type Facts, type NoticesConfig, ownersOfCredential } from "@countersign/core";
 import type { Expiring, ExpiryItem, NoticeRow, Store } from "../store/index.ts";
 import { byObject, expiringMax, objectKey, type Watched } from "./watched.ts";
 
@@ -55,7 +55,10 @@ export class ExpiryWatch {
     // A day further, so that the next time is known.
     const until = now + longestMs + dayMs;
     const found = await this.#store.expiring([...objects.values()], now, until, expiringMax);
-    const groups = new Map<string, { readonly of: Watched; readonly credentials: ExpiryItem[] }>();
+    const groups = new Map<
+      string,
+      { readonly of: Watched; readonly owners: string[]; readonly credentials: ExpiryItem[] }
+    >();
     let next: number | null = null;
     for (const credential of found) {
       const of = objects.get(objectKey(credential));
@@ -63,15 +66,16 @@ export class ExpiryWatch {
       const { passed, upcoming } = timesOf(credential, of.tellSeconds, now);
       if (upcoming !== null) next = Math.min(next ?? upcoming, upcoming);
       if (passed === null) continue;
-      const key = JSON.stringify([of.tenant, of.environment, [...of.owners].sort()]);
-      const group = groups.get(key) ?? { of, credentials: [] };
+      const owners = [...new Set([...of.owners, ...ownersOfCredential(of, credential.id)])].sort();
+      const key = JSON.stringify([of.tenant, of.environment, owners]);
+      const group = groups.get(key) ?? { of, owners, credentials: [] };
       groups.set(key, group);
       group.credentials.push(itemOf(credential, of, passed, now));
     }
-    for (const { of, credentials } of groups.values())
+    for (const { of, owners, credentials } of groups.values())
       await this.#store.expiryTell({
         credentials,
-        payload: { owners: [...of.owners], tenant: of.tenant, environment: of.environment },
+        payload: { owners, tenant: of.tenant, environment: of.environment },
         itemsMax: this.#itemsMax,
         at: now,
       });

@@ -1,4 +1,14 @@
-import { checks, errorCodes, evaluateQuorum, type Facts, isCode, type Plan, thawPlan } from "@countersign/core";
+import {
+  checks,
+  errorCodes,
+  evaluateQuorum,
+  type Facts,
+  isCode,
+  ownersOfCredential,
+  type Plan,
+  type RowOwners,
+  thawPlan,
+} from "@countersign/core";
 import type { FindingRow, NoticeRow, RunRow, StepOutcome, Store } from "../store/index.ts";
 import { plainText } from "./plain-text.ts";
 
@@ -8,6 +18,10 @@ export interface RunContext {
   readonly plan: Plan | null;
   /** As the plan has them; else, where the inventory knows the application, as it has them now. */
   readonly owners: readonly string[];
+  /** As the inventory has them now. */
+  readonly businessOwners: readonly string[];
+  /** Of the credential that the plan replaces, beside the application's; as the inventory has them now. */
+  readonly credentialOwners: readonly string[];
   /** There is a plan, but what is stored is not what its digest says; nothing of it is told. */
   readonly planUnread: boolean;
   readonly findings: readonly FindingRow[];
@@ -20,8 +34,8 @@ export interface RunContext {
   readonly outcomes: readonly StepOutcome[];
 }
 
-/** Owners of an application, as the inventory has them now; none where it does not know it. */
-export type OwnersOf = (application: string) => readonly string[];
+/** Owners of an application, as the inventory has them now; null where it does not know it. */
+export type OwnersOf = (application: string) => RowOwners | null;
 
 /** Everything about a run that a notice may say; null when there is no such run. A plan that cannot be read is told without. */
 export async function contextOf(store: Store, id: string, ownersOf: OwnersOf): Promise<RunContext | null> {
@@ -30,10 +44,13 @@ export async function contextOf(store: Store, id: string, ownersOf: OwnersOf): P
   const { run, plan: bytes, findings, decisions, outcomes } = told;
   const digest = run.planDigest;
   const plan = bytes === null || digest === null ? null : planIn(bytes, digest);
+  const now = ownersOf(run.targetKey);
   return {
     run,
     plan,
-    owners: plan?.baseline.owners ?? ownersOf(run.targetKey),
+    owners: plan?.baseline.owners ?? now?.owners ?? [],
+    businessOwners: now?.businessOwners ?? [],
+    credentialOwners: now === null ? [] : ownersOfCredential(now, plan?.old.id ?? null),
     planUnread: plan === null && digest !== null,
     findings,
     decisions,
@@ -126,7 +143,7 @@ function runFacts(context: RunContext): Facts {
     procedure: run.procedure,
     trigger: run.trigger,
     requester: run.requester,
-    ...(context.owners.length === 0 ? {} : { owners: [...context.owners] }),
+    ...ownerFacts(context),
     ...(blocking.length === 0
       ? {}
       : {
@@ -144,6 +161,15 @@ function runFacts(context: RunContext): Facts {
         }
       : {}),
   };
+}
+
+/** What nobody is named for is left out. */
+function ownerFacts({ owners, businessOwners, credentialOwners }: RunContext): Facts {
+  return Object.fromEntries(
+    Object.entries({ owners, businessOwners, credentialOwners }).flatMap(([key, people]) =>
+      people.length === 0 ? [] : [[key, [...people]]],
+    ),
+  );
 }
 
 /** What the others have to do about a use, and until when. */

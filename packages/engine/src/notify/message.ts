@@ -36,6 +36,8 @@ const Told = z.object({
   environment: text,
   because: z.object({ code: z.string(), step: text, sentence: text }).nullish().catch(null),
   owners: texts,
+  businessOwners: texts,
+  credentialOwners: texts,
   audience: texts,
   requester: text,
   credential: z.object({ id: z.string(), expiresAt: z.string().nullable() }).nullish().catch(null),
@@ -342,6 +344,8 @@ function labelled(told: Told, nameOf: NameOf): Message["facts"] {
   add("Found", told.sentence);
   add("For", people(told.audience));
   add("Owners", people(told.owners));
+  add("Business owners", people(told.businessOwners));
+  add("Owners of the credential", people(told.credentialOwners));
   add("Asked for by", told.requester?.startsWith("p_") === true ? nameOf(told.requester) : told.requester);
   add(
     "Credential now",

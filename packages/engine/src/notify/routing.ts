@@ -68,14 +68,20 @@ function takes(taker: Taker, notice: NoticeRow, context: RunContext | null): boo
 }
 
 /** Whose it is and from where: by its run, else by what the notice itself says. */
-function aboutOf({ payload }: NoticeRow, context: RunContext | null) {
-  if (context !== null) return { owners: context.owners, ...context.run };
+function aboutOf({ kind, payload }: NoticeRow, context: RunContext | null) {
+  if (context !== null) return { owners: ownersTold(kind, context), ...context.run };
   const { owners, environment, tenant } = payload;
   return {
     owners: ownersIn(owners),
     environment: typeof environment === "string" ? environment : "",
     tenant: typeof tenant === "string" ? tenant : "",
   };
+}
+
+/** Whoever answers for the business hears of trouble, and of a plan that is about to expire; the others of everything. */
+function ownersTold(kind: string, { owners, businessOwners, credentialOwners }: RunContext): readonly string[] {
+  const isForBusiness = troubleKinds.has(kind) || kind === "approval.escalated";
+  return unique([...owners, ...credentialOwners, ...(isForBusiness ? businessOwners : [])]);
 }
 
 function ownersIn(owners: unknown): readonly string[] {
@@ -126,7 +132,11 @@ export function audienceOf(
     case "approval.reminder":
       return unique(undecided);
     case "approval.escalated":
-      return unique([...(escalateTo === null ? [] : peopleOf(escalateTo)), ...undecided]);
+      return unique([
+        ...(escalateTo === null ? [] : peopleOf(escalateTo)),
+        ...undecided,
+        ...(context?.businessOwners ?? []),
+      ]);
     case aroundUs:
       return unique([...aboutOf(notice, context).owners, ...peopleOf("security"), ...peopleOf("platform")]);
     default:

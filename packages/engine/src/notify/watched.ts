@@ -1,11 +1,12 @@
+import type { RowOwners } from "@countersign/core";
+
 /** An application of the inventory, as far as its owners are told of what comes. */
-export interface Watched {
+export interface Watched extends RowOwners {
   readonly name: string;
   readonly tenant: string;
   readonly environment: string;
   /** The directory object that holds its credentials; null: a kind of credential that no directory lists. */
   readonly objectId: string | null;
-  readonly owners: readonly string[];
   /** So long before a credential ends its owners are told, seconds; none where no policy governs it. */
   readonly tellSeconds: readonly number[];
   /** So long before its end a rotation is asked for by itself; null: by nobody. */

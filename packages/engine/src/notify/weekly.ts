@@ -1,4 +1,13 @@
-import { type Facts, fleetCodes, lastCron, type NoticesConfig, nextCron } from "@countersign/core";
+import {
+  accountable,
+  type Facts,
+  fleetCodes,
+  lastCron,
+  type NoticesConfig,
+  named,
+  nextCron,
+  ownersOfCredential,
+} from "@countersign/core";
 import type { RunRow, StandingFinding, Store } from "../store/index.ts";
 import { expiringFacts } from "./expiry.ts";
 import { contextOf, missingApprovals, type OwnersOf, sentenceOf } from "./facts.ts";
@@ -72,7 +81,7 @@ export class WeeklyDigest {
     const since = Math.max(this.#last, now - sinceMsMax);
     const watched = this.#watched();
     const found = await this.#found(since);
-    for (const person of new Set(watched.flatMap(({ owners }) => owners))) {
+    for (const person of new Set(watched.flatMap(named))) {
       const payload = await this.#payloadOf(person, watched, found, this.#rules, now);
       await this.#store.weeklyTell(instant, person, payload, now);
     }
@@ -112,17 +121,23 @@ export class WeeklyDigest {
     rules: NonNullable<NoticesConfig["weekly"]>,
     now: number,
   ): Promise<Facts | null> {
-    const own = watched.filter(({ owners }) => owners.includes(person));
-    const names = new Set(own.map(({ name }) => name));
+    const own = watched.filter((one) => named(one).includes(person));
     const objects = byObject(own);
+    // Of an application of which one credential alone is his, he hears what is about that credential.
+    const names = new Set(own.filter((one) => accountable(one).includes(person)).map(({ name }) => name));
+    const isHis = (of: Watched, credential: string | null) =>
+      names.has(of.name) || ownersOfCredential(of, credential).includes(person);
     const until = now + rules.expiresWithinDays * dayMs;
     const expiring = (await this.#store.expiring([...objects.values()], now, until, expiringMax)).flatMap(
       (credential) => {
         const of = objects.get(objectKey(credential));
-        return of === undefined ? [] : [expiringFacts(credential, of, now)];
+        return of === undefined || !isHis(of, credential.id) ? [] : [expiringFacts(credential, of, now)];
       },
     );
-    const standing = await this.#store.standing([...objects.values()], now, standingMax);
+    const standing = (await this.#store.standing([...objects.values()], now, standingMax)).filter((one) => {
+      const of = objects.get(objectKey(one));
+      return of !== undefined && isHis(of, one.credential);
+    });
     const standingOf = (one: StandingFinding) => standingFacts(one, objects.get(objectKey(one))?.name ?? one.objectId);
     const runs = (list: readonly RunRow[]) => list.filter(({ targetKey }) => names.has(targetKey)).map(runFacts);
     const waiting = found.waiting.filter(({ people }) => people.includes(person)).map(({ run }) => run);

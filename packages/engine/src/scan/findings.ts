@@ -1,4 +1,11 @@
-import { type FleetTerms, fleetFindings, fleetTurnsAt, type InventoryRow, undeclaredPlaces } from "@countersign/core";
+import {
+  type FleetTerms,
+  fleetFindings,
+  fleetTurnsAt,
+  type InventoryRow,
+  ownerCount,
+  undeclaredPlaces,
+} from "@countersign/core";
 import { digestOf } from "@countersign/evidence";
 import type { FindingSaid, FleetRow, Judged, Store } from "../store/index.ts";
 
@@ -43,7 +50,7 @@ export async function judgeFleet(
   function askedOf(row: InventoryRow | null, refused: readonly Failure[], undeclared: readonly string[]) {
     const terms: FleetTerms = {
       ...rules.termsOf(row),
-      row: row === null ? null : { owners: row.owners.length },
+      row: row === null ? null : { owners: ownerCount(row) },
       liveSecretsMax,
       hasOpenRun: row !== null && open.has(row.name),
     };

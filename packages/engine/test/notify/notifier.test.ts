@@ -90,7 +90,7 @@ async function start(notify: readonly NotifyConfig[], options: Options = {}) {
     tickets: [],
     notices: { remindAfterSeconds: [], escalate: null, digest: null, expiry: { itemsMax: 10 }, weekly: null },
     peopleOf: () => [],
-    ownersOf: () => [],
+    ownersOf: () => null,
     watched: () => [],
     pageUrl: "https://page.example",
     log: () => {},

@@ -1,4 +1,4 @@
-import { resolvePolicy } from "@countersign/core";
+import { type RowOwners, resolvePolicy } from "@countersign/core";
 import type { Ground, Watched } from "@countersign/engine";
 import { shownGround } from "./readiness.ts";
 
@@ -8,11 +8,14 @@ export function watchedOf(ground: Ground): readonly Watched[] {
   const policy = policyDigest === null ? null : ground.policy().policy;
   return rows.map((row) => {
     const resolved = policy === null ? null : resolvePolicy(policy, row);
+    const { owners, businessOwners, credentialOwners }: RowOwners = row;
     return {
       name: row.name,
       tenant: row.tenant,
       environment: row.environment,
-      owners: row.owners,
+      owners,
+      businessOwners,
+      credentialOwners,
       objectId: row.procedure === "entra-client-secret" ? row.objectId : null,
       tellSeconds: resolved?.tellBeforeExpirySeconds ?? [],
       dueSeconds: resolved?.rotateWhenExpiresInSeconds ?? null,

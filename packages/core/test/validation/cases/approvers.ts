@@ -29,6 +29,12 @@ export const approversCases: readonly Case[] = [
     "block",
   ],
   [
+    "whoever answers for its business is to agree, and nobody is named",
+    underPolicy(["from: owner-of-app", "from: business-owner-of-app"]),
+    "approvers-too-few",
+    "block",
+  ],
+  [
     "nobody can reach the level",
     {
       ...underPolicy(["minLevel: session", "minLevel: passkey"]),

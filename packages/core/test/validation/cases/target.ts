@@ -86,6 +86,30 @@ export const targetCases: readonly Case[] = [
   ["one owner of two is unknown", ownedBy(ada, eve), "owner-unknown", "warn"],
   ["every owner is unknown", ownedBy(eve), "owner-unknown", "block"],
   [
+    "the one owner answers for its business too",
+    { ...good, row: { ...row, owners: [ada], businessOwners: [ada] } },
+    "single-owner",
+    "warn",
+  ],
+  [
+    "who answers for its business is unknown",
+    { ...good, row: { ...row, businessOwners: [eve] } },
+    "owner-unknown",
+    "warn",
+  ],
+  [
+    "an owner of one credential is unknown",
+    { ...good, row: { ...row, credentialOwners: { old: [eve] } } },
+    "owner-unknown",
+    "warn",
+  ],
+  [
+    "every owner is unknown but for who answers for its business",
+    { ...good, row: { ...row, owners: [eve], businessOwners: [ada] } },
+    "owner-unknown",
+    "block",
+  ],
+  [
     "a consumer lies outside its scope",
     { ...good, config: withConnection("app-files", { scope: ["payroll/*.ref"] }) },
     "scope-refused",

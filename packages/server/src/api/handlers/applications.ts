@@ -1,5 +1,5 @@
 import type { Application } from "@countersign/contract";
-import { CountersignError } from "@countersign/core";
+import { CountersignError, named } from "@countersign/core";
 import type { ApiDependencies } from "../dependencies.ts";
 import type { Handler } from "../handler.ts";
 import type { RunRecord } from "../ports.ts";
@@ -34,7 +34,7 @@ export const listApplications: Handler<"listApplications"> = async ({ api, query
       text === undefined || `${row.name} ${Object.values(row.target).join(" ")}`.toLowerCase().includes(text),
     environment: (row: Application) => query.environment === undefined || row.environment === query.environment,
     tenant: (row: Application) => query.tenant === undefined || row.tenant === query.tenant,
-    owner: (row: Application) => query.owner === undefined || row.owners.includes(query.owner),
+    owner: (row: Application) => query.owner === undefined || named(row).includes(query.owner),
     readiness: (row: Application) => query.readiness === undefined || row.readiness === query.readiness,
   };
   const all = await allApplications(api);
@@ -50,7 +50,7 @@ export const listApplications: Handler<"listApplications"> = async ({ api, query
       environment: facetOf(except("environment").map((row) => row.environment)),
       tenant: facetOf(except("tenant").map((row) => row.tenant)),
       readiness: facetOf(except("readiness").map((row) => row.readiness)),
-      owner: facetOf(except("owner").flatMap((row) => row.owners)),
+      owner: facetOf(except("owner").flatMap(named)),
     },
   };
 };

@@ -1,5 +1,5 @@
 import { type Application, type Credential, closedStates, type Finding, type Readiness } from "@countersign/contract";
-import type { InventoryRow } from "@countersign/core";
+import type { InventoryRow, RowOwners } from "@countersign/core";
 import type { ApiStore, RunRecord, StoredUse } from "../ports.ts";
 import { iso } from "./time.ts";
 
@@ -30,6 +30,8 @@ export function applicationOf(
     environment: row.environment,
     prod: context.isProd(row.environment),
     owners: [...row.owners],
+    businessOwners: [...(row.businessOwners ?? [])],
+    credentialOwners: credentialOwnersOf(row),
     target: targetOf(row),
     record: { connection: row.record.connection, name: row.record.name },
     consumers: row.consumers.length,
@@ -43,6 +45,10 @@ export function applicationOf(
     locked: lockOf(context.unreviewed.get(row.name)),
     findings: findings.length,
   };
+}
+
+function credentialOwnersOf({ credentialOwners = {} }: RowOwners): Application["credentialOwners"] {
+  return Object.fromEntries(Object.entries(credentialOwners).map(([id, owners]) => [id, [...owners]]));
 }
 
 function lockOf(use: Pick<StoredUse, "run" | "person" | "at" | "reviewUntil"> | undefined): Application["locked"] {
