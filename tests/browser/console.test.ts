@@ -328,7 +328,10 @@ describe("the inventory", () => {
     expect(text).not.toContain("10.0.4.11");
     await main.getByRole("link", { name: "payroll-sync" }).first().click();
     await main.getByRole("heading", { name: "Seen in use, and declared by nobody" }).waitFor();
-    expect(await main.innerText()).toContain("edge-vault/payroll-old points at it (tag app)");
+    const application = await main.innerText();
+    expect(application).toContain("edge-vault/payroll-old points at it (tag app)");
+    expect(application).toMatch(/For the business\s+Eli Brandt/);
+    expect(application).toContain("owned by Ben Okafor");
     await page.goto(`${pages.url}/inventory?matter=gone`);
     await main.getByText("The directory has no such application since").waitFor();
     await main.getByRole("link", { name: /with live credentials/ }).click();

@@ -1,6 +1,7 @@
+import type { Answer } from "@countersign/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Fixture, fixture } from "./fixture.ts";
-import { runId } from "./world.ts";
+import { people, runId } from "./world.ts";
 
 let f: Fixture;
 beforeAll(async () => {
@@ -38,5 +39,19 @@ describe("every page's data", () => {
     const answer = await get(url);
     expect(answer.json()).not.toHaveProperty("code");
     expect(answer.statusCode).toBe(200);
+  });
+
+  it("finds an application by everybody whom its row names, also for its business or one of its credentials", async () => {
+    const named = async (login: string) => {
+      const person = people.find(({ sub }) => sub === login)?.person;
+      const { items, facets } = (await get(`/v1/applications?owner=${person}&limit=200`)).json<
+        Answer<"listApplications">
+      >();
+      expect(facets.owner).toContainEqual({ value: person, count: items.length });
+      return items.map(({ name }) => name);
+    };
+    expect(await named("eli")).toEqual(["payroll-sync"]);
+    expect(await named("ben")).toEqual(["payroll-sync"]);
+    expect((await named("ada")).length).toBeGreaterThan(100);
   });
 });

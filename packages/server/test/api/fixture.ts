@@ -6,7 +6,7 @@ import { sentenceOf } from "../../src/api/views/sentences.ts";
 import { LocalSignIn, Sessions } from "../../src/signin/index.ts";
 import { memorySessions } from "./memory-sessions.ts";
 import { MemoryStore } from "./memory-store.ts";
-import { addRun, day, entraRow, now, people, postgresRow, runId, stepDone } from "./world.ts";
+import { addRun, day, entraRow, now, payrollOwners, people, postgresRow, runId, stepDone } from "./world.ts";
 
 export const password = "correct horse battery staple";
 export const origin = "http://127.0.0.1:8080";
@@ -30,7 +30,7 @@ export async function fixture(change: Partial<ApiDependencies> = {}): Promise<Fi
   const rows = [
     entraRow("billing-api", 1),
     postgresRow,
-    entraRow("payroll-sync", 3),
+    { ...entraRow("payroll-sync", 3), ...payrollOwners },
     entraRow("reporting", 4),
     entraRow("crm-bridge", 5, []),
   ];

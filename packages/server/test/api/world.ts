@@ -15,8 +15,15 @@ export const people: readonly KnownPerson[] = [
   { person: "p_00000000000000b2", name: "Ben Okafor", iss, sub: "ben", roles: ["platform"] },
   { person: "p_00000000000000c3", name: "Cleo Marin", iss, sub: "cleo", roles: ["security"] },
   { person: "p_00000000000000d4", name: "Dag Auditor", iss, sub: "dag", roles: ["auditor"] },
+  { person: "p_00000000000000e5", name: "Eli Brandt", iss, sub: "eli", roles: ["business-owner"] },
 ];
 const [ada, ben, cleo] = people.map((person) => person.person) as [string, string, string, string];
+
+/** Whom the row of payroll-sync names beside its owner: Eli for the business, Ben for its one secret. */
+export const payrollOwners = {
+  businessOwners: ["p_00000000000000e5"],
+  credentialOwners: { "3c7a9f10-77aa-4c0b-9c1e-5d2f8a6b4e21": [ben] },
+};
 
 export function entraRow(name: string, number: number, owners: readonly string[] = [ada]): EntraRow {
   const tail = String(number).padStart(12, "0");
