@@ -94,20 +94,20 @@ async function settled(page: Page, path: string): Promise<void> {
   await expect.poll(() => page.getByText(/Loading…|Recomputing/).count(), { timeout: 10_000 }).toBe(0);
 }
 
+/** Run in the page: what of its main part no box that scrolls by itself keeps within the window. */
+const beyondTheEdge = `(() => {
+  const scrolls = (at) => at !== null && at.tagName !== "MAIN" &&
+    (["auto", "scroll", "hidden"].includes(getComputedStyle(at).overflowX) || scrolls(at.parentElement));
+  return [...document.querySelectorAll("main *")]
+    .filter((at) => at.getBoundingClientRect().right > innerWidth + 1 && !scrolls(at.parentElement))
+    .map((at) => at.tagName + " " + at.textContent.slice(0, 40)).slice(0, 5);
+})()`;
+
 /** What stands beyond the right edge of a small screen; what scrolls by itself may hold more than it shows. */
 async function tooWide(page: Page): Promise<readonly string[]> {
   const size = page.viewportSize() ?? { width: 1440, height: 900 };
   await page.setViewportSize({ ...size, width: 1280 });
-  const found = await page.evaluate(() => {
-    const scrolls = (at: Element | null): boolean =>
-      at !== null &&
-      at.tagName !== "MAIN" &&
-      (["auto", "scroll", "hidden"].includes(getComputedStyle(at).overflowX) || scrolls(at.parentElement));
-    return [...document.querySelectorAll("main *")]
-      .filter((at) => at.getBoundingClientRect().right > innerWidth + 1 && !scrolls(at.parentElement))
-      .map((at) => `${at.tagName} ${at.textContent?.slice(0, 40)}`)
-      .slice(0, 5);
-  });
+  const found = await page.evaluate<string[]>(beyondTheEdge);
   await page.setViewportSize(size);
   return found;
 }

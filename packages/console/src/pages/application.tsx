@@ -63,7 +63,7 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
         </div>
       )}
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_360px]">
-        <div className="grid min-w-0 gap-4">
+        <div className="grid gap-4">
           <Card title="Credentials over time" aside="values are never shown: no page, no API">
             {credentials.length === 0 ? (
               <Empty title="No credential seen yet" command="npx countersign scan">
@@ -99,7 +99,7 @@ function ApplicationView({ detail }: { readonly detail: Detail }) {
             )}
           </Card>
         </div>
-        <div className="grid min-w-0 gap-4">
+        <div className="grid gap-4">
           <Card title="Who and where">
             <Facts
               items={[
