@@ -86,6 +86,16 @@ describe("owners are told before it is late", () => {
     expect(daysLeft("app-taken")).toEqual([19, expect.closeTo(17.96, 2), 17.5]);
   });
 
+  it("whoever decides over a plan is told where it is used that nobody has declared", async () => {
+    const run = (await stage.newestOf("app-taken")) ?? "";
+    const seen = "other/app-taken, partner/app-taken";
+    expect((await stage.run(run)).findings).toContainEqual(
+      expect.objectContaining({ code: "undeclared-use", result: "warn", observed: seen }),
+    );
+    const asked = stage.sink.notices.find(({ type, data }) => type === "run.awaiting-approval" && data.run === run);
+    expect(asked?.data.warnings).toContainEqual(expect.stringMatching(`It is used where .* Seen: ${seen}\\.`));
+  });
+
   it("in one notice for the same owners, with so many lines and a word about the rest", async () => {
     const texts = (await roomText(stage, "ops")).filter((text) =>
       text.includes("credentials of your applications expire"),

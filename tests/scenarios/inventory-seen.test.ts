@@ -102,6 +102,9 @@ it("says what is gone, another application, not the writer's, and who uses it be
     return found.map(({ n, matters }) => [all[n - 1]?.name, ...matters]);
   };
   expect(await compared("not-looked")).toHaveLength(5);
+  const seen = () => ledger.executor.usesSeen(listed("billing", 1));
+  // Nothing is concluded for a plan either.
+  expect(await seen()).toBeNull();
   rows = all;
   // Sign-ins come to the log with a delay of their own; no time of the cron is passed.
   await sim.driver.advanceBy(3 * 3_600_000, 60_000);
@@ -124,6 +127,8 @@ it("says what is gone, another application, not the writer's, and who uses it be
   const [billing] = all;
   const uses = async () => [...(await ledger.reader.usesFound(all.slice(0, 1))).values()][0];
   expect((await uses())?.callers.map(({ address }) => address).toSorted()).toEqual(["203.0.113.8", "203.0.113.9"]);
+
+  expect(await seen()).toMatchObject({ entries: [], callers: { length: 2 }, signInsRead: true, vaultsRead: false });
 
   // Vaults are another process's to look into, and one of them may not be listed.
   let open: readonly VaultEntry[] | null = [
@@ -156,6 +161,7 @@ it("says what is gone, another application, not the writer's, and who uses it be
       { connection: "open", name: "billing-secret", because: "tag app" },
       { connection: "open", name: "elsewhere", because: "tag of" },
     ]);
+    expect(await seen()).toMatchObject({ entries: { length: 2 }, callers: { length: 2 }, vaultsRead: true });
     expect(await compared("not-declared")).toEqual([
       ["billing", "not-declared"],
       ["quiet", "not-declared"],

@@ -21,6 +21,7 @@ export {
   declaredBy,
   type EntryFound,
   pointersOf,
+  type UsesSeen,
   undeclared,
   undeclaredPlaces,
   type VaultEntry,

@@ -91,10 +91,12 @@ export const parts: readonly Item[] = [
   {
     id: "M6",
     what: "blast radius",
-    does: "Declared consumers stand in the plan, and observed callers beside them.",
-    missing: "A use that is found and not declared stands beside the inventory, not in the plan.",
+    does: "Declared consumers stand in the plan, observed callers beside them; a use that scans have found and nobody has declared is said to whoever decides.",
+    missing:
+      "Of a vault that may not be listed nothing is known; kinds of consumers that a scan cannot see are known only when declared.",
     tests: [
       inventorySeen,
+      scenario("before-it-is-late", "whoever decides over a plan is told where it is used that nobody has declared"),
       scenario(
         "consumers",
         "waits for the owner's word and a day for the reference; none of them ever fails to sign in",

@@ -20,6 +20,14 @@ export interface EntryFound {
   readonly because: string;
 }
 
+/** Where an application was seen in use, and where that was looked for: what was not read shows nothing. */
+export interface UsesSeen {
+  readonly entries: readonly EntryFound[];
+  readonly callers: readonly CallerFound[];
+  readonly signInsRead: boolean;
+  readonly vaultsRead: boolean;
+}
+
 /** What of an application an entry may point at. */
 interface PointedAt extends Pick<ScannedObject, "objectId" | "appId" | "name"> {
   readonly credentials: readonly { readonly id: string }[];

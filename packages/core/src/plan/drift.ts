@@ -87,6 +87,7 @@ export function driftOf(
   }
 
   for (const rule of rules) {
+    if (rule.result !== "block" && saidOnce.has(rule.rule)) continue;
     // A rule can speak once per consumer: it grew stricter when it warns more often than the approvers read. A rule
     // that the plan does not have came with a policy edit or an upgrade; only its refusal matters to this plan.
     const agreed = plan.rules.filter((candidate) => candidate.rule === rule.rule);
@@ -96,6 +97,12 @@ export function driftOf(
   }
   return drift;
 }
+
+/**
+ * What a scan sees is said when a plan is made. Seen later, our own sign-ins of the planning among it, it is a finding and no
+ * other plan: whoever uses the old credential keeps it from being retired.
+ */
+const saidOnce: ReadonlySet<string> = new Set(["undeclared-use"]);
 
 function warnings(rules: readonly RuleResult[], name: string): number {
   return rules.filter((rule) => rule.rule === name && rule.result === "warn").length;

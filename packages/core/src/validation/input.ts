@@ -1,3 +1,4 @@
+import type { UsesSeen } from "../fleet/found.ts";
 import type { ConfigScopes } from "../inventory/check.ts";
 import type { InventoryRow } from "../inventory/row.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -59,6 +60,8 @@ export interface ValidationInput {
   readonly supersedes: Urgent["supersedes"];
   /** A break-glass use of this application that nobody has reviewed yet, or null. */
   readonly unreviewed: string | null;
+  /** Where scans have seen it in use; null: no directory has it, or nobody has looked. */
+  readonly seen: UsesSeen | null;
   /** The plan of the last completed run of this row; null before the first. */
   readonly lastPlan: Pick<Plan, "environment" | "prod" | "consumers"> | null;
 }

@@ -1,3 +1,4 @@
+import { undeclaredPlaces } from "../fleet/found.ts";
 import { checkRow, isProdValue, type RowProblem } from "../inventory/check.ts";
 import { named, ownerCount } from "../inventory/owners.ts";
 import { holderAddresses } from "../procedure/entra-replace-foreign.ts";
@@ -98,6 +99,20 @@ export const targetChecks: readonly Check[] = [
     const unknown = named(row).filter((person) => !known.has(person));
     return none(row.owners.some((owner) => known.has(owner)) ? "warn" : "block", unknown, "enrolled people");
   }),
+  startCheck(
+    "undeclared-use",
+    "It is used where the inventory declares nobody: this rotation does not reach that place.",
+    (input) => {
+      const { row, seen } = input;
+      // Who lives on a credential that somebody else made has a rule of its own.
+      if (seen === null || namedCredential(input) !== null) return null;
+      const places = undeclaredPlaces(row, seen);
+      const looked = [...(seen.signInsRead ? ["sign-ins"] : []), ...(seen.vaultsRead ? ["vaults"] : [])];
+      return places.length === 0
+        ? pass(`none in ${looked.join(" and ")}`, "declared as a consumer, or ended")
+        : none("warn", places, "declared as a consumer, or ended");
+    },
+  ),
   check("scope-refused", "A value is written only where a connection scope allows it.", (input) =>
     none("block", rowProblems(input, "scope-refused"), "targets inside their connection scopes"),
   ),

@@ -240,6 +240,14 @@ describe("no drift", () => {
     expect(codes(now)).toEqual([]);
   });
 
+  it("a use that was seen since and that nobody has declared: it keeps the old credential from being retired", () => {
+    const { plan } = frozenOf(entraRow);
+    const rule = { rule: "undeclared-use", observed: "none in sign-ins", required: "declared" };
+    const asked = { ...plan, rules: [...plan.rules, { ...rule, result: "pass" as const }] };
+    const now = [...plan.rules, { ...rule, observed: "192.0.2.7", result: "warn" as const }];
+    expect(driftOf(asked, worldOf(entraRow), entraRow, now)).toEqual([]);
+  });
+
   it("our new password for a role that could log in before", () => {
     const world = { record: { ...worldOf(postgresRow).record, version: "v-2" } };
     const ours = { credentialIds: new Set(["orders_b"]), recordVersions: new Set(["v-2"]) };

@@ -157,6 +157,7 @@ export const good: ValidationInput = {
   pendingRuns: [],
   supersedes: null,
   unreviewed: null,
+  seen: { entries: [], callers: [], signInsRead: true, vaultsRead: true },
   lastPlan: null,
 };
 export const underPolicy = (...changes: (readonly [string, string])[]): ValidationInput => ({

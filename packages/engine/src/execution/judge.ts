@@ -142,11 +142,12 @@ export function createJudge(options: {
       const listed = inventory.rows.find((candidate) => candidate.name === run.targetKey) ?? null;
       // The cut waits for no consumer, so none is looked at before it: each was, or is, when it is written.
       const row = listed !== null && isUrgent && at === "retire" ? { ...listed, consumers: [] } : listed;
-      const [{ world, unread }, lastPlan, open, unreviewed] = await Promise.all([
+      const [{ world, unread }, lastPlan, open, unreviewed, seen] = await Promise.all([
         row === null ? nothingRead : readWorld(row, signal, credential !== undefined && at === "start"),
         lastPlanOf(run.targetKey),
         store.runs({ targetKey: run.targetKey, states: openStates, limit: runsMax }),
         store.unreviewed(run.targetKey),
+        at === "start" && row?.procedure === "entra-client-secret" ? store.usesSeen(row) : null,
       ]);
       const resolved = row === null ? null : resolvePolicy(policy, row);
       const elders = open.filter((other) => isElder(other, run));
@@ -180,6 +181,7 @@ export function createJudge(options: {
         now: clock.now(),
         openRun: elders.find((other) => other.id !== taken?.id)?.id ?? null,
         pendingRuns: [],
+        seen,
         lastPlan,
         supersedes,
         // The use with which this very run may begin is no reason against it.

@@ -195,6 +195,14 @@ function outcomeFacts(outcomes: readonly StepOutcome[]): Facts {
   return { outcomes: told, ...(outcomes.length > outcomesMax ? { outcomesMore: outcomes.length - outcomesMax } : {}) };
 }
 
+/** What the rules have seen that approvers must know, and that stops nothing; risks are told by themselves. */
+function warningsOf({ rules, risks }: Plan): string[] {
+  const told = new Set(risks.map(({ code }) => code));
+  return rules
+    .filter(({ rule, result }) => result === "warn" && !told.has(rule))
+    .map(({ rule, observed }) => `${sentenceOf(rule)} Seen: ${observed}.`);
+}
+
 function planFacts(plan: Plan): Facts {
   const { target, timing } = plan;
   const lines = (texts: readonly string[]) => {
@@ -217,6 +225,7 @@ function planFacts(plan: Plan): Facts {
     rollback: lines(plan.steps.flatMap(({ undo }) => ("describe" in undo ? [undo.describe] : []))),
     irreversible: lines(plan.irreversible),
     risks: lines(plan.risks.map((risk) => risk.sentence)),
+    warnings: lines(warningsOf(plan)),
     approvals: plan.approvals.require.map(({ role, count }) => ({ role, count })),
   };
 }

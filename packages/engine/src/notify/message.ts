@@ -52,6 +52,7 @@ const Told = z.object({
   rollback: texts,
   irreversible: texts,
   risks: texts,
+  warnings: texts,
   blockedBy: z.array(z.object({ sentence: z.string(), observed: z.unknown(), required: z.unknown() })).catch([]),
   checklist: texts,
   step: text,
@@ -280,6 +281,7 @@ export function messageOf(facts: Facts, nameOf: NameOf): Message {
       ...list("Risks", told.risks),
       ...(asked
         ? [
+            ...list("Warnings", told.warnings),
             ...list("What will be done, in this order", told.steps),
             ...list("If it fails", told.rollback),
             ...list("What cannot be undone", told.irreversible),

@@ -1,4 +1,4 @@
-import type { CallerFound, EntryFound } from "@countersign/core";
+import type { CallerFound, EntryFound, UsesSeen } from "@countersign/core";
 import { z } from "zod";
 import type { Pass } from "./detail-store.ts";
 import type { LedgerTarget } from "./ledger-store.ts";
@@ -21,11 +21,17 @@ const Entry = row({
 });
 const Caller = row({ tenant: z.string(), objectId: z.string(), address: z.string(), lastAt: z.int() });
 
+const Seen = row({
+  entries: z.array(z.object({ connection: z.string(), name: z.string(), because: z.string() })),
+  callers: z.array(z.object({ address: z.string(), lastAt: z.int() })),
+  signInsRead: z.boolean(),
+  vaultsRead: z.boolean(),
+});
+/** Addresses of one application; those that signed in last come first. */
+const callersMax = 1_000;
+
 /** Who uses an application, as far as it was seen. */
-export interface UsesFound {
-  readonly entries: readonly EntryFound[];
-  readonly callers: readonly CallerFound[];
-}
+export type UsesFound = Pick<UsesSeen, "entries" | "callers">;
 
 /** Who uses an application, as sign-in logs and vaults show it: declared or not. */
 export function useStore(sql: Sql) {
@@ -77,6 +83,23 @@ export function useStore(sql: Sql) {
 
     vaultReadings: (): Promise<z.output<typeof VaultReading>[]> =>
       sql.rows(VaultReading, "select connection, read_at, available from cs.vault_reading order by connection"),
+
+    /** Where one application was seen in use; null: nobody has looked. */
+    usesSeen: async ({ tenant, objectId }: LedgerTarget): Promise<UsesSeen | null> => {
+      const [seen] = await sql.rows(
+        Seen,
+        `select coalesce((select json_agg(json_build_object('connection', connection, 'name', name, 'because', because) order by connection, name)
+             from cs.entry_found where tenant = $1 and object_id = $2), '[]') as entries,
+           coalesce((select json_agg(c) from (select c.address, c.last_at as "lastAt" from cs.directory_object d
+               join cs.caller_found c using (tenant, app_id) where d.tenant = $1 and d.object_id = $2
+               order by c.last_at desc, c.address limit $3) as c), '[]') as callers,
+           exists (select from cs.directory_object d join cs.callers_read using (tenant, app_id)
+             where d.tenant = $1 and d.object_id = $2) as sign_ins_read,
+           exists (select from cs.vault_reading where available) as vaults_read`,
+        [tenant, objectId, callersMax],
+      );
+      return seen === undefined || !(seen.signInsRead || seen.vaultsRead) ? null : seen;
+    },
 
     /** Who uses these objects, by tenant and id; callers the last first. */
     usesFound: async (targets: readonly LedgerTarget[]): Promise<ReadonlyMap<string, UsesFound>> => {

@@ -54,15 +54,19 @@ export function Approval({ detail, checked }: { readonly detail: RunDetail; read
   );
 }
 
+/** What the rule says, and what it saw: where something is used stands only there. */
+function sentenceOfWarning({ rule, observed, required }: Plan["rules"][number], { findings }: RunDetail): string {
+  const sentence = findings.find(({ code }) => code === rule)?.sentence;
+  return sentence === undefined ? `${observed}, wanted ${required}` : `${sentence} Seen: ${observed}.`;
+}
+
 /** Risks and warnings come before everything else, each as a sentence. */
 function Risks({ plan, detail }: { readonly plan: Plan; readonly detail: RunDetail }) {
   const warnings = plan.rules
     .filter((rule) => rule.result === "warn" && !plan.risks.some((risk) => risk.code === rule.rule))
     .map((rule) => ({
       code: rule.rule,
-      sentence:
-        detail.findings.find((finding) => finding.code === rule.rule)?.sentence ??
-        `${rule.observed}, wanted ${rule.required}`,
+      sentence: sentenceOfWarning(rule, detail),
     }));
   const lines = [
     ...plan.risks.map((risk) => ({ ...risk, isRisk: true })),

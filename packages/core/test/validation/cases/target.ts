@@ -110,6 +110,15 @@ export const targetCases: readonly Case[] = [
     "block",
   ],
   [
+    "somebody signs in from where nobody is declared",
+    {
+      ...good,
+      seen: { entries: [], callers: [{ address: "192.0.2.7", lastAt: 0 }], signInsRead: true, vaultsRead: false },
+    },
+    "undeclared-use",
+    "warn",
+  ],
+  [
     "a consumer lies outside its scope",
     { ...good, config: withConnection("app-files", { scope: ["payroll/*.ref"] }) },
     "scope-refused",
