@@ -10,7 +10,7 @@ let postbox: Postbox;
 beforeAll(async () => {
   postbox = await openPostbox();
   stage = await Stage.open({
-    applications: ["app-mail", "app-bounce", "app-lost"].map((name) => ({ name })),
+    applications: ["app-mail", "app-bounce", "app-left", "app-lost"].map((name) => ({ name })),
     config: (yaml) =>
       yaml.replace(
         "notify: [",
@@ -65,6 +65,25 @@ describe("by mail", () => {
       recipient: personId("ben"),
       because: { code: "recipient-refused" },
     });
+  });
+
+  it("an owner whose mail is refused is a finding of each of his applications, until one is taken again", async () => {
+    const refused = async () => {
+      await (await stage.as("cleo")).scan({ body: {} });
+      await stage.settle();
+      const { items } = await (await stage.as("cleo")).listFindings({ query: { code: "owner-unreachable" } });
+      return items.map(({ application, observed }) => [application, observed]);
+    };
+    postbox.treat(addressOf("dora"), { recipient: 550 }, 1);
+    const run = await stage.request("app-left");
+    // Ben's mail was refused too, but he owns nothing here.
+    expect(await refused()).toEqual(
+      ["app-bounce", "app-left", "app-lost", "app-mail"].map((name) => [name, personId("dora")]),
+    );
+    await stage.decide("ada", run, "app-owner", "reject");
+    await stage.advance(60);
+    expect(mailsTo("dora", run).length).toBeGreaterThan(0);
+    expect(await refused()).toEqual([]);
   });
 
   it("a lost answer leads to one more, with the same id", async () => {

@@ -17,6 +17,7 @@ ${rows.join("\n")}
 - **expiring, long-lived**: for a listed application what policy says of it (\`rotateWhenExpiresIn\`, \`secretLifetime.max\`), for all others the configuration
   (\`scan.expiringDays\`, \`scan.lifetimeDaysMax\`). Where an app management policy of the tenant allows less, that holds.
 - **ownerless, single-owner**: for a listed application its owners in the inventory, technical and business ones counted together (without a technical one it is ownerless), for all others those of the directory.
+- **owner-unreachable**: the last mail to somebody whom the inventory names for a listed application was refused by its server (\`recipient-refused\`), and none was taken since. It goes with the first mail that is taken, or when the inventory names somebody else.
 - **several-live**: more than one live secret, and no run of the application is open.
 - **foreign-on-managed**: once a secret of ours is in use there, any other live one.
 - **unused**: the directory's report on last use (beta, needs \`AuditLog.Read.All\` and a P1 or P2 licence), judged as of its reading.

@@ -371,9 +371,12 @@ export const onDayOne: readonly Item[] = [
   {
     id: "D10",
     what: "digests and caps",
-    does: "A channel bundles once a day, with a limit; owners hear of what expires at each time that policy names, and weekly of all that is theirs.",
-    missing: "A bounce is no finding.",
+    does: "A channel bundles once a day, with a limit; owners hear of what expires at each time that policy names, and weekly of all that is theirs; an owner whose mail is refused is a finding.",
     tests: [
+      scenario(
+        "mail",
+        "an owner whose mail is refused is a finding of each of his applications, until one is taken again",
+      ),
       scenario("notify", "goes out once a day, with so many items and a word about the rest"),
       scenario(
         "before-it-is-late",

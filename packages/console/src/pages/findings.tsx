@@ -47,6 +47,7 @@ const urgent: ReadonlySet<string> = new Set([
   "orphan",
   "listed-but-gone",
   "undeclared-use",
+  "owner-unreachable",
   "foreign-on-managed",
 ]);
 

@@ -19,6 +19,7 @@ export const fleetCodes = {
   "mark-unknown": "It carries our mark, and no run of ours is known to have made it.",
   ownerless: "Nobody owns the application who could be asked.",
   "owner-disabled": "Everybody who owns the application is disabled.",
+  "owner-unreachable": "Mail to somebody whom the inventory names for it is refused: that person may have left.",
   "single-owner": "One person owns the application: it is ownerless on the day that person leaves.",
   unused: "No sign-in with it is on record for a long time.",
   "long-lived": "It lives longer than it should.",
@@ -72,7 +73,12 @@ const inOurName: ReadonlySet<AuditReason> = new Set([
 /** What holds for one object. */
 export interface FleetTerms {
   /** The inventory's row; null: it is not listed. */
-  readonly row: { readonly owners: number } | null;
+  readonly row: {
+    /** How many people answer for it. */
+    readonly owners: number;
+    /** Whom of those it names no mail reaches. */
+    readonly unreachable: readonly string[];
+  } | null;
   readonly expiringSeconds: number;
   readonly lifetimeSecondsMax: number;
   readonly quietSeconds: number;
@@ -179,6 +185,8 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
     const count = terms.row?.owners ?? owners?.length ?? null;
     if (count === 0) say("ownerless", "no owner", "two owners");
     if (count === 1) say("single-owner", "one owner", "two owners");
+    if (terms.row !== null && terms.row.unreachable.length > 0)
+      say("owner-unreachable", listOf(terms.row.unreachable, peopleMax), "an address that takes mail");
     if (terms.row === null && (owners ?? []).length > 0 && owners?.every(({ enabled }) => enabled === false))
       say("owner-disabled", `${owners.length} owners, all disabled`, "an owner who is there");
   }
@@ -195,6 +203,8 @@ function ofObject(object: FleetObject, terms: FleetTerms, now: number): FleetFin
 /** A new secret is refused until every replica knows it, and a run of ours tries it meanwhile: no longer than this. */
 const settlingMs = 10 * 60_000;
 const refusals: Readonly<Record<number, string>> = { 7_000_215: "a wrong secret", 7_000_222: "an expired secret" };
+/** So many people are named, and how many more there are. */
+const peopleMax = 5;
 /** So many places are named, and how many more there are. */
 const placesMax = 3;
 /** With more addresses, naming them says nothing. */

@@ -4,7 +4,7 @@ import { type FleetObject, type FleetTerms, fleetFindings } from "../../src/inde
 const now = Date.UTC(2026, 10, 22, 12);
 const minute = 60_000;
 const terms: FleetTerms = {
-  row: { owners: 2 },
+  row: { owners: 2, unreachable: [] },
   expiringSeconds: 0,
   lifetimeSecondsMax: 10 * 365 * 86_400,
   quietSeconds: 86_400,

@@ -38,7 +38,7 @@ const object: fc.Arbitrary<FleetObject> = fc.record({
   ),
 });
 const terms: fc.Arbitrary<FleetTerms> = fc.record({
-  row: fc.option(fc.record({ owners: fc.integer({ min: 0, max: 3 }) })),
+  row: fc.option(fc.record({ owners: fc.integer({ min: 0, max: 3 }), unreachable: fc.subarray(["p_1", "p_2"]) })),
   expiringSeconds: fc.constantFrom(0, 7 * 86_400, 30 * 86_400),
   lifetimeSecondsMax: fc.constant(180 * 86_400),
   quietSeconds: fc.constantFrom(0, 90 * 86_400),

@@ -3,6 +3,7 @@ import {
   fleetFindings,
   fleetTurnsAt,
   type InventoryRow,
+  named,
   ownerCount,
   undeclaredPlaces,
 } from "@countersign/core";
@@ -43,6 +44,7 @@ export async function judgeFleet(
   const only = typeof which === "string" ? null : new Set(which.only);
   const listed = [...rows.keys()].filter((id) => only?.has(id) ?? true);
   const uses = await store.usesFound(listed.map((objectId) => ({ tenant, objectId })));
+  const unreachable = new Set(await store.unreachable());
   const others = askedOf(null, [], []);
   const sum = { opened: 0, cleared: 0 };
 
@@ -50,7 +52,10 @@ export async function judgeFleet(
   function askedOf(row: InventoryRow | null, refused: readonly Failure[], undeclared: readonly string[]) {
     const terms: FleetTerms = {
       ...rules.termsOf(row),
-      row: row === null ? null : { owners: ownerCount(row) },
+      row:
+        row === null
+          ? null
+          : { owners: ownerCount(row), unreachable: named(row).filter((one) => unreachable.has(one)) },
       liveSecretsMax,
       hasOpenRun: row !== null && open.has(row.name),
     };

@@ -34,6 +34,7 @@ const StandingFinding = row({
   required: z.string(),
   firstSeen: z.int(),
 });
+const Unreachable = row({ person: z.string() });
 /** What scans say of an object, and nobody has accepted. */
 export type StandingFinding = z.output<typeof StandingFinding>;
 
@@ -73,6 +74,19 @@ export function ownerNoticeStore(sql: Sql) {
          order by f.rank, f.first_seen, f.id limit $4`,
         [targets.map(({ tenant }) => tenant), targets.map(({ objectId }) => objectId), now, limit],
       ),
+
+    /** People whose last mail their server has refused, and to whom none came through since. */
+    unreachable: async (): Promise<string[]> => {
+      const found = await sql.rows(
+        Unreachable,
+        `select distinct d.recipient as person from cs.delivery d where d.code = 'recipient-refused' and d.state = 'failed'
+           and d.recipient like 'p\\_%' and not exists (select from cs.delivery s
+             where s.recipient = d.recipient and s.state = 'sent' and s.id > d.id)
+         order by 1`,
+        [],
+      );
+      return found.map(({ person }) => person);
+    },
 
     /** Tells owners of credentials, each once for its time; returns how many were not told before. */
     expiryTell: (told: {
