@@ -165,6 +165,6 @@ describe("an inventory, drafted and checked", () => {
     writeFileSync(file, readFileSync(file, "utf8").replace("proposed,reports", "approved,reports"));
     const refused = await countersign(folder, "inventory", "check", "--offline");
     expect(refused.code).toBe(1);
-    expect(refused.err).toMatch(/^INVENTORY_INVALID: \d+:11 record\.connection: expected a mapping, got nothing/);
+    expect(refused.err).toMatch(/^INVENTORY_INVALID: \d+:13 record\.connection: expected a mapping, got nothing/);
   });
 });
