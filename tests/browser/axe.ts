@@ -13,7 +13,9 @@ interface Found {
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   // Evaluated over the debugging protocol: the page's own rules stay as strict as they are.
   await page.evaluate(source);
-  const found = (await page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(tags)}, resultTypes: ["violations"] })`)) as Found;
+  const found = (await page.evaluate(
+    `axe.run(document, { runOnly: ${JSON.stringify(tags)}, resultTypes: ["violations"] })`,
+  )) as Found;
   return found.violations.map(
     ({ id, help, nodes }) =>
       `${id}: ${help} (${nodes
