@@ -63,6 +63,13 @@ const passing: readonly ErrorCode[] = [
   "LOG_INVALID",
 ];
 
+/** Why nobody vouches for it, now or at all; throws every other error on. */
+function notVouched(error: unknown): ErrorCode {
+  if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
+    return error.code;
+  throw error;
+}
+
 /** The executor's guard: trusts its own files, signatures and what it reads outside; rows only name things. */
 export function createGuard(options: {
   readonly store: Store;
@@ -116,9 +123,8 @@ export function createGuard(options: {
       // An authorisation that can start nothing any more takes over nothing either.
       return clock.now() < expiresAt || entries.some(({ type }) => type === "run.authorised");
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
-        return false;
-      throw error;
+      notVouched(error);
+      return false;
     }
   }
 
@@ -135,9 +141,7 @@ export function createGuard(options: {
       assertLogged(await entriesOf(work.id), "breakglass.confirmed", [digest]);
       return null;
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
-        return { code: error.code };
-      throw error;
+      return { code: notVouched(error) };
     }
   }
 
@@ -160,9 +164,8 @@ export function createGuard(options: {
       proveClose(work.frozen, words, ground.trust(), remains, clock.now() + closeMarginMs);
       return true;
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
-        return false;
-      throw error;
+      notVouched(error);
+      return false;
     }
   }
 
@@ -175,9 +178,7 @@ export function createGuard(options: {
       );
       return consumed ? null : { code: "AUTHORISATION_INVALID" };
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
-        return { code: error.code };
-      throw error;
+      return { code: notVouched(error) };
     }
   }
 
@@ -263,9 +264,7 @@ export function createGuard(options: {
       await options.checkpointer.checkpointNow();
       return null;
     } catch (error) {
-      if (error instanceof CountersignError && (error.code === "AUTHORISATION_INVALID" || passing.includes(error.code)))
-        return { code: error.code };
-      throw error;
+      return { code: notVouched(error) };
     }
   }
 

@@ -37,7 +37,7 @@ const backoffMs = 1_000;
 const backoffMsMax = 60_000;
 
 /** Codes after which the same attempt may simply be made again: nothing happened outside, and it may go better next time. */
-const passing = ["OUTSIDE_CONFLICT", "OUTSIDE_RATE_LIMITED", "OUTSIDE_UNAVAILABLE", "OUTSIDE_NOT_FOUND"] as const;
+const passingErrors = ["OUTSIDE_CONFLICT", "OUTSIDE_RATE_LIMITED", "OUTSIDE_UNAVAILABLE", "OUTSIDE_NOT_FOUND"] as const;
 /** The act left no trace for sure, or may be repeated: see {@link Verb.retry}. */
 const unclear = ["OUTSIDE_UNKNOWN", "OUTSIDE_MALFORMED", "DEADLINE_PASSED"] as const;
 
@@ -406,5 +406,5 @@ async function identityProblem(
 }
 
 function isPassing(code: string | undefined): boolean {
-  return code !== undefined && (passing as readonly string[]).includes(code);
+  return code !== undefined && (passingErrors as readonly string[]).includes(code);
 }

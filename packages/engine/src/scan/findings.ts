@@ -63,11 +63,18 @@ export async function judgeFleet(
     return { row, terms, refused, undeclared, digest: digestOf(Buffer.from(JSON.stringify(said))) };
   }
 
+  /** Of the listed and of the refused only: for all others it is one and the same. */
+  const askedBefore = new Map<string, ReturnType<typeof askedOf>>();
   function askedOfObject(objectId: string) {
+    const before = askedBefore.get(objectId);
+    if (before !== undefined) return before;
     const [row, refused] = [rows.get(objectId) ?? null, failures.get(objectId) ?? []];
     const found = row === null ? undefined : uses.get(`${tenant} ${objectId}`);
     const undeclared = row === null || found === undefined ? [] : undeclaredPlaces(row, found);
-    return row === null && refused.length === 0 ? others : askedOf(row, refused, undeclared);
+    if (row === null && refused.length === 0) return others;
+    const asked = askedOf(row, refused, undeclared);
+    askedBefore.set(objectId, asked);
+    return asked;
   }
 
   async function judge(objects: readonly FleetRow[], gone: readonly string[] = []): Promise<void> {

@@ -25,7 +25,7 @@ export interface Planner {
 }
 
 /** What may be over in a minute: a request is asked again before it is blocked for it. */
-const passing: readonly (ErrorCode | null)[] = ["OUTSIDE_UNAVAILABLE", "OUTSIDE_RATE_LIMITED", "DEADLINE_PASSED"];
+const mayAnswerLater: readonly (ErrorCode | null)[] = ["OUTSIDE_UNAVAILABLE", "OUTSIDE_RATE_LIMITED", "DEADLINE_PASSED"];
 const againMs = 60_000;
 /** From the request on; then people hear that the outside cannot be read. */
 const unreadMsMax = 15 * 60_000;
@@ -44,7 +44,7 @@ export function createPlanner(options: {
       const now = services.clock.now();
       // Of an emergency people hear at once: what cannot be read may have to be left out.
       const canWait = judgement.urgent === null && now + againMs <= run.createdAt + unreadMsMax;
-      if (passing.includes(judgement.unread) && canWait) {
+      if (mayAnswerLater.includes(judgement.unread) && canWait) {
         await store.release(hold, now + againMs, now);
         return null;
       }

@@ -13,7 +13,7 @@ import { unconfirmed } from "./second-person.ts";
 const urgentMs = 30_000;
 /** A person lifts it, or gives the second word. */
 const untilSaid: ReadonlySet<string> = new Set(["frozen", unconfirmed]);
-const passing: ReadonlySet<string> = new Set(["world-unreadable", "CLOCK_SKEWED"]);
+const waitedFor: ReadonlySet<string> = new Set(["world-unreadable", "CLOCK_SKEWED"]);
 
 /**
  * retiring: the point of no return. Authorisation, world and gate are checked once more, right before the exact
@@ -26,7 +26,7 @@ export async function retire(work: RunWork, guard: Guard): Promise<Next> {
   if (!work.cutBegun) {
     const problem = await guard.beforeRetirement(work);
     if (problem !== null && untilSaid.has(problem.code)) return releaseUntil(work, work.now + frozenMs);
-    if (problem !== null && passing.has(problem.code)) return waitForIt(work, problem.code, urgent);
+    if (problem !== null && waitedFor.has(problem.code)) return waitForIt(work, problem.code, urgent);
     if (problem !== null) return hold(work, problem);
     // From here on no word can be taken back; what was taken back before is seen now.
     const back = urgent ? null : await takenBack(work);
