@@ -156,6 +156,36 @@ describe("an inventory, drafted and checked", () => {
     expect(new Set(entries.map(({ op }) => op))).toEqual(new Set(["token"]));
   });
 
+  it("a report says what the clients lack, and what they may do beyond what they need", async () => {
+    const { sim, folder } = await openInstallation(empty);
+    const fits = await countersign(folder, "onboarding");
+    expect([fits.code, fits.err]).toEqual([0, expect.not.stringMatching(/lacks|more than it needs/)]);
+    const rolesOf = (name: string) => {
+      const caller = sim.world.tenant.callers.find((one) => one.name === name);
+      return sim.world.tenant.servicePrincipals.find(({ id }) => id === caller?.servicePrincipalId)?.roles ?? [];
+    };
+    rolesOf("reader").splice(rolesOf("reader").indexOf("Policy.Read.All"), 1);
+    rolesOf("writer").splice(0, 1, "Application.ReadWrite.All", "Mail.Send");
+    const { code, out } = await countersign(folder, "onboarding", "--json");
+    expect(code).toBe(1);
+    const { clients } = JSON.parse(out) as { clients: { client: string; missing: string[]; excessive: string[] }[] };
+    expect(clients).toMatchObject([
+      { client: "reader", missing: ["Policy.Read.All"], excessive: [] },
+      { client: "writer", missing: [], excessive: ["Application.ReadWrite.All", "Mail.Send"] },
+    ]);
+    const told = await countersign(folder, "onboarding");
+    expect(told.err).toMatch(/the reader .* lacks Policy\.Read\.All/);
+    expect(told.err).toMatch(/the writer .* may do more than it needs: Application\.ReadWrite\.All, Mail\.Send/);
+    // Who may not read that is told so, and nothing is concluded.
+    await fetch(`${sim.urls.management}/faults`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ op: "servicePrincipal.appRoleAssignments", kind: "403", times: "always" }),
+    });
+    const blind = await countersign(folder, "onboarding");
+    expect([blind.code, blind.err]).toEqual([0, expect.stringMatching(/not read: what is granted to the writer/)]);
+  });
+
   it("an inventory may be a CSV file; a mistake in it is named by line, column and cell", async () => {
     const { folder } = await openInstallation("name\r\n", "inventory.csv");
     const drafted = await countersign(folder, "inventory", "draft", "--csv", "--environment", "*=prod");

@@ -27,6 +27,7 @@ export {
   type VaultEntry,
 } from "./fleet/found.ts";
 export { type OnboardingReport, onboardingReport, onboardingStates, ownershipGrant } from "./fleet/onboarding.ts";
+export { type ClientPermissions, clientPermissions } from "./fleet/permissions.ts";
 export * from "./fleet/survey.ts";
 export * from "./invariants/history.ts";
 export { invariants, violationsOf } from "./invariants/index.ts";

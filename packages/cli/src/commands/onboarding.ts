@@ -1,4 +1,10 @@
-import { CountersignError, type OnboardingReport, onboardingReport, onboardingStates } from "@countersign/core";
+import {
+  CountersignError,
+  clientPermissions,
+  type OnboardingReport,
+  onboardingReport,
+  onboardingStates,
+} from "@countersign/core";
 import { loadInstallation, readInventory } from "@countersign/server";
 import type { Command } from "commander";
 import { tenantOf, withConnectors } from "../fleet/look.ts";
@@ -41,16 +47,28 @@ async function onboarding(options: OnboardingOptions): Promise<number> {
     const objects = await listed(scanner, ctx);
     const owners = await ownersOf(scanner, ctx, objects.length);
     const rows = inventory.rows.filter((row) => row.tenant === name);
-    return onboardingReport({ rows, writerClientId: tenant.writer.clientId, objects, owners });
+    const clients = [];
+    for (const client of ["reader", "writer"] as const) {
+      const { clientId } = tenant[client];
+      clients.push(clientPermissions(client, clientId, await scanner.granted(ctx, clientId)));
+    }
+    return onboardingReport({ rows, writerClientId: tenant.writer.clientId, clients, objects, owners });
   });
   const owned = report.applications.filter(({ state }) => state === "owned").length;
   if (options.json === true)
     printJson({ tenant: name, digest: inventory.digest, owned, of: report.applications.length, ...report });
   else tell(report, owned);
-  return owned === report.applications.length ? exit.ok : exit.failed;
+  const fits = report.clients.every(({ missing, excessive }) => missing.length + excessive.length === 0);
+  return owned === report.applications.length && fits ? exit.ok : exit.failed;
 }
 
-function tell({ writer, applications, directory, beyond }: OnboardingReport, owned: number): void {
+function tell({ clients, writer, applications, directory, beyond }: OnboardingReport, owned: number): void {
+  for (const { client, clientId, granted, missing, excessive } of clients) {
+    if (granted === null) say(`not read: what is granted to the ${client} ${clientId} (Application.Read.All)`);
+    if (missing.length > 0) say(plain(`the ${client} ${clientId} lacks ${missing.join(", ")}`));
+    if (excessive.length > 0)
+      say(plain(`the ${client} ${clientId} may do more than it needs: ${excessive.join(", ")}; take it away`));
+  }
   const missing = applications.filter(({ state }) => state !== "owned");
   if (missing.length > 0)
     say(
@@ -81,5 +99,5 @@ function tell({ writer, applications, directory, beyond }: OnboardingReport, own
   say(
     `the writer may rotate ${owned} of the ${applications.length} applications of the inventory; it owns ${directory.owned} of ${directory.withSecret} with a client secret in the directory`,
   );
-  say("not read: whether Application.ReadWrite.OwnedBy itself is granted, and what the vault allows");
+  say("not read: what the vault allows");
 }

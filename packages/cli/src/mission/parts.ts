@@ -259,8 +259,9 @@ export const onDayOne: readonly Item[] = [
     id: "D1",
     what: "least privilege and its report",
     does: "The writer owns what it may change; a command and the console say of what it does not yet and how it comes to; the first look says which rights are missing.",
-    missing: "Whether the permission itself is granted is not read.",
+    missing: "What a vault allows our client is not read.",
     tests: [
+      scenario("inventory", "a report says what the clients lack, and what they may do beyond what they need"),
       inventorySeen,
       inventoryPage,
       scenario(

@@ -12,6 +12,7 @@ import { parseMarker } from "../kit/markers.ts";
 import type { SignInLog } from "../kit/seams.ts";
 import { msOf } from "../kit/time.ts";
 import { failedSignIns } from "./failed-sign-ins.ts";
+import { grantedTo } from "./granted.ts";
 import { graphCall, type Tenant } from "./graph.ts";
 import { ownersOfEach, ownersPage } from "./owners.ts";
 import { everyPolicy } from "./policy.ts";
@@ -105,6 +106,8 @@ export function entraScanner(tenant: Tenant, signIns: SignInLog): Scanner {
       const log = await signIns(ctx, tenant.settings.name, appId, since);
       return log === null ? null : callersOf(log.lines);
     },
+
+    granted: (ctx, clientId) => grantedTo(ctx, tenant, clientId),
 
     async changes(ctx, name, link) {
       const collection = collectionOf(name);

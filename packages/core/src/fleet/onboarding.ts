@@ -1,5 +1,6 @@
 import type { InventoryRow } from "../inventory/row.ts";
 import type { ObjectOwners, ScannedObject } from "../ports/index.ts";
+import type { ClientPermissions } from "./permissions.ts";
 
 /** What stands between an application of the inventory and a rotation of it, by what the directory shows of ownership. */
 export const onboardingStates = {
@@ -22,6 +23,8 @@ export interface Onboarded {
 }
 
 export interface OnboardingReport {
+  /** What our clients hold of the permissions of the tenant, beside what they need. */
+  readonly clients: readonly ClientPermissions[];
   readonly writer: {
     readonly clientId: string;
     /** Its service principal, which is what owns; null: the tenant has none. */
@@ -38,6 +41,7 @@ export interface OnboardingReport {
 export function onboardingReport(input: {
   readonly rows: readonly InventoryRow[];
   readonly writerClientId: string;
+  readonly clients: readonly ClientPermissions[];
   readonly objects: readonly ScannedObject[];
   /** By object id; one that is missing was not read. */
   readonly owners: ReadonlyMap<string, ObjectOwners>;
@@ -69,6 +73,7 @@ export function onboardingReport(input: {
   const listedIds = new Set(listed.map(({ objectId }) => objectId.toLowerCase()));
   const withSecret = applications.filter(({ credentials }) => credentials.some(({ kind }) => kind === "client-secret"));
   return {
+    clients: input.clients,
     writer: { clientId, servicePrincipal },
     applications: listed,
     directory: { withSecret: withSecret.length, owned: withSecret.filter(isOwned).length },

@@ -94,6 +94,13 @@ export interface LifetimePolicy {
   readonly createdFrom: number;
 }
 
+/** A permission that an application holds by itself, as the API that offers it calls it. */
+export interface GrantedPermission {
+  /** Name of that API in the directory. */
+  readonly resource: string;
+  readonly permission: string;
+}
+
 /** An address that signed in with a client secret of the application. */
 export interface CallerFound {
   readonly address: string;
@@ -137,4 +144,6 @@ export interface Scanner {
   failures(ctx: ReadContext, since: number): Promise<FailedSignIns | null>;
   /** Addresses that signed in with a client secret of an application since a time, the last first. Null: the log is not to be had. */
   callers(ctx: ReadContext, appId: string, since: number): Promise<readonly CallerFound[] | null>;
+  /** Application permissions that a client of the tenant holds. Null: they are not to be had. */
+  granted(ctx: ReadContext, clientId: string): Promise<readonly GrantedPermission[] | null>;
 }

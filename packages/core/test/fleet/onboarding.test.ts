@@ -32,7 +32,7 @@ const report = (
   rows: readonly InventoryRow[],
   objects: readonly ScannedObject[],
   ...owners: [string, ObjectOwners][]
-) => onboardingReport({ rows, writerClientId: writer.clientId, objects, owners: new Map(owners) });
+) => onboardingReport({ rows, writerClientId: writer.clientId, clients: [], objects, owners: new Map(owners) });
 const states = (of: ReturnType<typeof report>) => of.applications.map(({ state }) => state);
 
 describe("the onboarding report", () => {

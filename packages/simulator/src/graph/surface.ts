@@ -5,6 +5,7 @@ import { readBearer } from "./access.ts";
 import { listAudits } from "./audits.ts";
 import { listChanges } from "./delta.ts";
 import { graphFailure, refuse } from "./errors.ts";
+import { getGraph, isGraph, listGranted } from "./granted.ts";
 import { getHolder, type HolderKind, listHolders, listOwners } from "./holders.ts";
 import { addPassword, patchHolder, removePassword } from "./passwords.ts";
 import { getDefaultPolicy, listAppliesTo, listOwnPolicies, listPolicies } from "./policies.ts";
@@ -59,6 +60,8 @@ function action(world: World, incoming: Incoming, kind: HolderKind, key: string,
 function member(world: World, incoming: Incoming, kind: HolderKind, key: string, rest: string | undefined) {
   if (incoming.method === "PATCH" && rest === undefined) return patchHolder(world, incoming, kind, key);
   if (incoming.method !== "GET") return null;
+  if (rest === undefined && kind.noun === "servicePrincipal" && isGraph(world, key)) return getGraph(world, incoming);
+  if (rest === "appRoleAssignments" && kind.noun === "servicePrincipal") return listGranted(world, incoming, key);
   if (rest === undefined) return getHolder(world, incoming, kind, key);
   if (rest === "owners") return listOwners(world, incoming, kind, key);
   if (rest === "appManagementPolicies" && kind.noun === "application") return listPolicies(world, incoming, key);

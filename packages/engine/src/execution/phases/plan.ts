@@ -25,7 +25,11 @@ export interface Planner {
 }
 
 /** What may be over in a minute: a request is asked again before it is blocked for it. */
-const mayAnswerLater: readonly (ErrorCode | null)[] = ["OUTSIDE_UNAVAILABLE", "OUTSIDE_RATE_LIMITED", "DEADLINE_PASSED"];
+const mayAnswerLater: readonly (ErrorCode | null)[] = [
+  "OUTSIDE_UNAVAILABLE",
+  "OUTSIDE_RATE_LIMITED",
+  "DEADLINE_PASSED",
+];
 const againMs = 60_000;
 /** From the request on; then people hear that the outside cannot be read. */
 const unreadMsMax = 15 * 60_000;
