@@ -17,7 +17,7 @@ beforeAll(async () => {
       instant: true,
     })),
     config: (yaml) => yaml.replace("roles: [security]", "roles: [security, business-owner]"),
-    // The application of the business asks it; the environment of the other one asks nobody else.
+    // The environment dev asks the business, too; test does not.
     policy: (yaml) =>
       yaml
         .replaceAll("    windows:", "    tellBeforeExpiry: [P19D]\n    windows:")
@@ -71,7 +71,7 @@ describe("who answers for an application", () => {
     expect(audiences("run.blocked", "app-shared")).toEqual([[ada, cleo, dora].sort()]);
   });
 
-  it("a plan waits for whoever answers for the business where policy says so, who may agree and nothing else", async () => {
+  it("a plan waits for whoever answers for the business where policy says so, and starts with that yes", async () => {
     const run = await stage.request("app-shared", "dora");
     expect(audiences("run.awaiting-approval", "app-shared")).toEqual([[ada, ben, cleo].sort()]);
     expect(told("run.awaiting-approval", "app-shared")[0]?.data).toMatchObject({

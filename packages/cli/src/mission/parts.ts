@@ -336,7 +336,7 @@ export const onDayOne: readonly Item[] = [
       ),
       scenario(
         "owners",
-        "a plan waits for whoever answers for the business where policy says so, who may agree and nothing else",
+        "a plan waits for whoever answers for the business where policy says so, and starts with that yes",
       ),
       scenario("owners", "whoever answers for the business is told of trouble"),
     ],

@@ -11,11 +11,12 @@ const Assignment = z.object({
 });
 const AssignmentPage = page(Assignment);
 const Resource = z.object({
+  appId: printedId,
   appRoles: z.array(z.object({ id: printedId, value: z.string().max(250).nullish() })).max(5_000),
 });
 
 const call = { method: "GET", retry: "safe", effect: false, as: "reader", priority: "low", expect: [200] } as const;
-/** APIs of which one client holds permissions. */
+/** APIs of which one client holds permissions; of more nothing is said. */
 const resourcesMax = 50;
 
 /**
@@ -32,27 +33,39 @@ export async function grantedTo(
     const path = `/v1.0/servicePrincipals(appId='${encodeURIComponent(clientId)}')/appRoleAssignments`;
     for await (const body of graphPages(ctx, tenant, { ...call, name: "granted.list", path, answer: AssignmentPage }))
       assigned.push(...body.value);
-    const names = new Map<string, string>();
-    for (const id of [...new Set(assigned.map(({ resourceId }) => resourceId))].slice(0, resourcesMax))
-      for (const [role, name] of await rolesOf(ctx, tenant, id)) names.set(`${id} ${role}`, name);
-    return assigned.map(({ appRoleId, resourceId, resourceDisplayName }) => ({
-      resource: resourceDisplayName ?? resourceId,
-      permission: names.get(`${resourceId} ${appRoleId}`) ?? appRoleId,
-    }));
+    const apis = new Map<string, Api>();
+    for (const { resourceId } of assigned)
+      if (!apis.has(resourceId)) {
+        // What was not read is not missing.
+        if (apis.size === resourcesMax) return null;
+        apis.set(resourceId, await apiOf(ctx, tenant, resourceId));
+      }
+    return assigned.flatMap(({ appRoleId, resourceId, resourceDisplayName }) => {
+      const api = apis.get(resourceId);
+      const resource = resourceDisplayName ?? resourceId;
+      return api === undefined
+        ? []
+        : [{ resource, resourceAppId: api.appId, permission: api.names.get(appRoleId) ?? appRoleId }];
+    });
   } catch (error) {
     if (isCode(error, "OUTSIDE_FORBIDDEN", "OUTSIDE_NOT_FOUND", "OUTSIDE_INVALID")) return null;
     throw error;
   }
 }
 
-/** What an API calls the permissions that it offers, by their ids. */
-async function rolesOf(ctx: ReadContext, tenant: Tenant, resourceId: string): Promise<Map<string, string>> {
+/** An API: its client id, and what it calls the permissions that it offers, by their ids. */
+interface Api {
+  readonly appId: string;
+  readonly names: ReadonlyMap<string, string>;
+}
+
+async function apiOf(ctx: ReadContext, tenant: Tenant, resourceId: string): Promise<Api> {
   const { body } = await graphCall(ctx, tenant, {
     ...call,
     name: "granted.resource",
     path: `/v1.0/servicePrincipals/${encodeURIComponent(resourceId)}`,
-    query: { $select: "appRoles" },
+    query: { $select: "appId,appRoles" },
     answer: Resource,
   });
-  return new Map(body.appRoles.map(({ id, value }) => [id, value ?? id]));
+  return { appId: body.appId, names: new Map(body.appRoles.map(({ id, value }) => [id, value ?? id])) };
 }

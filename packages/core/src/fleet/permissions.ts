@@ -23,7 +23,9 @@ export interface ClientPermissions {
   readonly excessive: readonly string[];
 }
 
-const graph = "Microsoft Graph";
+/** Client id of Microsoft Graph in every tenant; its name may be that of another API, too. */
+const graphAppId = "00000003-0000-0000-c000-000000000000";
+const isGraph = ({ resourceAppId }: GrantedPermission) => resourceAppId === graphAppId;
 /** A permission that only reads says so in its second part (`Application.Read.All`, `User.ReadBasic.All`). */
 const onlyReads = /^[^.]+\.Read(?:Basic)?(?:\.|$)/;
 
@@ -34,11 +36,10 @@ export function clientPermissions(
   found: readonly GrantedPermission[] | null,
 ): ClientPermissions {
   if (found === null) return { client, clientId, granted: null, missing: [], excessive: [] };
-  const held = new Set(found.filter(({ resource }) => resource === graph).map(({ permission }) => permission));
+  const held = new Set(found.filter(isGraph).map(({ permission }) => permission));
   const wants: Readonly<Record<string, readonly string[]>> = needed[client];
-  const nameOf = ({ resource, permission }: GrantedPermission) =>
-    resource === graph ? permission : `${resource}: ${permission}`;
-  const isNeeded = ({ resource, permission }: GrantedPermission) => resource === graph && permission in wants;
+  const nameOf = (one: GrantedPermission) => (isGraph(one) ? one.permission : `${one.resource}: ${one.permission}`);
+  const isNeeded = (one: GrantedPermission) => isGraph(one) && Object.hasOwn(wants, one.permission);
   return {
     client,
     clientId,

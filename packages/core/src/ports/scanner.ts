@@ -96,8 +96,10 @@ export interface LifetimePolicy {
 
 /** A permission that an application holds by itself, as the API that offers it calls it. */
 export interface GrantedPermission {
-  /** Name of that API in the directory. */
+  /** Name of that API in the directory; anybody may call an API so. */
   readonly resource: string;
+  /** Its client id, by which it is known. */
+  readonly resourceAppId: string;
   readonly permission: string;
 }
 

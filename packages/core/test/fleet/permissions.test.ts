@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import { clientPermissions } from "../../src/index.ts";
 
 const graph = (...permissions: string[]) =>
-  permissions.map((permission) => ({ resource: "Microsoft Graph", permission }));
+  permissions.map((permission) => ({
+    resource: "Microsoft Graph",
+    resourceAppId: "00000003-0000-0000-c000-000000000000",
+    permission,
+  }));
 
 describe("what a client holds", () => {
   it("fits when it is what it needs, or reads more", () => {
@@ -25,11 +29,14 @@ describe("what a client holds", () => {
   });
 
   it("is judged by the directory's own API alone; what another offers by the same name is another permission", () => {
-    const found = [{ resource: "Another API", permission: "Application.ReadWrite.OwnedBy" }];
+    // It may even have the same name.
+    const found = [
+      { resource: "Microsoft Graph", resourceAppId: "another-api", permission: "Application.ReadWrite.OwnedBy" },
+    ];
     expect(clientPermissions("writer", "w", found)).toMatchObject({
-      granted: ["Another API: Application.ReadWrite.OwnedBy"],
+      granted: ["Microsoft Graph: Application.ReadWrite.OwnedBy"],
       missing: ["Application.ReadWrite.OwnedBy"],
-      excessive: ["Another API: Application.ReadWrite.OwnedBy"],
+      excessive: ["Microsoft Graph: Application.ReadWrite.OwnedBy"],
     });
   });
 

@@ -3,13 +3,12 @@ import type { Incoming, Operation } from "../http/exchange.ts";
 import type { ServicePrincipal } from "../tenant/model.ts";
 import type { World } from "../world.ts";
 import { graphOperation } from "./call.ts";
-import { findHolder, type HolderKind, notFound, READ } from "./holders.ts";
+import { findHolder, type HolderKind, notFound, READ_ONE } from "./holders.ts";
 import { page, readQuery } from "./odata.ts";
 
 const PRINCIPAL: HolderKind = { collection: "servicePrincipals", noun: "servicePrincipal" };
 const GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000";
 const GRAPH_NAME = "Microsoft Graph";
-const ROLES = [...READ, "Application.ReadWrite.OwnedBy", "Application.Read.All"];
 const PAGE_SIZE = 100;
 
 /** An id that is the same for the same text. */
@@ -32,7 +31,7 @@ export function getGraph(world: World, incoming: Incoming): Operation {
   const id = idOf(`graph ${world.tenant.id}`);
   return graphOperation(world, incoming, {
     op: "servicePrincipal.get",
-    roles: ROLES,
+    roles: READ_ONE,
     target: { objectId: id, appId: GRAPH_APP_ID },
     run() {
       const names = [...new Set(world.tenant.servicePrincipals.flatMap(({ roles }) => roles))].sort();
@@ -62,7 +61,7 @@ export function listGranted(world: World, incoming: Incoming, key: string): Oper
   const holder = findHolder(world, PRINCIPAL, key) as ServicePrincipal | null;
   return graphOperation(world, incoming, {
     op: "servicePrincipal.appRoleAssignments",
-    roles: ROLES,
+    roles: READ_ONE,
     holder,
     target: { objectId: holder?.id ?? key, appId: holder?.appId ?? null },
     run(call) {

@@ -9,7 +9,7 @@ import { type Condition, page, QueryError, readFilter, readQuery } from "./odata
 import { applicationShape, ownerShape, select, servicePrincipalShape } from "./shapes.ts";
 
 export const READ = ["Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"];
-const READ_ONE = [...READ, "Application.ReadWrite.OwnedBy"];
+export const READ_ONE = [...READ, "Application.ReadWrite.OwnedBy"];
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 999;
 const EXPAND_MAX = 20;
