@@ -59,7 +59,10 @@ function markerOf(displayName: string | null): string | null {
 export interface NormalHistory {
   /** One list per run: its entries in order. */
   readonly runs: readonly (readonly string[])[];
-  /** One list per run: what people were told. The notifier works beside the executor, so its entries fall where they may. */
+  /**
+   * One list per run: what people were told, by the deliveries themselves. The notifier works beside the executor: its entries
+   * fall where they may, and outside the run's chain once the run is closed (cs.delivery_entry).
+   */
   readonly notices: readonly (readonly string[])[];
   /** What the product changed outside, in order. */
   readonly effects: readonly string[];
@@ -75,11 +78,9 @@ export async function normalHistory(lane: Lane, row: Row, after: number): Promis
     runs: runs.map(({ entries }) =>
       entries.filter(({ type }) => !type.startsWith("notice.")).map((entry) => normalEntry(entry, row)),
     ),
-    notices: runs.map(({ entries }) =>
-      entries
-        .filter(({ type }) => type.startsWith("notice."))
-        .map(normalNotice)
-        .toSorted(),
+    notices: await toldOf(
+      lane,
+      runs.map(({ id }) => id),
     ),
     effects: ours.map((effect) => normalEffect(effect, row)),
   };
@@ -107,9 +108,22 @@ const telling = [
 
 type Facts = Readonly<Record<string, unknown>>;
 
-function normalNotice({ type, data }: LogEntry): string {
-  const facts = data as Facts;
-  return [type, ...["channel", "kind", "outcome"].flatMap((key) => part(key, facts[key]))].join(" ");
+async function toldOf({ server }: Lane, runs: readonly string[]): Promise<string[][]> {
+  const { rows } = await server.admin.query<Record<"run" | "kind" | "channel" | "state" | "code", string | null>>(
+    "select n.run_id as run, n.kind, d.channel, coalesce(d.state, n.state) as state, d.code" +
+      " from cs.notice n left join cs.delivery d on d.notice_id = n.id where n.run_id = any($1)",
+    [runs],
+  );
+  return runs.map((id) =>
+    rows
+      .filter(({ run }) => run === id)
+      .map(({ run: _, ...facts }) =>
+        Object.entries(facts)
+          .flatMap(([key, value]) => part(key, value))
+          .join(" "),
+      )
+      .toSorted(),
+  );
 }
 
 function normalEntry({ type, data }: LogEntry, row: Row): string {

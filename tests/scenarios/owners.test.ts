@@ -16,7 +16,11 @@ beforeAll(async () => {
       consumers: ["latest"] as const,
       instant: true,
     })),
-    config: (yaml) => yaml.replace("roles: [security]", "roles: [security, business-owner]"),
+    scenario: { users: [{ name: "mallory" }] },
+    config: (yaml) =>
+      yaml
+        .replace("roles: [security]", "roles: [security, business-owner]")
+        .replace("audit: { everySeconds: 0 }", "audit: { everySeconds: 3600, lateSeconds: 3600 }"),
     // The environment dev asks the business, too; test does not.
     policy: (yaml) =>
       yaml
@@ -93,5 +97,29 @@ describe("who answers for an application", () => {
     const run = await stage.request("app-plain");
     expect((await stage.run(run)).run.state).toBe("blocked");
     expect(JSON.stringify(told("run.blocked", "app-plain"))).toContain("approvers-too-few");
+  });
+
+  it("of a change that no run has made hear whoever answers for the business, and the owner of that very credential", async () => {
+    const byHand = async (application: string) =>
+      ((await stage.manage("POST", "/portal/credentials", { application, user: "mallory" })) as { keyId: string })
+        .keyId;
+    const [owned, plain, shared] = [await byHand("app-plain"), await byHand("app-plain"), await byHand("app-shared")];
+    // Of these people ada alone is no operator, who hear of each anyway.
+    await stage.editRow("app-plain", (row) =>
+      row.replace(/owners: \[.*\]/, `owners: [${dora}]\n    credentialOwners: { ${owned}: [${ada}] }`),
+    );
+    await stage.editRow("app-shared", (row) =>
+      row
+        .replace(`owners: [${ada}]`, `owners: [${dora}]`)
+        .replace(`businessOwners: [${cleo}]`, `businessOwners: [${ada}]`),
+    );
+    await stage.advance(3 * 3_600);
+    const hears = (application: string, credential: string) =>
+      told("audit.out-of-band", application)
+        .filter(({ data }) => String(data.sentence).includes(credential))
+        .map(({ data }) => (data.audience as string[]).includes(ada));
+    expect(hears("app-plain", owned)).toEqual([true]);
+    expect(hears("app-plain", plain)).toEqual([false]);
+    expect(hears("app-shared", shared)).toEqual([true]);
   });
 });

@@ -58,6 +58,7 @@ describe("four processes, one for each role", () => {
     expect({ exit, ok }).toEqual({ exit: 0, ok: true });
     expect(says("database")).toBe(`cs_${role} as cs_${role}`);
     expect(says("separation")).toBe("roles");
+    expect(says("own addresses")).toContain("not named for stage (ownAddresses)");
     expect(says("secrets")).toBe(`${custody[role].length} references read`);
   });
 

@@ -129,6 +129,7 @@ async function doctor(options: DoctorOptions): Promise<number> {
     return text === "" ? digest : `${digest}; to consider: ${text}`;
   });
   await look("inventory", () => `${readInventory(installation).rows.length} applications`);
+  await look("own addresses", () => ownAddressesSay(installation));
   await look("trust", () => `${readTrust(installation.state).people.length} people enrolled`);
   await look("policy is active", () => ground.policy().digest);
   await look("inventory is accepted", () => ground.inventory().digest);
@@ -182,6 +183,13 @@ async function doctor(options: DoctorOptions): Promise<number> {
     });
   else for (const row of rows) print(`${row.ok ? "ok  " : "FAIL"} ${row.check}: ${row.says}`);
   return rows.every((row) => row.ok) ? exit.ok : exit.failed;
+}
+
+/** Tenants whose sign-in log cannot tell us from others by address. */
+function ownAddressesSay({ config }: Installation): string {
+  const without = config.tenants.filter(({ ownAddresses = [] }) => ownAddresses.length === 0).map(({ name }) => name);
+  if (without.length === 0) return "named for every tenant";
+  return `to consider: not named for ${without.join(", ")} (ownAddresses), so sign-ins by which we prove a value look like uses of it`;
 }
 
 /** What was judged. Throws, with a line for each, when an invariant is broken. */

@@ -217,6 +217,7 @@ tenants:
     graph: "${directory.urls.graph}"
     reader: { clientId: ${reader.clientId}, secret: "file:reader.secret" }
     writer: { clientId: ${writer.clientId}, secret: "file:writer.secret" }
+    ownAddresses: ["127.0.0.1"]
     signInLogLagSeconds: 600
 connections:
 ${store("main")}

@@ -339,6 +339,10 @@ export const onDayOne: readonly Item[] = [
         "a plan waits for whoever answers for the business where policy says so, and starts with that yes",
       ),
       scenario("owners", "whoever answers for the business is told of trouble"),
+      scenario(
+        "owners",
+        "of a change that no run has made hear whoever answers for the business, and the owner of that very credential",
+      ),
     ],
   },
   {
