@@ -124,6 +124,8 @@ describe("the product as it is started for an evaluation", () => {
     }
     await state(ada.page, "Completed").waitFor({ timeout: 30_000 });
     await picture(ada.page, "completed");
+    await ada.page.getByText("Told by ops: run awaiting approval").waitFor();
+    await ada.page.getByText("Nobody told, no channel carries it: run overlapping").waitFor();
 
     await ada.page.getByRole("tab", { name: "Evidence" }).click();
     await picture(ada.page, "evidence");

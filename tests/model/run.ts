@@ -149,7 +149,9 @@ async function tryOut(
       throw error;
     }
   });
-  const result = await fc.check(property, { seed, numRuns: 1, ...(replay === null ? {} : { path: replay.path }) });
+  // A replay is that one case: what it was made of is written down for its own commands, not for smaller forms of it.
+  const alone = replay === null ? {} : { path: replay.path, endOnFailure: true };
+  const result = await fc.check(property, { seed, numRuns: 1, ...alone });
   if (!result.failed) return { clean, failure: null };
   const { errorInstance: error, counterexample, counterexamplePath: path } = result;
   const ran = /replayPath="([^"]*)"/.exec(String(counterexample?.[0][1] ?? ""))?.[1] ?? "";

@@ -170,6 +170,8 @@ export const StoryLine = z.object({
   person: PersonId.nullable(),
   /** Kind of a notice, grade of a gate reading. */
   what: z.string().nullable(),
+  /** Only `notice.sent`: the channel by its name; `log`: no channel is configured to carry it. */
+  channel: z.string().nullable(),
 });
 
 /** In an emergency: when each thing was so that counts. Null: not yet. */

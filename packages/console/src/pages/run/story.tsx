@@ -179,6 +179,14 @@ const typeWords: Readonly<Record<string, string>> = {
   "approval.voided": "Approvals void: the world changed",
 };
 
+/** Who heard of it: an entry stands also for what nobody could be told. */
+function toldOf({ what, channel, outcome }: RunDetail["story"][number]): string {
+  const kind = humanise(what ?? "").toLowerCase();
+  if (channel === "log") return `Nobody told, no channel carries it: ${kind}`;
+  if (outcome === "done") return `Told by ${channel}: ${kind}`;
+  return `${outcome === "failed" ? "Not told" : "Perhaps told"} by ${channel}: ${kind}`;
+}
+
 function Timeline({ detail }: { readonly detail: RunDetail }) {
   const nameOf = useNames();
   const lines = detail.story.filter((line) => line.type !== "step.intent").toReversed();
@@ -194,7 +202,7 @@ function Timeline({ detail }: { readonly detail: RunDetail }) {
     if (line.type === "run.closed") return "Closed: the run's chain is complete";
     if (line.type === "approval.given")
       return `${nameOf(line.person)} ${line.outcome === "reject" ? "rejected" : "approved"}`;
-    if (line.type === "notice.sent") return `Told: ${humanise(line.what ?? "").toLowerCase()}`;
+    if (line.type === "notice.sent") return toldOf(line);
     if (line.type === "gate.checked") return `Retire gate looked at: evidence ${line.what ?? "unknown"}`;
     if (line.type === "step.confirmed") {
       const what = line.what === "undo" ? "put back by hand" : "done by hand";

@@ -19,6 +19,7 @@ export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
           : type === "step.confirmed"
             ? data.direction
             : null,
+    channel: type === "notice.sent" ? data.channel : null,
     outcome: data.outcome ?? data.decision ?? data.confirmation ?? null,
     person: data.person ?? (String(data.requester ?? "").startsWith("p_") ? data.requester : null),
   }));
