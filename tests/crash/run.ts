@@ -38,8 +38,8 @@ export interface CrashOptions {
   readonly only: RegExp | null;
   /** The how-manieth part of how many: for a machine that is to be left after some minutes. */
   readonly part: readonly [number, number];
-  /** Installations that work at the same time. */
-  readonly lanes: number;
+  /** Installations that work at the same time; null: as many as this machine carries ({@link lanesFor}). */
+  readonly lanes: number | null;
   /** With the settings that the product has by itself, where the suite would be less patient. */
   readonly defaultLiveness: boolean;
   /** Also run the product with bugs that the checks must see. */
@@ -75,7 +75,8 @@ export async function runCrash(options: CrashOptions): Promise<CrashReport> {
     const results: LaneResult[] = [];
     const make = async (trials: readonly Trial[]) => {
       const seed = options.seed * 100 + results.length;
-      const done = await inLanes(trials, { ...options, seed }, cache, elapsed, random);
+      const lanes = options.lanes ?? lanesFor(clean.startMs);
+      const done = await inLanes(trials, { ...options, seed, lanes }, cache, elapsed, random);
       results.push(...done);
       return done.flatMap(({ tried }) => tried);
     };
@@ -136,10 +137,18 @@ const livenessOf = {
 /** What the product has by itself (docs/configuration.md). */
 const defaults = { leaseMs: 10_000, beatMs: 1_000, freshMs: 5_000, callDeadlineMs: 30_000, settleMs: 30_000 };
 
+/** A start that takes longer, with everything else at rest, leaves too little of the five seconds of a recovery beside a second lane. */
+const quickStartMsMax = 1_000;
+
+/** Two lanes keep two cores busy; where a start alone is slow, whoever takes a run up again beside them comes too late. */
+function lanesFor(startMs: number): number {
+  return startMs <= quickStartMsMax ? 2 : 1;
+}
+
 /** Deals the trials out to lanes that work at the same time, those of a kind together. */
 async function inLanes(
   trials: readonly Trial[],
-  options: CrashOptions,
+  options: CrashOptions & { readonly lanes: number },
   cache: string,
   elapsed: () => number,
   random: () => number,
@@ -202,6 +211,7 @@ async function cleanRuns(options: CrashOptions, cache: string) {
   try {
     await lane.product.ready;
     const points: CrashPoint[] = [];
+    let startMs = Number.POSITIVE_INFINITY;
     const violations: Violation[] = [];
     const looked: Observation[] = [];
     for (const procedure of procedures) {
@@ -211,7 +221,9 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       // Node writes what it has compiled when a process ends by itself: all later ones, which are killed, start from it.
       if (points.length > 0) {
         await lane.product.end();
-        await lane.start().ready;
+        const again = lane.start();
+        await again.ready;
+        startMs = Math.min(startMs, performance.now() - again.startedAt);
       }
       const clean = async (row: Row) => {
         const [rotated] = await rotate(lane, [{ row, blows: [], name: `${procedure}/${row.course}` }]);
@@ -247,7 +259,8 @@ async function cleanRuns(options: CrashOptions, cache: string) {
       ...falsified(history).missed.map((sentence) => ({ point: "falsified", rule: "planted", sentence })),
     );
     const search = await searchLane(lane, [...onward, ...backs]);
-    return { points, violations: [...violations, ...search.violations], secretsFound: search.found };
+    options.say(`a start takes ${Math.round(startMs)} ms`);
+    return { points, startMs, violations: [...violations, ...search.violations], secretsFound: search.found };
   } finally {
     await lane.stop();
   }

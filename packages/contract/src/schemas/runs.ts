@@ -168,7 +168,7 @@ export const StoryLine = z.object({
   step: z.string().nullable(),
   outcome: z.string().nullable(),
   person: PersonId.nullable(),
-  /** Kind of a notice, grade of a gate reading. */
+  /** Kind of a notice, grade of a gate reading, direction of a step. */
   what: z.string().nullable(),
   /** Only `notice.sent`: the channel by its name; `log`: no channel is configured to carry it. */
   channel: z.string().nullable(),

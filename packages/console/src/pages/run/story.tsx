@@ -97,11 +97,14 @@ function Steps({ detail, plan }: { readonly detail: RunDetail; readonly plan: Pl
       </Empty>
     );
   }
+  const isClosed = detail.story.some(({ type }) => type === "run.closed");
   return (
     <Card title="Steps" aside="each attempt links to its entries">
       <ol className="divide-y divide-line2">
         {detail.steps.map((step, index) => {
-          const look = stepTones[step.state] ?? { tone: "neutral" as const, word: step.state };
+          const known = stepTones[step.state] ?? { tone: "neutral" as const, word: step.state };
+          // Nothing of a closed run waits any more.
+          const look = isClosed && step.state === "waiting" ? { ...known, word: "not begun" } : known;
           return (
             <li key={step.id} className="py-1.5">
               <div className="flex items-start gap-2">
@@ -125,7 +128,10 @@ function Attempts({ step }: { readonly step: RunDetail["steps"][number] }) {
         <li key={`${attempt.direction}${attempt.attempt}`}>
           <details>
             <summary className="py-1 text-fg2">
-              {attempt.direction === "do" ? "" : `${attempt.direction}, `}attempt {attempt.attempt}: {attempt.call},{" "}
+              {attempt.direction === "do"
+                ? `attempt ${attempt.attempt}: ${attempt.call}`
+                : `${attempt.direction} of attempt ${attempt.attempt}`}
+              ,{" "}
               {attempt.outcome === null
                 ? "no answer yet"
                 : attempt.error === null
@@ -179,6 +185,9 @@ const typeWords: Readonly<Record<string, string>> = {
   "approval.voided": "Approvals void: the world changed",
 };
 
+/** What is told of a step, by its direction. */
+const outcomeWords: Readonly<Record<string, string>> = { do: "Step", undo: "Undoing", discard: "Discarding" };
+
 /** Who heard of it: an entry stands also for what nobody could be told. */
 function toldOf({ what, channel, outcome }: RunDetail["story"][number]): string {
   const kind = humanise(what ?? "").toLowerCase();
@@ -208,7 +217,8 @@ function Timeline({ detail }: { readonly detail: RunDetail }) {
       const what = line.what === "undo" ? "put back by hand" : "done by hand";
       return `${nameOf(line.person)} ${line.outcome === "withdrawn" ? "took back that" : "confirmed that"} ${line.step} was ${what}`;
     }
-    if (line.type === "step.outcome") return `Step ${line.step}: ${line.outcome}`;
+    if (line.type === "step.outcome")
+      return `${outcomeWords[line.what ?? "do"] ?? "Step"} ${line.step}: ${line.outcome}`;
     return `${typeWords[line.type] ?? roleWords[line.type] ?? humanise(line.type)}${line.person === null ? "" : ` by ${nameOf(line.person)}`}`;
   };
   return (

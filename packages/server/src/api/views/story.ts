@@ -16,7 +16,7 @@ export function storyOf(entries: readonly RunEntry[]): RunDetail["story"] {
         ? data.kind
         : type === "gate.checked"
           ? data.grade
-          : type === "step.confirmed"
+          : type === "step.confirmed" || type === "step.outcome"
             ? data.direction
             : null,
     channel: type === "notice.sent" ? data.channel : null,
