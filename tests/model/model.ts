@@ -37,6 +37,8 @@ interface Account {
   closeAsked: boolean;
   closeConfirmed: boolean;
   askedOn: boolean;
+  /** It was going back when it was last on its way: asked to try again it goes on with that. */
+  turned: boolean;
   state: RunState;
   /** Both had signed. */
   quorumAt: number | null;
@@ -54,6 +56,8 @@ const quorum: Reason = ({ signed, rejected }) => signers.every((login) => signed
 const late: Reason = ({ requestedAt }, at) => at - requestedAt >= expirySeconds * 1_000;
 const back: Reason = ({ askedBack }) => askedBack;
 const on: Reason = ({ askedOn }) => askedOn;
+const onward: Reason = ({ askedOn, turned }) => askedOn && !turned;
+const onBack: Reason = ({ askedOn, turned }) => askedOn && turned;
 const closed: Reason = ({ closeAsked, closeConfirmed }) => closeAsked && closeConfirmed;
 const overlapped: Reason = ({ overlappedAt }, at) =>
   overlappedAt !== null && at - overlappedAt >= overlapSeconds * 1_000;
@@ -86,7 +90,8 @@ const ways: Readonly<Partial<Record<RunState, Readonly<Partial<Record<RunState, 
   executing: { overlapping: quorum, rolling_back: any(back, harmed), held: harmed },
   overlapping: { retiring: overlapped, rolling_back: back, held: harmed },
   retiring: { completed: overlapped, overlapping: harmed, held: harmed },
-  held: { executing: on, overlapping: on, retiring: on, rolling_back: back, left_as_is: closed },
+  // A roll back of which nothing was done yet may be given up, so also who had turned may execute again.
+  held: { executing: on, overlapping: onward, retiring: onward, rolling_back: any(back, onBack), left_as_is: closed },
   rolling_back: { rolled_back: always, held: harmed },
 };
 
@@ -324,6 +329,7 @@ export class Model {
       closeAsked: false,
       closeConfirmed: false,
       askedOn: false,
+      turned: false,
       state: "requested",
       quorumAt: null,
       overlappedAt: null,
@@ -366,6 +372,7 @@ export class Model {
       `expected a reason to move from ${from} to ${to}, got ${toldOf(account)}`,
     );
     account.state = to;
+    if (to === "rolling_back" || to === "executing") account.turned = to === "rolling_back";
     if (to === "approved") account.quorumAt = at;
     if (to === "overlapping") account.overlappedAt ??= at;
   }
