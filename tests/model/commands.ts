@@ -172,6 +172,14 @@ const always = (call: CallName): Command => ({
   times: "always",
 });
 
+/** Whose copy is refused goes back, and cannot remove what it made: a person must decide. */
+const held: readonly Command[] = [
+  always("write the copy"),
+  always("remove a secret"),
+  ...approved,
+  { do: "wait", seconds: 2 * day },
+];
+
 /**
  * What a sequence begins with, drawn like the rest: chance alone seldom brings a run to where it is held, or to where somebody
  * rotates by hand between two signatures. What comes after is drawn command by command.
@@ -183,14 +191,11 @@ export const openings: fc.Arbitrary<readonly Command[]> = fc.oneof(
     weight: 2,
     arbitrary: fc.constant([...approved.slice(0, 2), { do: "overwrite the record" }, { do: "approve", who: "ben" }]),
   },
+  { weight: 1, arbitrary: fc.constant([...approved.slice(0, 2), { do: "reject", who: "ben" }]) },
+  { weight: 3, arbitrary: fc.constant(held) },
   {
-    weight: 3,
-    arbitrary: fc.constant([
-      always("write the copy"),
-      always("remove a secret"),
-      ...approved,
-      { do: "wait", seconds: 2 * day },
-    ]),
+    weight: 1,
+    arbitrary: fc.constant([...held, { do: "ask to close it as it stands" }, { do: "confirm the close" }]),
   },
 );
 
