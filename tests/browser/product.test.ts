@@ -61,6 +61,21 @@ async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(pictures, `${name}.png`), animations: "disabled" });
 }
 
+/** Signs for the plan that the page shows. */
+async function approve(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("button", { name: "Sign and approve" }).click();
+}
+
+/** Moves the clock day by day until the run's state is this. */
+async function advanceUntil(page: Page, word: string): Promise<void> {
+  for (let days = 0; days < 12 && !(await state(page, word).isVisible()); days += 1) {
+    await page.getByRole("button", { name: "+1 day" }).click();
+    await expect.poll(() => page.getByText("Advancing").count(), { timeout: 60_000 }).toBe(0);
+  }
+  await state(page, word).waitFor({ timeout: 30_000 });
+}
+
 const state = (page: Page, word: string) => page.getByRole("heading", { level: 1 }).getByText(word, { exact: true });
 
 describe("the product as it is started for an evaluation", () => {
@@ -103,26 +118,20 @@ describe("the product as it is started for an evaluation", () => {
     await ada.page.getByRole("button", { name: "Approve" }).waitFor();
     await ada.page.getByText("recomputed here").waitFor();
     await picture(ada.page, "approval");
-    await ada.page.getByRole("button", { name: "Approve" }).click();
-    await ada.page.getByRole("button", { name: "Sign and approve" }).click();
+    await approve(ada.page);
     await ada.page.getByText("You have already decided on this plan.").waitFor();
 
     const ben = await person("ben", true);
     await ben.page.goto(`${url}${address}`);
     await ben.page.getByRole("button", { name: "Approve" }).waitFor();
     await picture(ben.page, "approval-dark");
-    await ben.page.getByRole("button", { name: "Approve" }).click();
-    await ben.page.getByRole("button", { name: "Sign and approve" }).click();
+    await approve(ben.page);
 
     await ada.page.goto(`${url}${address}`);
     await state(ada.page, "Overlapping").waitFor({ timeout: 60_000 });
     await picture(ada.page, "overlap");
 
-    for (let days = 0; days < 12 && !(await state(ada.page, "Completed").isVisible()); days += 1) {
-      await ada.page.getByRole("button", { name: "+1 day" }).click();
-      await expect.poll(() => ada.page.getByText("Advancing").count(), { timeout: 60_000 }).toBe(0);
-    }
-    await state(ada.page, "Completed").waitFor({ timeout: 30_000 });
+    await advanceUntil(ada.page, "Completed");
     await picture(ada.page, "completed");
     await ada.page.getByText("Told by ops: run awaiting approval").waitFor();
     await ada.page.getByText("Nobody told, no channel carries it: run overlapping").waitFor();
@@ -145,5 +154,28 @@ describe("the product as it is started for an evaluation", () => {
     await ada.page.getByRole("img").waitFor();
     await picture(ada.page, "application");
     expect([...cleo.browser.complaints, ...ada.browser.complaints, ...ben.browser.complaints]).toEqual([]);
+  }, 300_000);
+
+  it("one rolls a run back in its overlap, and its page says what was undone, what was discarded and what never began", async () => {
+    const [ada, ben] = [await person("ada"), await person("ben")];
+    for (const { page } of [ada, ben]) {
+      await page.goto(`${url}/applications/reports-api`);
+      await page.getByRole("link", { name: "Go to the open run" }).click();
+      await approve(page);
+    }
+    await ada.page.goto(ben.page.url().replace(/[?#].*/, ""));
+    await state(ada.page, "Overlapping").waitFor({ timeout: 60_000 });
+    await ada.page.getByText("waits").first().waitFor();
+    await ada.page.getByRole("button", { name: "Roll back" }).click();
+    const dialog = ada.page.getByRole("dialog");
+    await dialog.getByLabel(/Reason/).fill("Trying it out.");
+    await dialog.getByRole("button", { name: "Roll back" }).click();
+
+    await advanceUntil(ada.page, "Rolled back");
+    await ada.page.getByText("Undoing store: done").waitFor();
+    await ada.page.getByText("Discarding create: done").waitFor();
+    await ada.page.getByText("not begun").first().waitFor();
+    expect(await ada.page.getByText("waits", { exact: true }).count()).toBe(0);
+    expect([...ada.browser.complaints, ...ben.browser.complaints]).toEqual([]);
   }, 300_000);
 });
